@@ -1,0 +1,196 @@
+/*
+ * scoregap/family.h - parametric families: derivatives of log p in x and theta, support, integrability, exact sampler,
+ * quadrature.  A family knows no loss.
+ *
+ * A family has `full` parameters; a model has some of them free (key free=).  Everything a family computes is in the full
+ * parameters theta [full]; a chart (below) selects and scales the free ones, so that no family and no row ever does.
+ */
+#ifndef SCOREGAP_FAMILY_H
+#define SCOREGAP_FAMILY_H
+
+#include "scoregap/numeric.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------- spaces and blocks */
+
+typedef enum { SG_LINE, SG_INTERVAL, SG_CIRCLE, SG_RD, SG_ORTHANT, SG_SPHERE, SG_FINITE } sg_shape;
+typedef struct {
+    sg_shape shape;
+    int d;         /* dimension, or number of sites */
+    int q;         /* states a site, 0 on continuous spaces */
+    double lo, hi; /* ends of the line or interval */
+    bool tempered; /* the last coordinate is the noise level beta */
+} sg_space;
+
+#define SG_BLOCK 256 /* points a block: the arrays of a block of a few parameters stay in the first-level cache */
+
+/* Structure of arrays: coordinate a of point i is x[a * SG_BLOCK + i].  The draws that belong to one datum are adjacent. */
+typedef struct {
+    int n, d;
+    int draws;           /* points a datum, 1 when nothing is drawn */
+    double *x;           /* [d][SG_BLOCK], 64-byte aligned */
+    const double *weight; /* [n] of quadrature; NULL for data */
+} sg_block;
+
+/* What a jet may hold; asked for by bits. */
+enum {
+    SG_LOGP = 1,      /* log p_theta up to log Z(theta) (exactly, when the family is SG_NORMALIZED) */
+    SG_DX = 2,        /* grad_x log p */
+    SG_DXX = 4,       /* second x-derivatives, packed lower triangle */
+    SG_DT = 8,        /* grad_theta log p before subtracting grad log Z: the statistics F of an exponential family */
+    SG_DT_DX = 16,    /* grad_x of it */
+    SG_DT_DXX = 32,   /* second x-derivatives of it, packed */
+    SG_DTT = 64,      /* second theta-derivatives, packed; these three are zero for an exponential family */
+    SG_DTT_DX = 128,
+    SG_DTT_DXX = 256,
+    SG_JET_ALL = 511
+};
+
+/*
+ * Derivatives of log p at the points of a block.  With B = SG_BLOCK, D = d(d+1)/2, M = m(m+1)/2 (packed pairs (j,k), k <= j, at j(j+1)/2 + k):
+ *   logp [B]  dx [d][B]  dxx [D][B]  dt [m][B]  dt_dx [m][d][B]  dt_dxx [m][D][B]  dtt [M][B]  dtt_dx [M][d][B]  dtt_dxx [M][D][B]
+ * Members not asked for are NULL.  All 64-byte aligned; a family may fill the padding from n to B with anything finite or not.
+ */
+typedef struct {
+    int m, d, want;
+    double *logp, *dx, *dxx, *dt, *dt_dx, *dt_dxx, *dtt, *dtt_dx, *dtt_dxx;
+} sg_jet;
+
+/* Takes the arrays of a jet from an arena; sg_jet_bytes tells how much.  Errors: SG_NO_MEMORY (arena full). */
+size_t sg_jet_bytes(int m, int d, int want);
+SG_MUST_CHECK sg_status sg_jet_take(sg_arena *arena, int m, int d, int want, sg_jet *jet);
+
+/* ---------------------------------------------------- families and models */
+
+enum {
+    SG_LINEAR = 1 << 0,     /* exponential family: log p linear in theta, DTT zero */
+    SG_NORMALIZED = 1 << 1, /* logp is normalized: log Z = 0 for every theta */
+    SG_NODES = 1 << 2,      /* expectations by quadrature or enumeration */
+    SG_SAMPLER = 1 << 3     /* exact draws */
+};
+
+typedef struct sg_family sg_family;
+typedef struct sg_model {
+    const sg_family *family;
+    sg_space space;
+    int full;              /* parameters of the family */
+    int m;                 /* free ones */
+    int *free;             /* [m] their indices, ascending in the order of the family */
+    double *truth;         /* [full] */
+    char text[512];        /* canonical: "bimodal(a=3,free=base/erf)" (default free is written out) */
+    void *own;             /* the family's numbers */
+    bool moved;            /* the truth was replaced by sg_model_set_truth */
+} sg_model; /* immutable after it is made; shared by threads */
+
+#define SG_NAME 32
+#define SG_LANDMARKS 16
+typedef struct {
+    int count;
+    double at[SG_LANDMARKS], scale[SG_LANDMARKS];
+} sg_landmarks;
+
+struct sg_family {
+    const char *name;
+    const char *summary;  /* one line: the density */
+    const sg_field *keys; /* NULL-key terminated; roles SG_STRUCTURE and SG_TRUTH; `free` is added by the registry */
+    size_t keys_size;
+    uint32_t can;
+    const char *free_initial;   /* "all" or a group or list of names */
+    const char *const *groups;  /* name, list, name, list, ..., NULL: further words that free= accepts; may be NULL */
+    /* Fills space, full, truth and own from the struct of keys.  The registry frees truth and own with sg_delete. */
+    sg_status (*make)(const void *keys, sg_model *model);
+    void (*parameter)(const sg_model *model, int index, char name[SG_NAME]);
+    /* Fills what jet->want asks for (jet->m = model->full).  Loops over the block vectorize; nothing is allocated. */
+    void (*jet)(const sg_model *model, const double *theta, const sg_block *block, sg_jet *jet);
+    /* Is p_theta integrable (and are weights in (0,1))?  Any theta, also not finite. */
+    bool (*inside)(const sg_model *model, const double *theta);
+    /* Modes, barriers, narrow features at theta, for the panels; may be rough. */
+    void (*landmarks)(const sg_model *model, const double *theta, sg_landmarks *marks);
+    /* Exact draws by composition: fills block->x for block->n points.  NULL: by the inverse distribution table. */
+    void (*draw)(const sg_model *model, const double *theta, sg_stream *stream, sg_block *block);
+};
+
+extern const sg_family *const sg_families[]; /* NULL-terminated: the registry */
+const sg_family *sg_family_find(const char *name); /* NULL if unknown (no message) */
+
+/*
+ * Model from text: family name and pairs key=value; free=NAME/NAME/.. or a group or all.
+ * Errors: SG_UNKNOWN (family, key or free name, with the nearest), SG_BAD_TYPE, SG_OUT_OF_RANGE, SG_BAD_SYNTAX, SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_model_new(const char *family, int count, const sg_pair *pairs, sg_model **model);
+void sg_model_delete(sg_model *model);
+
+/*
+ * The same model with another truth: `theta` has m entries (free parameters) or full entries.
+ * Errors: SG_OUT_OF_RANGE (wrong count), SG_NOT_INTEGRABLE.
+ */
+SG_MUST_CHECK sg_status sg_model_set_truth(sg_model *model, int count, const double *theta);
+
+/* theta [full] = truth with the free entries replaced by free_theta [m]. */
+void sg_model_expand(const sg_model *model, const double *free_theta, double *theta);
+/* Name of free parameter j. */
+void sg_model_parameter(const sg_model *model, int j, char name[SG_NAME]);
+/* Text of structure and truth keys and of truth values, without free=: what the data depend on.  Written to text [size]. */
+void sg_model_data_text(const sg_model *model, size_t size, char *text);
+/* Number of jet calls a block of quadrature needs is hidden here: panels of p_theta with tests F, F', F''; see sg_panels_new for `level`. */
+SG_MUST_CHECK sg_status sg_model_panels(const sg_model *model, const double *theta, int level, sg_panels **panels);
+
+/* ------------------------------------------------------------------ charts */
+
+/*
+ * Linear coordinates on the free parameters: theta = origin + basis delta, basis [full][m] row-major (row of parameter i at basis + i*m).
+ * With basis = selection * R^-1, R the factor of the Dirichlet matrix, the derivatives along delta are the whitened statistics, in which
+ * Gram sums are well conditioned.
+ */
+typedef struct sg_chart {
+    int full, m;
+    double *origin; /* [full] */
+    double *basis;  /* [full][m] */
+} sg_chart;
+/* origin = theta [full]; whiten [m,m] column-major (NULL: identity): basis = selection * whiten. */
+SG_MUST_CHECK sg_status sg_chart_new(const sg_model *model, const double *theta, const double *whiten, sg_chart **chart);
+void sg_chart_delete(sg_chart *chart);
+/* theta [full] = origin + basis delta */
+void sg_chart_theta(const sg_chart *chart, const double *delta, double *theta);
+
+/*
+ * Jet along the chart at theta: calls the family, then contracts every theta-index with the basis.  `raw` has m = full, `jet` m = chart->m; both want
+ * the same.  A chart that is the identity on all parameters is passed through without copying (jet then aliases raw).
+ */
+void sg_chart_jet(const sg_model *model, const sg_chart *chart, const double *theta, const sg_block *block, sg_jet *raw, sg_jet *jet);
+
+/* --------------------------------------------- log-partition and sampling */
+
+/* log Z(theta) and its derivatives along a chart: what likelihood needs.  All zero for SG_NORMALIZED families. */
+typedef struct {
+    double log_z;
+    double *gradient; /* [m]   E_theta DT */
+    double *hessian;  /* [m,m] Cov_theta DT (+ E DTT outside exponential families) */
+} sg_local; /* arrays belong to the caller */
+
+/*
+ * Evaluates sg_local near a reference theta on the nodes of `panels` (which were built there, and are only borrowed).  For exponential families the statistics along the chart are kept
+ * at the nodes, so that one evaluation is one exp and m(m+3)/2 sums a node.  One object a thread (it holds scratch).
+ * sg_partition_at errors: SG_NOT_INTEGRABLE when theta is not inside, or p_theta is not resolved by the panels and panels
+ * rebuilt at theta fail too.
+ */
+typedef struct sg_partition sg_partition;
+SG_MUST_CHECK sg_status sg_partition_new(const sg_model *model, const sg_chart *chart, const sg_panels *panels, sg_partition **partition);
+void sg_partition_delete(sg_partition *partition);
+SG_MUST_CHECK sg_status sg_partition_at(sg_partition *partition, const double *delta, sg_local *local);
+
+/* Exact sampler of p_theta; immutable, shared by threads. */
+typedef struct sg_sampler sg_sampler;
+SG_MUST_CHECK sg_status sg_sampler_new(const sg_model *model, const double *theta, const sg_panels *panels, sg_sampler **sampler);
+void sg_sampler_delete(sg_sampler *sampler);
+/* Fills block->x for block->n points from the stream (which the caller has put at its block). */
+void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *block);
+double sg_sampler_error(const sg_sampler *sampler); /* bound on the error of the distribution function; 0 for exact composition */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

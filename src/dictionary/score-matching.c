@@ -1,0 +1,64 @@
+/*
+ * Score matching (HYV, KHR): the loss |grad log p|^2/2 + Lap log p, the generator Lap + grad log p . grad, Langevin's diffusion.
+ */
+#include "dictionary/diffusion.h"
+
+typedef struct {
+    bool linear;
+} constants;
+
+static const sg_field options[] = {{.key = NULL}};
+
+static sg_status fits(const void *own, const sg_model *model) {
+    (void)own;
+    const sg_space *space = &model->space;
+    if (space->shape == SG_LINE || space->shape == SG_RD) return SG_OK;
+    return sg_fail(SG_MISFIT,
+                   "score-matching needs a density on the whole line or R^d, which vanishes at infinity: %s is none",
+                   model->text);
+}
+
+static sg_status prepare(const void *own, const sg_model *model, const double *theta, const sg_panels *panels,
+                         sg_prepared **prepared) {
+    (void)own, (void)theta, (void)panels;
+    constants *made = (constants *)*prepared;
+    if (!made) {
+        sg_status status = sg_new(&made, 1, sizeof *made);
+        if (status != SG_OK) return status;
+    }
+    made->linear = model->family->can & SG_LINEAR;
+    *prepared = (sg_prepared *)made;
+    return SG_OK;
+}
+
+static void release(sg_prepared *prepared) {
+    sg_delete(prepared);
+}
+
+static void datum(const sg_prepared *prepared, const sg_local *local, const sg_block *block, const sg_jet *jet,
+                  sg_datum *out) {
+    (void)local;
+    sg_diffusion_datum(((const constants *)prepared)->linear, NULL, NULL, block, jet, out);
+}
+
+static void step(const sg_prepared *prepared, sg_walk *walk) {
+    sg_diffusion_step(NULL, prepared, walk);
+}
+
+const sg_row sg_row_score_matching = {
+    .name = "score-matching",
+    .dynamics = "langevin",
+    .clock = "unit time of the diffusion dX = grad log p dt + sqrt(2) dB",
+    .generator_formula = "Lap f + grad log p . grad f",
+    .summary = "|grad log p|^2/2 + Lap log p, needs no normalizing constant",
+    .options = options,
+    .kind = SG_DIFFUSION,
+    .fit = SG_QUADRATIC,
+    .fits = fits,
+    .roots = sg_diffusion_roots,
+    .jets = sg_diffusion_jets,
+    .prepare = prepare,
+    .release = release,
+    .datum = datum,
+    .step = step,
+};

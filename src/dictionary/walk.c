@@ -1,0 +1,69 @@
+#include <string.h>
+
+#include "dictionary/diffusion.h"
+
+enum { B = SG_BLOCK };
+
+static sg_status check(const sg_sampler *sampler, int chains, double dt) {
+    if (chains < 1 || chains > B)
+        return sg_fail(SG_OUT_OF_RANGE, "%d chains cannot walk together: choose 1 to %d", chains, (int)B);
+    if (!(dt > 0)) return sg_fail(SG_OUT_OF_RANGE, "the time step %g of a walk must be positive", dt);
+    if (!sampler) return sg_fail(SG_MISFIT, "a walk starts from exact draws: give it a sampler of its law");
+    return SG_OK;
+}
+
+/* What the steps of any row need: those of a diffusion, which need more than resampling. */
+static size_t scratch_bytes(int d) {
+    return sg_diffusion_step_bytes(d);
+}
+
+static sg_status fill(const sg_model *model, const double *theta, int chains, sg_walk *walk) {
+    const int d = model->space.d;
+    double *copy = NULL;
+    walk->block = (sg_block){.n = chains, .d = d, .draws = 1};
+    sg_status status = sg_new(&copy, (size_t)model->full, sizeof(double));
+    if (status != SG_OK) return status;
+    memcpy(copy, theta, (size_t)model->full * sizeof(double));
+    walk->theta = copy;
+    status = sg_new(&walk->block.x, (size_t)d * B, sizeof(double));
+    if (status == SG_OK) status = sg_arena_new(scratch_bytes(d), &walk->arena);
+    return status;
+}
+
+sg_status sg_walk_new(const sg_model *model, const double *theta, const sg_sampler *sampler, int chains, uint64_t key,
+                      uint32_t replicate, double dt, sg_walk **walk) {
+    sg_walk *made = NULL;
+    *walk = NULL;
+    sg_status status = check(sampler, chains, dt);
+    if (status != SG_OK) goto out;
+    status = sg_new(&made, 1, sizeof *made);
+    if (status != SG_OK) goto out;
+    made->model = model;
+    made->sampler = sampler;
+    made->dt = dt;
+    status = fill(model, theta, chains, made);
+    if (status != SG_OK) goto out;
+    sg_stream_open(&made->stream, key, SG_PURPOSE_START, replicate);
+    sg_sampler_draw(sampler, &made->stream, &made->block);
+    sg_stream_open(&made->stream, key, SG_PURPOSE_DYNAMICS, replicate);
+    *walk = made;
+    made = NULL;
+out:
+    sg_walk_delete(made);
+    return status;
+}
+
+void sg_walk_delete(sg_walk *walk) {
+    if (!walk) return;
+    sg_delete((void *)walk->theta);
+    sg_delete(walk->block.x);
+    sg_arena_delete(walk->arena);
+    sg_delete(walk);
+}
+
+void sg_walk_advance(const sg_loss *loss, const sg_prepared *prepared, sg_walk *walk, int steps) {
+    for (int k = 0; k < steps; k++) {
+        loss->row->step(prepared, walk);
+        sg_stream_seek(&walk->stream, walk->stream.block + 1);
+    }
+}

@@ -1,0 +1,216 @@
+#include <math.h>
+#include <string.h>
+
+#include "estimate/bounds.h"
+#include "estimate/rows.h"
+
+/* What the KHR chain is made of at the nodes; each vector [m] a node, column-major [n][m]. */
+typedef struct {
+    int n, m;
+    double *drift, *laplacian, *divergence; /* JF D s, D Delta F, JF grad D */
+    double *jacobian2, *extended2;          /* [n] ||JF||^2, and with the base as one more statistic */
+    double *score2;                         /* [n] |s|^2 */
+    bool varying, scaled, base;
+} khr_nodes;
+
+static double operator_norm2(int m, int d, int i, const double *dt_dx) {
+    double gram[64] = {0}, values[8], largest = 0;
+    if (d > 8) return NAN;
+    for (int a = 0; a < d; a++)
+        for (int b = 0; b < d; b++)
+            for (int j = 0; j < m; j++)
+                gram[a + b * d] += dt_dx[(j * d + a) * SG_BLOCK + i] * dt_dx[(j * d + b) * SG_BLOCK + i];
+    if (d == 1) return gram[0];
+    if (sg_symmetric_eigen(d, gram, values, NULL)) return NAN;
+    for (int a = 0; a < d; a++) largest = fmax(largest, values[a]);
+    return largest;
+}
+
+static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const double *D, const double *grad, int i, int node) {
+    int m = k->m, d = jet->d;
+    double base2 = 0, size2 = 0;
+    for (int a = 0; a < d; a++) {
+        double s = jet->dx[a * SG_BLOCK + i], rest = s;
+        for (int j = 0; j < m; j++) rest -= model->truth[model->free[j]] * jet->dt_dx[(j * d + a) * SG_BLOCK + i];
+        base2 += rest * rest;
+        size2 += s * s;
+    }
+    if (base2 > 1e-18 * (size2 + 1)) k->base = true;
+    k->score2[node] = size2;
+    k->jacobian2[node] = operator_norm2(m, d, i, jet->dt_dx);
+    k->extended2[node] = k->jacobian2[node] + base2; /* ||(JF; grad log h)||^2 <= ||JF||^2 + |grad log h|^2 */
+    for (int j = 0; j < m; j++) {
+        double drift = 0, laplacian = 0, divergence = 0;
+        for (int a = 0; a < d; a++) {
+            double g = jet->dt_dx[(j * d + a) * SG_BLOCK + i];
+            drift += D[i] * g * jet->dx[a * SG_BLOCK + i];
+            divergence += grad[a * SG_BLOCK + i] * g;
+            laplacian += D[i] * jet->dt_dxx[(j * d * (d + 1) / 2 + a * (a + 1) / 2 + a) * SG_BLOCK + i];
+        }
+        size_t at = (size_t)j * k->n + node;
+        k->drift[at] = drift, k->laplacian[at] = laplacian, k->divergence[at] = divergence;
+    }
+}
+
+static sg_status collect(khr_nodes *k, const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
+                         const sg_panels *panels) {
+    sg_status status = SG_OK;
+    sg_chart *chart = NULL;
+    sg_lens *lens = NULL;
+    double *D = NULL, *grad = NULL;
+    int jets = SG_DX | SG_DT_DX | SG_DT_DXX;
+    if ((status = sg_chart_new(model, model->truth, NULL, &chart))) goto out;
+    if ((status = sg_lens_new(model, loss, chart, 0, jets, &lens))) goto out;
+    if ((status = sg_new(&D, SG_BLOCK, sizeof(double)))) goto out;
+    if ((status = sg_new(&grad, (size_t)SG_BLOCK * (size_t)model->space.d, sizeof(double)))) goto out;
+    for (int i = 0; i < SG_BLOCK; i++) D[i] = 1;
+    for (int first = 0; first < panels->n; first += SG_BLOCK) {
+        sg_lens_nodes(lens, panels, first);
+        sg_lens_look(lens, prepared, NULL, model->truth, &lens->block, 0, jets);
+        if (loss->row->diffusion) loss->row->diffusion(prepared, &lens->block, D, grad);
+        for (int i = 0; i < lens->block.n; i++) {
+            if (grad[i] != 0) k->varying = true;
+            if (D[i] != 1) k->scaled = true;
+            point(k, model, &lens->jet, D, grad, i, first + i);
+        }
+    }
+out:
+    sg_delete(D);
+    sg_delete(grad);
+    sg_lens_delete(lens);
+    sg_chart_delete(chart);
+    return status;
+}
+
+/* Operator norm of the covariance of the columns x [n][m] under p. */
+static sg_status covariance_norm(const sg_panels *panels, int m, const double *x, double *norm) {
+    sg_status status = SG_OK;
+    double *centred = NULL, *covariance = NULL;
+    size_t n = (size_t)panels->n;
+    if ((status = sg_new(&centred, n * (size_t)m, sizeof(double)))) goto out;
+    if ((status = sg_new(&covariance, (size_t)m * (size_t)m, sizeof(double)))) goto out;
+    for (int j = 0; j < m; j++) {
+        double mean = sg_panels_mean(panels, x + (size_t)j * n);
+        for (size_t i = 0; i < n; i++) centred[(size_t)j * n + i] = x[(size_t)j * n + i] - mean;
+    }
+    for (int j = 0; j < m; j++)
+        for (int k = 0; k <= j; k++) {
+            double sum = 0;
+            for (size_t i = 0; i < n; i++) sum += panels->mass[i] * centred[(size_t)j * n + i] * centred[(size_t)k * n + i];
+            covariance[j + k * m] = covariance[k + j * m] = sum;
+        }
+    *norm = sg_norm2(m, covariance);
+out:
+    sg_delete(centred);
+    sg_delete(covariance);
+    return status;
+}
+
+static double mean_square(const sg_panels *panels, int m, const double *x) {
+    double sum = 0;
+    for (int j = 0; j < m; j++)
+        for (int i = 0; i < panels->n; i++) sum += panels->mass[i] * x[(size_t)j * panels->n + i] * x[(size_t)j * panels->n + i];
+    return sum;
+}
+
+/* The expectations of the theorem that applies: KHR Theorem 2 for D = 1, QR Theorem 6 (covariance norms) otherwise. */
+static void displayed(const sg_model *model, const sg_panels *panels, const khr_nodes *k, sg_khr_terms *out) {
+    bool linear = model->family->can & SG_LINEAR;
+    double theta2 = k->base ? 1 : 0, drift = 0;
+    if (k->scaled || k->varying) {
+        out->mean_drift = out->norm_cov_drift;
+        out->mean_laplacian = out->norm_cov_laplacian;
+        out->mean_divergence = out->norm_cov_divergence;
+        return;
+    }
+    for (int j = 0; j < model->m; j++) theta2 += model->truth[model->free[j]] * model->truth[model->free[j]];
+    for (int i = 0; i < panels->n; i++)
+        drift += panels->mass[i] * k->jacobian2[i] * (linear ? theta2 * (k->base ? k->extended2[i] : k->jacobian2[i]) : k->score2[i]);
+    out->mean_drift = drift;
+    out->mean_laplacian = mean_square(panels, k->m, k->laplacian);
+    out->mean_divergence = 0;
+}
+
+static void no_terms(sg_khr_terms *out) {
+    double *real[] = {&out->norm_gamma,     &out->norm_gamma_mle,     &out->norm_h_inverse,      &out->norm_cov_psi,
+                      &out->norm_cov_drift, &out->norm_cov_laplacian, &out->norm_cov_divergence, &out->mean_drift,
+                      &out->mean_laplacian, &out->mean_divergence};
+    for (int k = 0; k < 10; k++) *real[k] = NAN;
+    out->varying = false;
+}
+
+sg_status sg_khr_terms_of(const sg_model *model, const sg_loss *loss, const sg_panels *panels, const sg_asymptotic *a,
+                          sg_khr_terms *out) {
+    sg_status status = SG_OK;
+    sg_prepared *prepared = NULL;
+    khr_nodes k = {.n = panels->n, .m = model->m};
+    size_t n = (size_t)k.n, m = (size_t)k.m;
+    no_terms(out);
+    if (loss->row->kind != SG_DIFFUSION) return SG_OK;
+    double **vectors[] = {&k.drift, &k.laplacian, &k.divergence}, **scalars[] = {&k.jacobian2, &k.extended2, &k.score2};
+    for (int i = 0; i < 3; i++) {
+        if ((status = sg_new(vectors[i], n * m, sizeof(double)))) goto out;
+        if ((status = sg_new(scalars[i], n, sizeof(double)))) goto out;
+    }
+    if ((status = sg_loss_prepare(loss, model, panels, &prepared))) goto out;
+    if ((status = collect(&k, model, loss, prepared, panels))) goto out;
+    if ((status = covariance_norm(panels, k.m, k.drift, &out->norm_cov_drift))) goto out;
+    if ((status = covariance_norm(panels, k.m, k.laplacian, &out->norm_cov_laplacian))) goto out;
+    if ((status = covariance_norm(panels, k.m, k.divergence, &out->norm_cov_divergence))) goto out;
+    out->varying = k.varying;
+    out->norm_gamma = sg_norm2(k.m, a->gamma);
+    out->norm_gamma_mle = sg_norm2(k.m, a->gamma_mle);
+    double w = sg_norm2(k.m, a->whiten);
+    out->norm_h_inverse = w * w;
+    out->norm_cov_psi = sg_norm2(k.m, a->cov_psi);
+    displayed(model, panels, &k, out);
+out:
+    for (int i = 0; i < 3; i++) {
+        sg_delete(*vectors[i]);
+        sg_delete(*scalars[i]);
+    }
+    sg_loss_release(loss, prepared);
+    return status;
+}
+
+static void clear(sg_bounds *out) {
+    const sg_khr_chain none = {NAN, NAN, NAN, NAN};
+    out->khr_poincare = out->khr_restricted = none;
+    out->log_muckenhoupt_lower = out->log_muckenhoupt_upper = NAN;
+    out->log_cheeger_gap_lower = out->log_cheeger_gap_upper = NAN;
+}
+
+static sg_status line_bounds(const sg_model *model, const sg_loss *loss, sg_bounds *out) {
+    sg_status status = SG_OK;
+    sg_panels *panels = NULL;
+    sg_prepared *prepared = NULL;
+    double *log_d = NULL;
+    sg_muckenhoupt muckenhoupt;
+    sg_cheeger cheeger;
+    if ((status = sg_model_panels(model, model->truth, 0, &panels))) goto out;
+    if ((status = sg_loss_prepare(loss, model, panels, &prepared))) goto out;
+    if ((status = sg_new(&log_d, (size_t)panels->n, sizeof(double)))) goto out;
+    if ((status = sg_loss_log_diffusion(loss, prepared, panels, log_d))) goto out;
+    if ((status = sg_bound_muckenhoupt(panels, log_d, &muckenhoupt))) goto out;
+    if ((status = sg_bound_cheeger(panels, log_d, &cheeger))) goto out;
+    out->log_muckenhoupt_lower = muckenhoupt.log_lower;
+    out->log_muckenhoupt_upper = muckenhoupt.log_upper;
+    out->log_cheeger_gap_lower = cheeger.log_gap_lower;
+    out->log_cheeger_gap_upper = cheeger.log_gap_upper;
+out:
+    sg_delete(log_d);
+    sg_loss_release(loss, prepared);
+    sg_panels_delete(panels);
+    return status;
+}
+
+sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic, const sg_gap *gap, sg_bounds *out) {
+    clear(out);
+    out->kantorovich = loss->row->kind == SG_RESAMPLE ? sg_bound_kantorovich_upper(1, 1) : INFINITY;
+    if (loss->row->kind != SG_DIFFUSION) return SG_OK;
+    if (asymptotic) {
+        sg_bound_khr_upper(&asymptotic->khr, asymptotic->restricted_poincare, &out->khr_restricted);
+        if (gap) sg_bound_khr_upper(&asymptotic->khr, 1 / gap->gap_lower, &out->khr_poincare);
+    }
+    return line_bounds(model, loss, out);
+}

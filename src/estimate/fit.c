@@ -1,0 +1,363 @@
+#include <math.h>
+#include <string.h>
+
+#include "estimate/pass.h"
+#include "estimate/rows.h"
+
+enum { TWO_STEP_MOST = 60 };
+static const double fold_condition = 1e12, two_step_tol = 1e-9;
+
+struct sg_fitter {
+    const sg_model *model;
+    const sg_loss *loss;
+    const sg_panels *panels; /* at the reference */
+    sg_fit_kind kind;
+    int m;
+    sg_chart *chart;
+    sg_lens *lens;
+    sg_prepared *prepared;
+    sg_partition *partition;       /* for rows that need log Z */
+    sg_local origin, local;        /* at delta = 0 and at the last delta */
+    sg_pass_means means, middle;
+    double *delta, *theta, *full;  /* [m], [m], [full] */
+    double *a, *b, *c, *stack, *work, *newton;
+    const sg_source *source;       /* of the fit under way */
+    int passes, refusals;
+    /* two-step losses */
+    sg_fitter *pilot;
+    sg_loss *pilot_loss;
+    sg_panels *moved; /* panels of p at the pilot */
+    double *logq;
+};
+
+static void unpack(int m, const double *packed, double *a) {
+    for (int j = 0, p = 0; j < m; j++)
+        for (int k = 0; k <= j; k++, p++) a[j + k * m] = a[k + j * m] = packed[p];
+}
+
+static sg_status new_local(int m, sg_local *local) {
+    sg_status status = sg_new(&local->gradient, (size_t)m, sizeof(double));
+    return status ? status : sg_new(&local->hessian, (size_t)m * (size_t)m, sizeof(double));
+}
+
+static sg_status new_scratch(sg_fitter *f) {
+    sg_status status = SG_OK;
+    size_t m = (size_t)f->m, full = (size_t)f->model->full, tall = (size_t)SG_BLOCK * (size_t)f->lens->roots + m;
+    if ((status = sg_new(&f->delta, m, sizeof(double)))) return status;
+    if ((status = sg_new(&f->theta, m, sizeof(double)))) return status;
+    if ((status = sg_new(&f->full, full, sizeof(double)))) return status;
+    if ((status = sg_new(&f->a, m * m, sizeof(double)))) return status;
+    if ((status = sg_new(&f->b, m * m, sizeof(double)))) return status;
+    if ((status = sg_new(&f->c, m * m, sizeof(double)))) return status;
+    if ((status = sg_new(&f->stack, tall * m, sizeof(double)))) return status;
+    if ((status = sg_new(&f->work, sg_qr_work((int)tall, f->m), sizeof(double)))) return status;
+    if ((status = sg_new(&f->newton, sg_newton_work(f->m), sizeof(double)))) return status;
+    if ((status = sg_pass_means_new(f->m, &f->means))) return status;
+    if ((status = sg_pass_means_new(f->m, &f->middle))) return status;
+    return SG_OK;
+}
+
+static sg_status new_partition(sg_fitter *f) {
+    sg_status status = SG_OK;
+    if (!f->loss->row->local) return SG_OK;
+    if ((status = new_local(f->m, &f->origin)) || (status = new_local(f->m, &f->local))) return status;
+    if ((status = sg_partition_new(f->model, f->chart, f->panels, &f->partition))) return status;
+    memset(f->delta, 0, (size_t)f->m * sizeof(double));
+    return sg_partition_at(f->partition, f->delta, &f->origin);
+}
+
+/* The pilot's own fitter, whitened by quadrature at the reference. */
+static sg_status new_pilot(sg_fitter *f) {
+    sg_status status = SG_OK;
+    sg_prepared *prepared = NULL;
+    sg_chart *plain = NULL;
+    sg_rows_table *table = NULL;
+    double condition;
+    if ((status = sg_loss_new(f->loss->row->pilot, &f->pilot_loss))) goto out;
+    if ((status = sg_loss_fits(f->pilot_loss, f->model))) goto out;
+    if ((status = sg_loss_prepare(f->pilot_loss, f->model, f->panels, &prepared))) goto out;
+    if ((status = sg_chart_new(f->model, f->chart->origin, NULL, &plain))) goto out;
+    if ((status = sg_rows_table_new(f->model, f->pilot_loss, prepared, plain, f->panels, &table))) goto out;
+    if ((status = sg_rows_whitening(f->model, table, f->a, &condition))) goto out;
+    if ((status = sg_fitter_new(f->model, f->pilot_loss, f->chart->origin, f->a, f->panels, &f->pilot))) goto out;
+    if ((status = sg_panels_copy(f->panels, &f->moved))) goto out;
+    status = sg_new(&f->logq, (size_t)f->panels->n, sizeof(double));
+out:
+    sg_rows_table_delete(table);
+    sg_chart_delete(plain);
+    sg_loss_release(f->pilot_loss, prepared);
+    return status;
+}
+
+sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double *reference, const double *whiten,
+                        const sg_panels *panels, sg_fitter **out) {
+    sg_status status = SG_OK;
+    sg_fitter *f = NULL;
+    sg_at at = SG_AT_TRUTH;
+    *out = NULL;
+    if ((status = sg_loss_fits(loss, model))) goto out;
+    if ((status = sg_new(&f, 1, sizeof *f))) goto out;
+    f->model = model, f->loss = loss, f->panels = panels, f->m = model->m;
+    f->kind = model->family->can & SG_LINEAR ? loss->row->fit : SG_GENERAL;
+    int want = SG_PSI | (f->kind == SG_QUADRATIC ? SG_ROOT : f->kind == SG_GENERAL ? SG_VALUE | SG_CURVATURE : 0);
+    if ((status = sg_chart_new(model, reference, whiten, &f->chart))) goto out;
+    if ((status = sg_lens_new(model, loss, f->chart, want, SG_LOGP, &f->lens))) goto out;
+    if ((status = new_scratch(f))) goto out;
+    if ((status = new_partition(f))) goto out;
+    if ((status = sg_loss_reference(loss, model, f->full, &at))) goto out;
+    if ((status = sg_loss_prepare(loss, model, panels, &f->prepared))) goto out;
+    if (at == SG_AT_PILOT) status = new_pilot(f);
+out:
+    if (status) {
+        sg_fitter_delete(f);
+        return status;
+    }
+    *out = f;
+    return SG_OK;
+}
+
+static void delete_local(sg_local *local) {
+    sg_delete(local->gradient);
+    sg_delete(local->hessian);
+}
+
+void sg_fitter_delete(sg_fitter *f) {
+    if (!f) return;
+    sg_fitter_delete(f->pilot);
+    sg_loss_delete(f->pilot_loss);
+    sg_panels_delete(f->moved);
+    sg_loss_release(f->loss, f->prepared);
+    sg_partition_delete(f->partition);
+    sg_chart_delete(f->chart);
+    sg_lens_delete(f->lens);
+    delete_local(&f->origin);
+    delete_local(&f->local);
+    sg_pass_means_clear(&f->means);
+    sg_pass_means_clear(&f->middle);
+    double *scratch[] = {f->delta, f->theta, f->full, f->a, f->b, f->c, f->stack, f->work, f->newton, f->logq};
+    for (int k = 0; k < 10; k++) sg_delete(scratch[k]);
+    sg_delete(f);
+}
+
+static void data_pass(sg_fitter *f, const sg_local *local, const double *delta, int want, sg_pass_means *means) {
+    sg_chart_theta(f->chart, delta, f->full);
+    sg_pass(f->lens, f->prepared, local, f->full, f->source, want, means);
+    f->passes++;
+}
+
+/* ---- quadratic losses: delta = -A^-1 mean psi, through a triangular factor where the Gram matrix is nearly singular */
+
+static sg_status fold_solve(sg_fitter *f) {
+    sg_status status = SG_OK;
+    int m = f->m;
+    double condition;
+    sg_chart_theta(f->chart, f->delta, f->full);
+    status = sg_pass_fold(f->lens, f->prepared, &f->origin, f->full, f->source, f->stack, f->work, f->b);
+    f->passes++;
+    if (!status) status = sg_invert(m, f->b, f->c, &condition);
+    if (status) return status;
+    double scale = sqrt((double)f->source->n);
+    for (int k = 0; k < m * m; k++) f->c[k] *= scale; /* factor of the mean, not of the sum */
+    sg_multiply_nt(m, f->c, f->c, f->b);
+    return SG_OK;
+}
+
+static sg_status fit_quadratic(sg_fitter *f) {
+    sg_status status;
+    int m = f->m;
+    double condition;
+    data_pass(f, &f->origin, f->delta, SG_PSI | SG_ROOT, &f->means);
+    unpack(m, f->means.curvature, f->a);
+    status = sg_invert(m, f->a, f->b, &condition);
+    if (status == SG_SINGULAR || (!status && !(condition < fold_condition))) status = fold_solve(f);
+    if (status) return status;
+    for (int j = 0; j < m; j++) {
+        f->delta[j] = 0;
+        for (int k = 0; k < m; k++) f->delta[j] -= f->b[j + k * m] * f->means.psi[k];
+    }
+    return SG_OK;
+}
+
+/* ---- losses in which the data enter through one mean: Newton on log Z */
+
+static sg_status sufficient_objective(void *context, const double *delta, double *value, double *gradient, double *hessian) {
+    sg_fitter *f = context;
+    int m = f->m;
+    sg_status status = sg_partition_at(f->partition, delta, &f->local);
+    if (status) {
+        f->refusals++;
+        return status;
+    }
+    if (value) *value = f->local.log_z - f->origin.log_z;
+    for (int j = 0; j < m; j++) {
+        double mean = f->origin.gradient[j] - f->means.psi[j]; /* psi = E dt - dt at the origin */
+        if (value) *value -= delta[j] * mean;
+        if (gradient) gradient[j] = f->local.gradient[j] - mean;
+    }
+    if (hessian) memcpy(hessian, f->local.hessian, (size_t)m * (size_t)m * sizeof(double));
+    return SG_OK;
+}
+
+/* ---- everything else: Newton with a pass an evaluation */
+
+static sg_status general_objective(void *context, const double *delta, double *value, double *gradient, double *hessian) {
+    sg_fitter *f = context;
+    int want = (value ? SG_VALUE : 0) | (gradient ? SG_PSI : 0) | (hessian ? SG_CURVATURE : 0);
+    sg_chart_theta(f->chart, delta, f->full);
+    if (!f->model->family->inside(f->model, f->full)) {
+        f->refusals++;
+        return SG_NOT_INTEGRABLE;
+    }
+    if (f->partition) {
+        sg_status status = sg_partition_at(f->partition, delta, &f->local);
+        if (status) return status;
+    }
+    data_pass(f, &f->local, delta, want, &f->means);
+    if (value) *value = f->means.value;
+    if (gradient) memcpy(gradient, f->means.psi, (size_t)f->m * sizeof(double));
+    if (hessian) unpack(f->m, f->means.curvature, hessian);
+    return SG_OK;
+}
+
+static sg_status fit_newton(sg_fitter *f, sg_objective objective, int *iterations) {
+    const sg_newton_settings settings = {.tol = 1e-10, .most = 100, .radius = 10};
+    f->refusals = 0;
+    sg_status status = sg_newton(f->m, objective, f, &settings, f->delta, iterations, f->newton);
+    /* stuck against the edge of the parameter space */
+    if (status == SG_NOT_CONVERGED && f->refusals > 0) return SG_NOT_INTEGRABLE;
+    return status;
+}
+
+static sg_status fit_once(sg_fitter *f, int *iterations) {
+    memset(f->delta, 0, (size_t)f->m * sizeof(double));
+    *iterations = 1;
+    if (f->kind == SG_QUADRATIC) return fit_quadratic(f);
+    if (f->kind == SG_GENERAL) return fit_newton(f, general_objective, iterations);
+    data_pass(f, &f->origin, f->delta, SG_PSI, &f->means);
+    return fit_newton(f, sufficient_objective, iterations);
+}
+
+/* ---- two-step losses */
+
+/* Prepares the row at free parameters theta [m]: the panels of the reference carry the new density where they resolve it. */
+static sg_status prepare_at(sg_fitter *f, const double *theta) {
+    sg_status status;
+    sg_panels *rebuilt = NULL;
+    const sg_panels *panels = f->moved;
+    sg_model_expand(f->model, theta, f->full);
+    if (!f->model->family->inside(f->model, f->full)) return SG_NOT_INTEGRABLE;
+    for (int first = 0; first < f->panels->n; first += SG_BLOCK) {
+        sg_lens_nodes(f->lens, f->panels, first);
+        sg_lens_look(f->lens, f->prepared, NULL, f->full, &f->lens->block, 0, SG_LOGP);
+        memcpy(f->logq + first, f->lens->jet.logp, (size_t)f->lens->block.n * sizeof(double));
+    }
+    status = sg_panels_reweight(f->panels, f->logq, f->moved);
+    if (status == SG_NOT_INTEGRABLE) {
+        status = sg_model_panels(f->model, f->full, 0, &rebuilt);
+        panels = rebuilt;
+    }
+    if (!status) status = f->loss->row->prepare(f->loss->options, f->model, f->full, panels, &f->prepared);
+    sg_panels_delete(rebuilt);
+    return status;
+}
+
+static void free_theta(const sg_fitter *f, double *theta) {
+    sg_chart_theta(f->chart, f->delta, f->full);
+    for (int j = 0; j < f->m; j++) theta[j] = f->full[f->model->free[j]];
+}
+
+/* Kernel at the pilot, fit, kernel at the fit, ... until the estimate stays (then the kernel is that of the estimate itself). */
+static sg_status fit_two_step(sg_fitter *f, double *theta, int *iterations) {
+    int m = f->m;
+    sg_fit pilot = {.theta = f->theta, .covariance = f->c};
+    sg_status status = sg_fit_source(f->pilot, f->source, 0, &pilot);
+    f->passes += pilot.passes;
+    if (status) return status;
+    if (pilot.status) return SG_PILOT_FAILED;
+    for (*iterations = 1; *iterations <= TWO_STEP_MOST; ++*iterations) {
+        int inner;
+        double change = 0, size = 0;
+        status = prepare_at(f, f->theta);
+        if (status == SG_NO_MEMORY) return status;
+        if (status) return SG_PILOT_FAILED;
+        if ((status = fit_once(f, &inner))) return status;
+        free_theta(f, theta);
+        for (int j = 0; j < m; j++) change = fmax(change, fabs(theta[j] - f->theta[j])), size = fmax(size, fabs(theta[j]));
+        memcpy(f->theta, theta, (size_t)m * sizeof(double));
+        if (!(change < INFINITY)) return SG_PILOT_FAILED;
+        if (change <= two_step_tol * (1 + size)) return SG_OK;
+    }
+    return SG_NOT_CONVERGED;
+}
+
+/* ---- standard errors: A^-1 M A^-1 / n with A the mean derivative at theta-hat, M the centred second moment of psi there */
+
+static sg_status mean_derivative(sg_fitter *f) {
+    if (f->kind == SG_SUFFICIENT) {
+        memcpy(f->a, f->local.hessian, (size_t)f->m * (size_t)f->m * sizeof(double));
+        return SG_OK;
+    }
+    if (f->kind == SG_GENERAL) data_pass(f, &f->local, f->delta, SG_CURVATURE, &f->means);
+    unpack(f->m, f->means.curvature, f->a);
+    return SG_OK;
+}
+
+static sg_status sandwich(sg_fitter *f, double *covariance) {
+    int m = f->m;
+    double condition, *basis = f->newton; /* [m,m] of the free rows of the chart */
+    sg_status status = SG_OK;
+    if (f->partition && (status = sg_partition_at(f->partition, f->delta, &f->local))) return status;
+    if ((status = mean_derivative(f))) return status;
+    if ((status = sg_invert(m, f->a, f->b, &condition))) return status;
+    data_pass(f, &f->local, f->delta, SG_PSI | SG_PASS_SQUARES, &f->middle);
+    for (int j = 0, p = 0; j < m; j++)
+        for (int k = 0; k <= j; k++, p++) f->middle.psi2[p] -= f->middle.psi[j] * f->middle.psi[k];
+    unpack(m, f->middle.psi2, f->a);
+    for (int j = 0; j < m; j++)
+        for (int k = 0; k < m; k++) basis[j + k * m] = f->chart->basis[f->model->free[j] * m + k];
+    sg_multiply(m, basis, f->b, f->c); /* W A^-1 */
+    sg_multiply(m, f->c, f->a, f->b);
+    sg_multiply_nt(m, f->b, f->c, covariance);
+    for (int k = 0; k < m * m; k++) covariance[k] /= (double)f->source->n;
+    return SG_OK;
+}
+
+sg_status sg_fit_source(sg_fitter *f, const sg_source *source, int want, sg_fit *fit) {
+    sg_status status;
+    f->source = source;
+    f->passes = 0;
+    for (int k = 0; k < f->m * f->m; k++) fit->covariance[k] = NAN;
+    status = f->pilot ? fit_two_step(f, fit->theta, &fit->iterations) : fit_once(f, &fit->iterations);
+    if (status == SG_NO_MEMORY) return status;
+    fit->status = status;
+    if (status) {
+        for (int j = 0; j < f->m; j++) fit->theta[j] = NAN;
+    } else {
+        free_theta(f, fit->theta);
+        for (int j = 0; j < f->m; j++)
+            if (!isfinite(fit->theta[j])) fit->status = SG_SINGULAR;
+        if (!fit->status && !f->model->family->inside(f->model, f->full)) fit->status = SG_NOT_INTEGRABLE;
+        /* an estimate without standard errors is still one: the interval then counts as missing */
+        if (want & SG_FIT_SANDWICH && sandwich(f, fit->covariance) == SG_NO_MEMORY) return SG_NO_MEMORY;
+    }
+    fit->passes = f->passes;
+    return SG_OK;
+}
+
+sg_status sg_data_whitening(const sg_model *model, const sg_loss *loss, const double *theta, const sg_panels *panels,
+                            const sg_source *source, double *whiten, double *condition) {
+    sg_status status = SG_OK;
+    sg_fitter *f = NULL;
+    if ((status = sg_fitter_new(model, loss, theta, NULL, panels, &f))) return status;
+    f->source = source;
+    if (f->kind == SG_QUADRATIC) {
+        status = sg_pass_fold(f->lens, f->prepared, &f->origin, theta, source, f->stack, f->work, f->b);
+        if (!status) status = sg_invert(f->m, f->b, whiten, condition);
+        for (int k = 0; !status && k < f->m * f->m; k++) whiten[k] *= sqrt((double)source->n);
+    } else {
+        *condition = 1;
+        for (int k = 0; k < f->m * f->m; k++) whiten[k] = k % (f->m + 1) ? 0 : 1;
+    }
+    sg_fitter_delete(f);
+    return status;
+}

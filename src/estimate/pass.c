@@ -1,0 +1,91 @@
+#include "estimate/pass.h"
+
+#include <string.h>
+
+sg_status sg_pass_means_new(int m, sg_pass_means *means) {
+    sg_status status = SG_OK;
+    size_t count = (size_t)m, pairs = (size_t)m * ((size_t)m + 1) / 2;
+    memset(means, 0, sizeof *means);
+    if ((status = sg_new(&means->psi, count, sizeof(double)))) return status;
+    if ((status = sg_new(&means->curvature, pairs, sizeof(double)))) return status;
+    return sg_new(&means->psi2, pairs, sizeof(double));
+}
+
+void sg_pass_means_clear(sg_pass_means *means) {
+    sg_delete(means->psi);
+    sg_delete(means->curvature);
+    sg_delete(means->psi2);
+    memset(means, 0, sizeof *means);
+}
+
+static inline double sum_of(int n, const double *restrict x) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum) aligned(x : 64)
+    for (int i = 0; i < n; i++) sum += x[i];
+    return sum;
+}
+
+static inline double dot(int n, const double *restrict x, const double *restrict y) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum) aligned(x, y : 64)
+    for (int i = 0; i < n; i++) sum += x[i] * y[i];
+    return sum;
+}
+
+/* Adds sum_i over `width` stacked rows of x_j x_k to the packed pairs. */
+static void add_squares(int n, int m, int width, const double *x, double *packed) {
+    for (int j = 0, pair = 0; j < m; j++)
+        for (int k = 0; k <= j; k++, pair++)
+            for (int r = 0; r < width; r++)
+                packed[pair] += dot(n, x + (j * width + r) * SG_BLOCK, x + (k * width + r) * SG_BLOCK);
+}
+
+static void add_block(const sg_lens *lens, int n, int want, sg_pass_means *means) {
+    const sg_datum *datum = &lens->datum;
+    int m = lens->m, pairs = m * (m + 1) / 2;
+    if (want & SG_VALUE) means->value += sum_of(n, datum->value);
+    if (want & SG_PSI)
+        for (int j = 0; j < m; j++) means->psi[j] += sum_of(n, datum->psi + j * SG_BLOCK);
+    if (want & SG_PASS_SQUARES) add_squares(n, m, 1, datum->psi, means->psi2);
+    if (want & SG_ROOT) add_squares(n, m, lens->roots, datum->root, means->curvature);
+    if (want & SG_CURVATURE)
+        for (int p = 0; p < pairs; p++) means->curvature[p] += sum_of(n, datum->curvature + p * SG_BLOCK);
+}
+
+void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta, const sg_source *source, int want,
+             sg_pass_means *means) {
+    int m = lens->m, pairs = m * (m + 1) / 2;
+    double scale = 1 / (double)source->n;
+    means->value = 0;
+    memset(means->psi, 0, (size_t)m * sizeof(double));
+    memset(means->curvature, 0, (size_t)pairs * sizeof(double));
+    memset(means->psi2, 0, (size_t)pairs * sizeof(double));
+    for (long long b = 0; b < sg_source_blocks(source); b++) {
+        sg_source_block(source, b, &lens->block);
+        sg_lens_look(lens, prepared, local, theta, &lens->block, want & ~SG_PASS_SQUARES, 0);
+        add_block(lens, lens->block.n, want, means);
+    }
+    means->value *= scale;
+    for (int j = 0; j < m; j++) means->psi[j] *= scale;
+    for (int p = 0; p < pairs; p++) means->curvature[p] *= scale, means->psi2[p] *= scale;
+}
+
+sg_status sg_pass_fold(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta,
+                       const sg_source *source, double *stack, double *work, double *factor) {
+    int m = lens->m, roots = lens->roots, rows = SG_BLOCK * roots + m;
+    memset(factor, 0, (size_t)m * (size_t)m * sizeof(double));
+    for (long long b = 0; b < sg_source_blocks(source); b++) {
+        sg_source_block(source, b, &lens->block);
+        sg_lens_look(lens, prepared, local, theta, &lens->block, SG_ROOT, 0);
+        memset(stack, 0, (size_t)rows * (size_t)m * sizeof(double));
+        for (int j = 0; j < m; j++) {
+            for (int r = 0; r < roots; r++)
+                memcpy(stack + (size_t)j * rows + r * SG_BLOCK, lens->datum.root + (j * roots + r) * SG_BLOCK,
+                       (size_t)lens->block.n * sizeof(double));
+            memcpy(stack + (size_t)j * rows + roots * SG_BLOCK, factor + (size_t)j * m, (size_t)m * sizeof(double));
+        }
+        sg_status status = sg_qr_factor(rows, m, stack, factor, work);
+        if (status) return status;
+    }
+    return SG_OK;
+}

@@ -1,0 +1,256 @@
+#include "domain.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAMES_MOST = 64, LIST_TEXT = 384 };
+
+static sg_status unknown_family(const char *name) {
+    const char *names[NAMES_MOST];
+    char list[LIST_TEXT] = "";
+    int count = 0;
+    for (size_t used = 0; sg_families[count] && count < NAMES_MOST; count++) {
+        names[count] = sg_families[count]->name;
+        if (used < sizeof list)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", count ? ", " : "", names[count]);
+    }
+    const char *nearest = sg_nearest(name, count, names);
+    return sg_fail(SG_UNKNOWN, "unknown family '%.64s'%s%s%s (families: %s)", name, nearest ? "; the nearest is '" : "",
+                   nearest ? nearest : "", nearest ? "'" : "", list);
+}
+
+/* ------------------------------------------------------------ keys and free */
+
+/* The keys of the family followed by free, whose text stands behind the struct of keys. */
+static sg_status fields_with_free(const sg_family *family, sg_field **fields) {
+    int count = 0;
+    while (family->keys[count].key) count++;
+    sg_status status = sg_new(fields, (size_t)count + 2, sizeof(sg_field));
+    if (status != SG_OK) return status;
+    memcpy(*fields, family->keys, (size_t)count * sizeof(sg_field));
+    (*fields)[count] = (sg_field){.key = "free",
+                                  .type = SG_FIELD_TEXT,
+                                  .role = SG_FREE,
+                                  .offset = family->keys_size,
+                                  .initial = family->free_initial,
+                                  .help = "parameters to estimate: names separated by '/', a group, or all"};
+    return SG_OK;
+}
+
+/* The words that free= accepts, for messages: parameters first, then groups and "all". */
+typedef struct {
+    char parameter[NAMES_MOST][SG_NAME];
+    const char *word[2 * NAMES_MOST];
+    int parameters, words;
+} vocabulary;
+
+static void collect_words(const sg_model *model, vocabulary *v) {
+    const char *const *groups = model->family->groups;
+    *v = (vocabulary){.parameters = model->full < NAMES_MOST ? model->full : NAMES_MOST};
+    for (int i = 0; i < v->parameters; i++) {
+        model->family->parameter(model, i, v->parameter[i]);
+        v->word[v->words++] = v->parameter[i];
+    }
+    for (; groups && groups[0] && v->words < 2 * NAMES_MOST - 1; groups += 2)
+        if (strcmp(groups[0], "all") != 0) v->word[v->words++] = groups[0];
+    v->word[v->words++] = "all";
+}
+
+static sg_status unknown_parameter(const sg_model *model, const char *word) {
+    vocabulary v;
+    char list[LIST_TEXT] = "";
+    collect_words(model, &v);
+    for (size_t k = 0, used = 0; k < (size_t)v.words && used < sizeof list; k++) {
+        const char *before = k == 0 ? "" : (int)k == v.parameters ? "; or " : ", ";
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", before, v.word[k]);
+    }
+    const char *nearest = sg_nearest(word, v.words, v.word);
+    return sg_fail(SG_UNKNOWN, "unknown parameter '%.64s' in free of family %s%s%s%s (parameters: %s)", word,
+                   model->family->name, nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "",
+                   list);
+}
+
+static sg_status mark_free(const sg_model *model, const char *name, bool *is_free) {
+    char known[SG_NAME];
+    if (name[0] == '\0')
+        return sg_fail(SG_BAD_SYNTAX, "free of family %s has an empty name: write parameters separated by single '/'",
+                       model->family->name);
+    for (int i = 0; i < model->full; i++) {
+        model->family->parameter(model, i, known);
+        if (strcmp(known, name) != 0) continue;
+        if (is_free[i])
+            return sg_fail(SG_BAD_SYNTAX, "the parameter '%s' stands twice in free of family %s: keep one", name,
+                           model->family->name);
+        is_free[i] = true;
+        return SG_OK;
+    }
+    return unknown_parameter(model, name);
+}
+
+/* A group's list; a word that is no group stands for itself. */
+static const char *expand_group(const sg_family *family, const char *word) {
+    for (const char *const *group = family->groups; group && group[0]; group += 2)
+        if (strcmp(group[0], word) == 0) return group[1];
+    return word;
+}
+
+static sg_status mark_list(const sg_model *model, const char *word, bool *is_free) {
+    char list[SG_TEXT];
+    sg_status status = SG_OK;
+    snprintf(list, sizeof list, "%s", expand_group(model->family, word));
+    if (list[0] == '\0')
+        return sg_fail(SG_BAD_SYNTAX, "free of family %s is empty: give parameters separated by '/', or all",
+                       model->family->name);
+    if (strcmp(list, "all") == 0) {
+        memset(is_free, true, (size_t)model->full * sizeof(bool));
+        return SG_OK;
+    }
+    for (char *rest = list, *name; status == SG_OK && (name = strsep(&rest, "/"));)
+        status = mark_free(model, name, is_free);
+    return status;
+}
+
+static sg_status choose_free(sg_model *model, const char *word) {
+    bool *is_free = NULL;
+    sg_status status = sg_new(&is_free, (size_t)model->full, sizeof(bool));
+    if (status != SG_OK) goto out;
+    status = mark_list(model, word, is_free);
+    if (status != SG_OK) goto out;
+    status = sg_new(&model->free, (size_t)model->full, sizeof(int));
+    if (status != SG_OK) goto out;
+    for (int i = 0; i < model->full; i++)
+        if (is_free[i]) model->free[model->m++] = i;
+out:
+    sg_delete(is_free);
+    return status;
+}
+
+/* "bimodal(a=3,free=base/erf)": keys in the order of the family, every free parameter by its name. */
+static sg_status write_text(sg_model *model, const void *keys) {
+    const sg_family *family = model->family;
+    const size_t size = sizeof model->text;
+    char name[SG_NAME];
+    size_t used = (size_t)snprintf(model->text, size, "%s(", family->name);
+    if (used < size) used += (size_t)sg_fields_text(family->keys, keys, size - used, model->text + used);
+    if (used < size)
+        used += (size_t)snprintf(model->text + used, size - used, "%sfree=", family->keys[0].key ? "," : "");
+    for (int j = 0; j < model->m && used < size; j++) {
+        sg_model_parameter(model, j, name);
+        used += (size_t)snprintf(model->text + used, size - used, "%s%s", j ? "/" : "", name);
+    }
+    if (used < size) used += (size_t)snprintf(model->text + used, size - used, ")");
+    if (used < size) return SG_OK;
+    return sg_fail(SG_OUT_OF_RANGE, "the keys of family %s take more than %zu bytes when written out: shorten them",
+                   family->name, size - 1);
+}
+
+/* ------------------------------------------------------------ life of models */
+
+sg_status sg_model_check(const sg_model *model, const double *theta) {
+    char text[256] = "";
+    if (model->family->inside(model, theta)) return SG_OK;
+    for (int i = 0, used = 0; i < model->full && used + SG_NUMBER_TEXT + 2 < (int)sizeof text; i++) {
+        if (i > 0) text[used++] = '/';
+        used += sg_number_text(theta[i], text + used);
+    }
+    return sg_fail(SG_NOT_INTEGRABLE,
+                   "theta = %s is no density of family %s: not integrable, or a parameter outside its range", text,
+                   model->family->name);
+}
+
+static sg_status fill(sg_model *model, const sg_field *fields, int count, const sg_pair *pairs, char *keys) {
+    const sg_family *family = model->family;
+    char owner[64];
+    snprintf(owner, sizeof owner, "family %s", family->name);
+    sg_status status = sg_fields_read(fields, owner, count, pairs, keys);
+    if (status == SG_OK) status = family->make(keys, model);
+    if (status == SG_OK) status = choose_free(model, keys + family->keys_size);
+    if (status == SG_OK) status = write_text(model, keys);
+    if (status == SG_OK) status = sg_model_check(model, model->truth);
+    return status;
+}
+
+sg_status sg_model_new(const char *name, int count, const sg_pair *pairs, sg_model **model) {
+    sg_field *fields = NULL;
+    char *keys = NULL;
+    *model = NULL;
+    const sg_family *family = sg_family_find(name);
+    if (!family) return unknown_family(name);
+    sg_status status = fields_with_free(family, &fields);
+    if (status != SG_OK) goto out;
+    status = sg_new(&keys, 1, family->keys_size + SG_TEXT);
+    if (status != SG_OK) goto out;
+    status = sg_new(model, 1, sizeof(sg_model));
+    if (status != SG_OK) goto out;
+    (*model)->family = family;
+    status = fill(*model, fields, count, pairs, keys);
+out:
+    sg_delete(fields);
+    sg_delete(keys);
+    if (status != SG_OK) {
+        sg_model_delete(*model);
+        *model = NULL;
+    }
+    return status;
+}
+
+void sg_model_delete(sg_model *model) {
+    if (!model) return;
+    sg_delete(model->own);
+    sg_delete(model->truth);
+    sg_delete(model->free);
+    sg_delete(model);
+}
+
+sg_status sg_model_set_truth(sg_model *model, int count, const double *theta) {
+    double *whole = NULL;
+    if (count != model->m && count != model->full) {
+        if (model->m == model->full)
+            return sg_fail(SG_OUT_OF_RANGE, "theta has %d numbers: %s needs %d", count, model->text, model->full);
+        return sg_fail(SG_OUT_OF_RANGE, "theta has %d numbers: %s needs %d (its free parameters) or %d (all)", count,
+                       model->text, model->m, model->full);
+    }
+    sg_status status = sg_new(&whole, (size_t)model->full, sizeof(double));
+    if (status != SG_OK) goto out;
+    if (count == model->full)
+        memcpy(whole, theta, (size_t)count * sizeof(double));
+    else
+        sg_model_expand(model, theta, whole);
+    status = sg_model_check(model, whole);
+    if (status != SG_OK) goto out;
+    memcpy(model->truth, whole, (size_t)model->full * sizeof(double));
+    model->moved = true;
+out:
+    sg_delete(whole);
+    return status;
+}
+
+/* ------------------------------------------------------- parameters and text */
+
+void sg_model_expand(const sg_model *model, const double *free_theta, double *theta) {
+    memcpy(theta, model->truth, (size_t)model->full * sizeof(double));
+    for (int j = 0; j < model->m; j++) theta[model->free[j]] = free_theta[j];
+}
+
+void sg_model_parameter(const sg_model *model, int j, char name[SG_NAME]) {
+    model->family->parameter(model, model->free[j], name);
+}
+
+/* Length of the canonical text before its last key, which is free. */
+static size_t length_before_free(const char *text) {
+    size_t length = strlen(text), word = strlen(",free=");
+    for (size_t at = length - word; at > 0; at--)
+        if (strncmp(text + at, ",free=", word) == 0 || strncmp(text + at, "(free=", word) == 0) return at;
+    return length;
+}
+
+void sg_model_data_text(const sg_model *model, size_t size, char *text) {
+    char number[SG_NUMBER_TEXT];
+    size_t length = length_before_free(model->text);
+    const char *close = model->text[length] == '(' ? "" : ")";
+    size_t used = (size_t)snprintf(text, size, "%.*s%s", (int)length, model->text, close);
+    for (int i = 0; model->moved && i < model->full && used < size; i++) {
+        sg_number_text(model->truth[i], number);
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "/" : ";theta=", number);
+    }
+}

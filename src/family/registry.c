@@ -1,0 +1,26 @@
+#include "scoregap/family.h"
+
+#include <string.h>
+
+/* One line a family. */
+#define FAMILIES(X) \
+    X(gaussian)     \
+    X(bimodal)      \
+    X(monomial)     \
+    X(sinusoid)     \
+    X(polynomial)   \
+    X(sparse_cut)   \
+    X(double_well)  \
+    X(mixture)
+
+#define DECLARE(name) extern const sg_family sg_family_##name;
+FAMILIES(DECLARE)
+
+#define ADDRESS(name) &sg_family_##name,
+const sg_family *const sg_families[] = {FAMILIES(ADDRESS) NULL};
+
+const sg_family *sg_family_find(const char *name) {
+    for (const sg_family *const *family = sg_families; *family; family++)
+        if (strcmp((*family)->name, name) == 0) return *family;
+    return NULL;
+}

@@ -1,0 +1,62 @@
+#include "domain.h"
+
+#include <string.h>
+
+struct sg_sampler {
+    const sg_model *model; /* for exact composition, with its theta; NULL: by the table */
+    double *theta;
+    sg_inverse *inverse;
+};
+
+static sg_status fill_composition(const sg_model *model, const double *theta, sg_sampler *sampler) {
+    sg_status status = sg_model_check(model, theta);
+    if (status == SG_OK) status = sg_new(&sampler->theta, (size_t)model->full, sizeof(double));
+    if (status != SG_OK) return status;
+    memcpy(sampler->theta, theta, (size_t)model->full * sizeof(double));
+    sampler->model = model;
+    return SG_OK;
+}
+
+/* The table keeps what it needs of the panels. */
+static sg_status fill_table(const sg_model *model, const double *theta, const sg_panels *panels, sg_sampler *sampler) {
+    sg_panels *own = NULL;
+    sg_status status = panels ? SG_OK : sg_model_panels(model, theta, 0, &own);
+    if (status == SG_OK) status = sg_inverse_new(panels ? panels : own, &sampler->inverse);
+    sg_panels_delete(own);
+    return status;
+}
+
+sg_status sg_sampler_new(const sg_model *model, const double *theta, const sg_panels *panels, sg_sampler **sampler) {
+    sg_sampler *made = NULL;
+    *sampler = NULL;
+    sg_status status = sg_new(&made, 1, sizeof *made);
+    if (status != SG_OK) goto out;
+    status = model->family->draw ? fill_composition(model, theta, made) : fill_table(model, theta, panels, made);
+    if (status != SG_OK) goto out;
+    *sampler = made;
+    made = NULL;
+out:
+    sg_sampler_delete(made);
+    return status;
+}
+
+void sg_sampler_delete(sg_sampler *sampler) {
+    if (!sampler) return;
+    sg_inverse_delete(sampler->inverse);
+    sg_delete(sampler->theta);
+    sg_delete(sampler);
+}
+
+void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *block) {
+    if (sampler->model) {
+        sampler->model->family->draw(sampler->model, sampler->theta, stream, block);
+        return;
+    }
+    _Alignas(SG_ALIGN) double u[SG_BLOCK];
+    sg_stream_uniform(stream, (size_t)block->n, u);
+    sg_inverse_draw(sampler->inverse, (size_t)block->n, u, block->x);
+}
+
+double sg_sampler_error(const sg_sampler *sampler) {
+    return sampler->model ? 0 : sg_inverse_error(sampler->inverse);
+}

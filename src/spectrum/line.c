@@ -1,0 +1,217 @@
+/* The gap of a diffusion on the line, by power steps with the positive integral operator. */
+#include <math.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "operator.h"
+#include "scoregap/spectrum.h"
+#include "shoot.h"
+
+#define MOST_STEPS 60
+#define LOG_STEPS 12
+#define WIDTH 1e-12    /* asked for */
+#define PATIENCE 20    /* power steps that may still be needed before shooting is cheaper */
+#define CERTIFIED 1e-6 /* wider enclosures are not certified */
+
+/* Enclosure of log C_P of the law on one set of panels. */
+typedef struct {
+    double log_lower, log_upper, log_value; /* of C_P */
+    double floor;                           /* rounding, relative */
+    double outside;                         /* share of the Dirichlet energy next to the cuts */
+    int steps;
+} enclosure;
+
+typedef struct {
+    sg_operator *op;
+    double *gamma, *next;
+    enclosure *out;
+} iteration;
+
+static void narrow(enclosure *e, double lower, double upper) {
+    e->log_lower = fmax(e->log_lower, lower);
+    e->log_upper = fmin(e->log_upper, upper);
+}
+
+static double width(const enclosure *e) {
+    return e->log_upper - e->log_lower;
+}
+
+/* Power steps in logarithms, until all quotients are of one order and functions can be numbers. */
+static void log_steps(iteration *it) {
+    for (int k = 0;; k++) {
+        double least, most;
+        sg_operator_log_range(it->op, &least, &most);
+        narrow(it->out, least, most);
+        it->out->steps++;
+        if (most - least < 1 || k == LOG_STEPS) break;
+        for (int i = 0; i < it->op->n; i++) it->gamma[i] = it->op->log_t[i];
+        sg_operator_refer(it->op, it->gamma);
+    }
+    sg_operator_linearize(it->op);
+    for (int i = 0; i < it->op->n; i++) it->gamma[i] = exp(it->op->log_t[i] - it->op->log_g[i] - it->op->log_scale);
+}
+
+/* One power step: gamma becomes T gamma; its quotients narrow the enclosure.  Returns their spread. */
+static double power_step(iteration *it) {
+    sg_operator *op = it->op;
+    double least = INFINITY, most = 0, top = 0;
+    sg_operator_apply(op, it->gamma, it->next);
+    for (int i = 0; i < op->n; i++) {
+        double q = it->next[i] / it->gamma[i];
+        least = q < least ? q : least;
+        most = q > most ? q : most;
+        top = it->next[i] > top ? it->next[i] : top;
+    }
+    it->out->steps++;
+    if (least > 0) narrow(it->out, op->log_scale + log(least), op->log_scale + log(most));
+    it->out->log_value = op->log_scale + log(sg_operator_rayleigh(op, it->gamma, it->next));
+    for (int i = 0; i < op->n; i++) it->gamma[i] = it->next[i] / top;
+    return log(most / least);
+}
+
+/* Power steps while they pay: true when done (asked for, or at the rounding floor), false when the ratio of eigenvalues is near one. */
+static bool power_steps(iteration *it, int most) {
+    double before = INFINITY;
+    int stagnant = 0;
+    for (int k = 0; k < most; k++) {
+        double spread = power_step(it), rate = spread / before;
+        if (width(it->out) <= 0.1 * WIDTH) return true;
+        stagnant = rate > 0.7 && spread < 100 * WIDTH ? stagnant + 1 : 0;
+        if (stagnant == 3) return true;
+        if (k > 4 && spread > WIDTH && log(WIDTH / spread) / log(fmin(rate, 0.999)) > PATIENCE) return false;
+        before = spread;
+    }
+    return width(it->out) < 100 * WIDTH;
+}
+
+/* The eigenvalue between the ends of the enclosure by bisection on Sturm's count; its function becomes the reference. */
+static sg_status shoot(iteration *it, const double *log_d) {
+    sg_shoot *s = NULL;
+    double lo = -it->out->log_upper - 1e-9, hi = -it->out->log_lower + 1e-9;
+    sg_status status = sg_shoot_new(it->op->panels, log_d, hi, &s);
+    if (status) return status;
+    for (int k = 0; k < 200 && hi - lo > 1e-15 * fmax(1, fabs(hi)); k++) {
+        double mid = 0.5 * (lo + hi);
+        if (sg_shoot_count(s, sg_scaled_exp(mid), NULL) > 0)
+            hi = mid;
+        else
+            lo = mid;
+    }
+    if (sg_shoot_sweep(s, sg_scaled_exp(lo)) > 0) {
+        sg_shoot_vector(s, 0, it->next, it->next, it->gamma);
+        for (int i = 0; i < it->op->n; i++)
+            if (it->gamma[i] == -INFINITY) it->gamma[i] = it->op->log_g[i];
+        sg_operator_refer(it->op, it->gamma);
+    }
+    sg_shoot_delete(s);
+    return SG_OK;
+}
+
+/* Share of the energy int D p g^2 where p lies in the outer half of what was cut off the depth: all of it, when nothing decays. */
+static double energy_outside(const iteration *it) {
+    const sg_panels *p = it->op->panels;
+    double total = 0, outside = 0, top = -INFINITY, ends[2] = {p->logp[0], p->logp[p->n - 1]};
+    for (int i = 0; i < p->n; i++) top = fmax(top, p->logp[i]);
+    int mode = 0;
+    while (mode + 1 < p->n && p->log_below[mode] < p->log_above[mode]) mode++;
+    for (int i = 0; i < p->n; i++) {
+        double e = it->op->weight[i] * it->gamma[i] * it->gamma[i], end = ends[i > mode];
+        bool open = (i > mode ? p->log_tail_hi : p->log_tail_lo) > -INFINITY;
+        total += e;
+        if (open && p->logp[i] < 0.5 * (top + end)) outside += e;
+    }
+    return outside / total;
+}
+
+static sg_status enclose(const sg_panels *panels, const double *log_d, enclosure *out) {
+    iteration it = {.out = out};
+    size_t n = (size_t)panels->n;
+    double depth = 0;
+    *out = (enclosure){.log_lower = -INFINITY, .log_upper = INFINITY};
+    sg_status status = sg_operator_new(panels, log_d, &it.op);
+    if (status) goto out;
+    if ((status = sg_new(&it.gamma, n, sizeof(double)))) goto out;
+    if ((status = sg_new(&it.next, n, sizeof(double)))) goto out;
+    for (size_t i = 0; i < n; i++) it.gamma[i] = log_d ? -0.5 * log_d[i] : 0;
+    sg_operator_refer(it.op, it.gamma);
+    log_steps(&it);
+    if (!power_steps(&it, MOST_STEPS)) {
+        if ((status = shoot(&it, log_d))) goto out;
+        log_steps(&it);
+        power_steps(&it, MOST_STEPS / 4);
+    }
+    for (size_t i = 0; i < n; i++) depth = fmax(depth, fmax(fabs(panels->logp[i]), fabs(it.op->log_dp[i])));
+    out->floor = 0x1p-52 * (4 * depth + panels->count + 64);
+    out->log_value = fmin(fmax(out->log_value, out->log_lower), out->log_upper);
+    out->outside = energy_outside(&it);
+out:
+    sg_operator_delete(it.op);
+    sg_delete(it.gamma);
+    sg_delete(it.next);
+    return status;
+}
+
+/* Joins the enclosures on both grids: their hull, widened by the change of the value and by rounding. */
+static void join(const enclosure *e, const enclosure *finer, enclosure *all) {
+    *all = finer ? *finer : *e;
+    if (finer) {
+        double change = fabs(finer->log_value - e->log_value);
+        all->log_lower = fmin(e->log_lower, finer->log_lower) - change;
+        all->log_upper = fmax(e->log_upper, finer->log_upper) + change;
+        all->outside = fmax(e->outside, finer->outside);
+        all->steps += e->steps;
+    }
+    /* crossed ends are rounding */
+    double lower = fmin(all->log_lower, all->log_upper), upper = fmax(all->log_lower, all->log_upper);
+    all->log_lower = lower - all->floor;
+    all->log_upper = upper + all->floor;
+}
+
+static void judge(const enclosure *e, double drift, sg_gap *out) {
+    if (e->outside > 1e-3) {
+        out->status = SG_NOT_ATTAINED;
+        snprintf(out->message, sizeof out->message,
+                 "no eigenfunction: %.2g of the energy of the slowest mode lies in the tails (the bottom of the essential spectrum, or a "
+                 "cut that is not deep enough)",
+                 e->outside);
+    } else if (!(width(e) <= CERTIFIED)) {
+        out->status = SG_UNCERTIFIED;
+        snprintf(out->message, sizeof out->message, "the enclosure is %.2g wide, %.2g of it from the change of panels", width(e), drift);
+    } else if (out->gap == 0) {
+        out->status = SG_UNDERFLOW;
+        snprintf(out->message, sizeof out->message, "the gap is 10^%.6f, below the range of double precision", out->log10_gap);
+    }
+}
+
+static void report(const enclosure *e, double drift, sg_gap *out) {
+    out->gap = exp(-e->log_value);
+    out->gap_lower = exp(-e->log_upper);
+    out->gap_upper = exp(-e->log_lower);
+    out->log10_gap = -e->log_value / M_LN10;
+    out->poincare = out->relaxation_time = exp(e->log_value);
+    out->iterations = e->steps;
+    out->method = "integral operator";
+    out->status = SG_OK;
+    out->message[0] = 0;
+    judge(e, drift, out);
+}
+
+sg_status sg_line_gap(const sg_panels *panels, const double *log_d, const sg_panels *finer, const double *log_d_finer, sg_gap *out) {
+    struct timespec start, end;
+    enclosure coarse, fine, all;
+    double drift = 0;
+    *out = (sg_gap){0};
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    sg_status status = enclose(panels, log_d, &coarse);
+    if (status) return status;
+    if (finer) {
+        status = enclose(finer, log_d_finer, &fine);
+        if (status) return status;
+        drift = 2 * fabs(fine.log_value - coarse.log_value);
+    }
+    join(&coarse, finer ? &fine : NULL, &all);
+    report(&all, drift, out);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    out->seconds = (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
+    return SG_OK;
+}

@@ -1,0 +1,51 @@
+/*
+ * Eigenvalues of (D p f')' = -lambda p f, no flux through the ends, by shooting through cells small enough that the
+ * transfer matrix of each is a short power series in lambda, made once; one sweep at one lambda then costs microseconds.
+ *
+ * State (f, v), v = int_lo^x p f = -D p f'/lambda.  All sums that build it are of one sign inside a well and every number carries
+ * its own binary exponent, so eigenvalues have relative accuracy at any size: a relative error of the entries of a transfer matrix is
+ * one of p and 1/(D p), to which eigenvalues are perfectly conditioned.  The number of sign changes of v counts the eigenvalues below lambda
+ * (Sturm), so that none is missed and clusters need no care.
+ */
+#ifndef SG_SPECTRUM_SHOOT_H
+#define SG_SPECTRUM_SHOOT_H
+
+#include "scoregap/numeric.h"
+
+/* mantissa * 2^exponent, mantissa 0 or 0.5 <= |mantissa| < 1 */
+typedef struct {
+    double m;
+    long e;
+} sg_scaled;
+
+sg_scaled sg_scaled_of(double m, long e);
+sg_scaled sg_scaled_exp(double log_value);
+double sg_scaled_log(sg_scaled x);
+double sg_scaled_value(sg_scaled x); /* 0 or INFINITY beyond the range of double */
+
+typedef struct sg_shoot sg_shoot;
+
+/*
+ * Cells and series for lambda up to exp(log_top).  Borrows panels; log_d [n] or NULL.  About 5 us a cell.
+ * Errors: SG_NO_MEMORY; SG_NOT_CONVERGED (more than 20000 cells).
+ */
+SG_MUST_CHECK sg_status sg_shoot_new(const sg_panels *panels, const double *log_d, double log_top, sg_shoot **shoot);
+void sg_shoot_delete(sg_shoot *shoot);
+int sg_shoot_cells(const sg_shoot *shoot);
+
+/* Number of eigenvalues in (0, lambda); *end, if not NULL, gets v at the right end up to a factor (zero at eigenvalues). */
+int sg_shoot_count(sg_shoot *shoot, sg_scaled lambda, sg_scaled *end);
+
+/*
+ * Sweeps from both ends at lambda and ranks the places where they may be joined (twisted factorization: where f_left f_right p is
+ * largest); returns the number of local maxima, in order of rank.
+ */
+int sg_shoot_sweep(sg_shoot *shoot, sg_scaled lambda);
+
+/*
+ * The function joined at place `rank` of the last sweep, f and f' at the nodes of the panels, scaled so that its largest |f| over the
+ * edges of cells is of order one; log_g, if not NULL, gets log |f'| (finite also where f' over- or underflows).
+ */
+void sg_shoot_vector(sg_shoot *shoot, int rank, double *f, double *g, double *log_g);
+
+#endif

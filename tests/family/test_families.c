@@ -1,0 +1,424 @@
+/*
+ * The registry, domains, tails, landmarks and exact draws of the families on the line.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <float.h>
+
+#include "corners.h"
+
+enum { DRAWS = 40 * SG_BLOCK };
+
+static sg_model *model_of(const char *family, const char *keys) {
+    char text[SG_TEXT];
+    sg_pair pairs[4];
+    int count;
+    sg_model *model = NULL;
+    snprintf(text, sizeof text, "%s", keys);
+    assert_int_equal(sg_pairs_split(text, 4, pairs, &count), SG_OK);
+    sg_status status = sg_model_new(family, count, pairs, &model);
+    if (status != SG_OK) fail_msg("%s(%s): %s", family, keys, sg_message());
+    return model;
+}
+
+/* log p and its slope at up to SG_BLOCK points. */
+static void evaluate(const sg_model *model, const double *theta, int n, double *x, double *logp, double *dx) {
+    sg_block block = {.n = n, .d = 1, .draws = 1, .x = x};
+    sg_jet jet = {.m = model->full, .d = 1, .want = SG_LOGP | SG_DX, .logp = logp, .dx = dx};
+    model->family->jet(model, theta, &block, &jet);
+}
+
+static double log_density(const sg_model *model, const double *theta, double at) {
+    _Alignas(64) double x[SG_BLOCK] = {at}, logp[SG_BLOCK], dx[SG_BLOCK];
+    evaluate(model, theta, 1, x, logp, dx);
+    return logp[0];
+}
+
+/* -------------------------------------------------------------------- registry */
+
+static const struct {
+    const char *family, *parameters, *keys, *free;
+    int full;
+    double truth[4];
+} listed[] = {
+    {"gaussian", "location/precision", "s=2", "location/precision", 2, {0, 0.25}},
+    {"bimodal", "base/erf", "a=3", "base/erf", 2, {1, 0}},
+    {"monomial", "quadratic/monomial", "k=6", "quadratic/monomial", 2, {1, 1}},
+    {"sinusoid", "quadratic/sine", "omega=2", "quadratic/sine", 2, {1, 1}},
+    {"polynomial", "x1/x2/x3", "B=4", "x1/x2/x3", 3, {0, 4, 0}},
+    {"sparse-cut", "base/cut", "a=1,g=0.05", "base/cut", 2, {1, 0}},
+    {"double-well", "tilt/quadratic/quartic", "h=7", "tilt/quadratic/quartic", 3, {0, 14, 7}},
+    {"mixture", "w/mu1/mu2", "m=3,w=0.25", "w", 3, {0.25, -3, 3}},
+};
+enum { LISTED = sizeof listed / sizeof *listed };
+
+static void names_of(const sg_model *model, bool free_only, char text[SG_TEXT]) {
+    char name[SG_NAME];
+    text[0] = '\0';
+    for (int j = 0; j < (free_only ? model->m : model->full); j++) {
+        model->family->parameter(model, free_only ? model->free[j] : j, name);
+        if (j) strcat(text, "/");
+        strcat(text, name);
+    }
+}
+
+static void families_are_as_listed(void **state) {
+    int count = 0;
+    (void)state;
+    while (sg_families[count]) count++;
+    assert_int_equal(count, LISTED);
+    for (int f = 0; f < LISTED; f++) {
+        char text[SG_TEXT];
+        const sg_family *family = sg_family_find(listed[f].family);
+        assert_non_null(family);
+        assert_string_equal(family->name, listed[f].family);
+        sg_model *model = model_of(listed[f].family, listed[f].keys);
+        assert_ptr_equal(model->family, family);
+        assert_int_equal(model->full, listed[f].full);
+        assert_int_equal(model->space.shape, SG_LINE);
+        assert_true(model->space.lo == -INFINITY && model->space.hi == INFINITY && model->space.d == 1);
+        names_of(model, false, text);
+        assert_string_equal(text, listed[f].parameters);
+        names_of(model, true, text);
+        assert_string_equal(text, listed[f].free);
+        assert_memory_equal(model->truth, listed[f].truth, (size_t)model->full * sizeof(double));
+        assert_true(family->inside(model, model->truth));
+        sg_model_delete(model);
+    }
+    assert_null(sg_family_find("gausian"));
+}
+
+static void every_word_of_free_is_known(void **state) {
+    char text[SG_TEXT];
+    (void)state;
+    for (int f = 0; f < LISTED; f++) {
+        snprintf(text, sizeof text, "%s,free=all", listed[f].keys);
+        sg_model *model = model_of(listed[f].family, text);
+        assert_int_equal(model->m, model->full);
+        sg_model_delete(model);
+        for (const char *const *group = sg_family_find(listed[f].family)->groups; group && *group; group += 2) {
+            snprintf(text, sizeof text, "%s,free=%s", listed[f].keys, group[0]);
+            model = model_of(listed[f].family, text);
+            names_of(model, true, text);
+            assert_string_equal(text, group[1]);
+            sg_model_delete(model);
+        }
+    }
+}
+
+static void summaries_and_helps_are_one_plain_line(void **state) {
+    (void)state;
+    for (const sg_family *const *family = sg_families; *family; family++) {
+        const char *lines[16] = {(*family)->summary};
+        int count = 1;
+        for (const sg_field *key = (*family)->keys; key->key; key++) lines[count++] = key->help;
+        for (int k = 0; k < count; k++) {
+            assert_true(strlen(lines[k]) > 5 && strlen(lines[k]) < 100);
+            for (const char *c = lines[k]; *c; c++) assert_in_range(*c, ' ', '~');
+        }
+    }
+}
+
+/* ------------------------------------------------------------- keys and domains */
+
+static const struct {
+    const char *family, *key, *value;
+} refused[] = {
+    {"gaussian", "d", "2"},         {"gaussian", "s", "0"},        {"gaussian", "s", "-1"},
+    {"bimodal", "a", "0"},          {"monomial", "k", "2"},        {"monomial", "k", "5"},
+    {"sinusoid", "omega", "0"},     {"polynomial", "degree", "2"}, {"polynomial", "degree", "33"},
+    {"polynomial", "degree", "-1"}, {"sparse-cut", "a", "-2"},     {"sparse-cut", "g", "0"},
+    {"double-well", "h", "0"},      {"mixture", "m", "0"},         {"mixture", "w", "0"},
+    {"mixture", "w", "1"},
+};
+
+static void keys_out_of_range_are_refused(void **state) {
+    (void)state;
+    for (size_t k = 0; k < sizeof refused / sizeof *refused; k++) {
+        sg_pair pair = {refused[k].key, refused[k].value};
+        sg_model *model;
+        assert_int_equal(sg_model_new(refused[k].family, 1, &pair, &model), SG_OUT_OF_RANGE);
+        assert_null(model);
+    }
+    sg_pair line[] = {{"degree", "1"}, {"B", "2"}};
+    sg_model *model;
+    assert_int_equal(sg_model_new("polynomial", 2, line, &model), SG_OUT_OF_RANGE);
+    assert_non_null(strstr(sg_message(), "degree"));
+}
+
+static const struct {
+    const char *family;
+    bool inside;
+    double theta[3];
+} points[] = {
+    {"gaussian", true, {-3, 1e-300}},
+    {"gaussian", false, {0, 0}},
+    {"gaussian", false, {0, -1}},
+    {"bimodal", true, {-5, 5.001}},
+    {"bimodal", true, {1, -0.999}},
+    {"bimodal", false, {1, -1}},
+    {"bimodal", false, {0, 0}},
+    {"bimodal", false, {0, -1e-9}},
+    {"monomial", true, {-50, 1e-9}},
+    {"monomial", true, {1e-9, 0}},
+    {"monomial", false, {0, 0}},
+    {"monomial", false, {-1, 0}},
+    {"monomial", false, {1, -1e-9}},
+    {"sinusoid", true, {1e-9, -1000}},
+    {"sinusoid", false, {0, 1}},
+    {"sinusoid", false, {-1, 0}},
+    {"polynomial", true, {-1e9, 1e9, 1e9}},
+    {"sparse-cut", true, {1e-9, -1000}},
+    {"sparse-cut", false, {0, 1}},
+    {"sparse-cut", false, {-1, 1}},
+    {"double-well", true, {9, 100, 1e-9}},
+    {"double-well", true, {9, -1e-9, 0}},
+    {"double-well", false, {0, 0, 0}},
+    {"double-well", false, {0, 1, 0}},
+    {"double-well", false, {0, -1, -1e-9}},
+    {"mixture", true, {1e-300, 5, 5}},
+    {"mixture", true, {1 - DBL_EPSILON / 2, 0, 1}},
+    {"mixture", false, {0, -1, 1}},
+    {"mixture", false, {1, -1, 1}},
+    {"mixture", false, {-0.1, -1, 1}},
+    {"mixture", false, {1.1, -1, 1}},
+};
+
+static void domains_have_the_right_edges(void **state) {
+    (void)state;
+    for (size_t k = 0; k < sizeof points / sizeof *points; k++) {
+        sg_model *model = model_of(points[k].family, "");
+        if (model->family->inside(model, points[k].theta) != points[k].inside)
+            fail_msg("%s: point %zu of the list is on the wrong side", points[k].family, k);
+        for (int j = 0; j < model->full; j++) {
+            const double wrong[] = {NAN, INFINITY, -INFINITY};
+            for (int bad = 0; bad < 3; bad++) {
+                double theta[3];
+                memcpy(theta, points[k].theta, sizeof theta);
+                theta[j] = wrong[bad];
+                assert_false(model->family->inside(model, theta));
+            }
+        }
+        sg_model_delete(model);
+    }
+}
+
+/* ----------------------------------------------------------- tails and landmarks */
+
+/* log p is a number or -inf out to 1e100, and falls there wherever p is integrable. */
+static void tails_fall_without_nan(void **state) {
+    sg_stream stream;
+    (void)state;
+    sg_stream_open(&stream, 20260911, SG_PURPOSE_TEST, 0);
+    for (int trial = 0; trial < 60 * CORNER_FAMILIES; trial++) {
+        _Alignas(64) double x[SG_BLOCK], logp[SG_BLOCK], dx[SG_BLOCK];
+        corner at;
+        assert_int_equal(corner_new(&stream, corner_makers[trial / 60].family, &at), SG_OK);
+        assert_true(at.model->family->inside(at.model, at.theta));
+        for (int i = 0; i <= 100; i++) x[i] = pow(10, i);
+        for (int i = 0; i <= 100; i++) x[101 + i] = -pow(10, i);
+        evaluate(at.model, at.theta, 202, x, logp, dx);
+        for (int i = 0; i < 202; i++) {
+            if (isnan(logp[i]) || logp[i] == INFINITY || (fabs(x[i]) > 1e6 && !(logp[i] < -1e6)))
+                fail_msg("%s: log p(%g) is %g", at.model->text, x[i], logp[i]);
+            if (fabs(x[i]) > 1e6 && !(x[i] > 0 ? dx[i] < 0 : dx[i] > 0))
+                fail_msg("%s: the slope of log p at %g is %g", at.model->text, x[i], dx[i]);
+        }
+        sg_model_delete(at.model);
+    }
+}
+
+static void at_the_edge_of_the_domain_infinite_statistics_do_no_harm(void **state) {
+    const double flat[] = {1, 0}, well[] = {3, -1, 0};
+    (void)state;
+    sg_model *model = model_of("monomial", "k=64");
+    for (double x = 1; x < 1e30; x *= 10) assert_true(log_density(model, flat, x) == -0.5 * x * x);
+    sg_model_delete(model);
+    model = model_of("double-well", "");
+    for (double x = 1e60; x < 1e120; x *= 10) assert_true(log_density(model, well, x) < -1e100);
+    sg_model_delete(model);
+}
+
+/* No point of a fine search is much likelier than the best landmark. */
+static void check_highest(const corner *at) {
+    _Alignas(64) double x[SG_BLOCK], logp[SG_BLOCK], dx[SG_BLOCK];
+    sg_landmarks marks = {0};
+    double best = -INFINITY, highest = -INFINITY, where = 0;
+    at->model->family->landmarks(at->model, at->theta, &marks);
+    assert_in_range(marks.count, 1, SG_LANDMARKS);
+    for (int k = 0; k < marks.count; k++) {
+        assert_true(isfinite(marks.at[k]) && isfinite(marks.scale[k]) && marks.scale[k] > 0);
+        best = fmax(best, log_density(at->model, at->theta, marks.at[k]));
+    }
+    for (int part = 0; part < 64; part++) {
+        for (int i = 0; i < SG_BLOCK; i++)
+            x[i] = 1.5 * at->reach * (2.0 * (part * SG_BLOCK + i) / (64.0 * SG_BLOCK - 1) - 1);
+        evaluate(at->model, at->theta, SG_BLOCK, x, logp, dx);
+        for (int i = 0; i < SG_BLOCK; i++)
+            if (logp[i] > highest) highest = logp[i], where = x[i];
+    }
+    if (highest > best + 3)
+        fail_msg("%s: log p(%g) = %g, the best landmark has %g", at->model->text, where, highest, best);
+}
+
+static void landmarks_find_the_highest_mode(void **state) {
+    sg_stream stream;
+    (void)state;
+    sg_stream_open(&stream, 20260912, SG_PURPOSE_TEST, 0);
+    for (int trial = 0; trial < 100 * CORNER_FAMILIES; trial++) {
+        corner at;
+        assert_int_equal(corner_new(&stream, corner_makers[trial / 100].family, &at), SG_OK);
+        check_highest(&at);
+        sg_model_delete(at.model);
+    }
+}
+
+static bool marked(const sg_model *model, double at, double error) {
+    sg_landmarks marks = {0};
+    model->family->landmarks(model, model->truth, &marks);
+    for (int k = 0; k < marks.count; k++)
+        if (fabs(marks.at[k] - at) <= error) return true;
+    return false;
+}
+
+static void landmarks_know_wells_and_barriers(void **state) {
+    static const struct {
+        const char *family, *keys;
+        double at[3];
+    } known[] = {
+        {"bimodal", "a=3", {-3, 0, 3}},      {"sparse-cut", "a=4,g=0.001", {-4, 0, 4}},
+        {"double-well", "h=40", {-1, 0, 1}}, {"polynomial", "B=8", {-2, 0, 2}},
+        {"mixture", "m=5", {-5, 0, 5}},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        sg_model *model = model_of(known[k].family, known[k].keys);
+        for (int i = 0; i < 3; i++) assert_true(marked(model, known[k].at[i], 1e-12));
+        sg_model_delete(model);
+    }
+}
+
+/* ------------------------------------------------------------------ exact draws */
+
+/* The trapezoid rule on the line converges faster than any power of the step for these densities. */
+static void the_mixture_integrates_to_one(void **state) {
+    sg_stream stream;
+    (void)state;
+    sg_stream_open(&stream, 20260913, SG_PURPOSE_TEST, 0);
+    for (int trial = 0; trial < 200; trial++) {
+        const double step = 0.125;
+        corner at;
+        double sum = 0;
+        assert_int_equal(corner_new(&stream, "mixture", &at), SG_OK);
+        for (double x = -40; x <= 40; x += step) sum += step * exp(log_density(at.model, at.theta, x));
+        assert_true(fabs(sum - 1) < 1e-13);
+        sg_model_delete(at.model);
+    }
+}
+
+static double normal_below(double x) {
+    return 0.5 * erfc(-x * M_SQRT1_2);
+}
+
+static double gaussian_below(const double *theta, double x) {
+    return normal_below((x - theta[0] / theta[1]) * sqrt(theta[1]));
+}
+
+static double mixture_below(const double *theta, double x) {
+    return theta[0] * normal_below(x - theta[1]) + (1 - theta[0]) * normal_below(x - theta[2]);
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Kolmogorov-Smirnov distance of DRAWS points, drawn block by block of uneven sizes. */
+static double distance(const corner *at, double (*below)(const double *, double), sg_stream *stream) {
+    static double x[DRAWS];
+    _Alignas(64) double point[SG_BLOCK];
+    sg_block block = {.d = 1, .draws = 1, .x = point};
+    double largest = 0;
+    uint32_t number = 0;
+    for (int done = 0; done < DRAWS; done += block.n, number++) {
+        block.n = number % 3 == 0 ? SG_BLOCK : 101;
+        if (block.n > DRAWS - done) block.n = DRAWS - done;
+        sg_stream_seek(stream, number);
+        at->model->family->draw(at->model, at->theta, stream, &block);
+        memcpy(x + done, point, (size_t)block.n * sizeof *x);
+    }
+    qsort(x, DRAWS, sizeof *x, ascending);
+    for (int i = 0; i < DRAWS; i++) {
+        double p = below(at->theta, x[i]);
+        largest = fmax(largest, fmax((i + 1.0) / DRAWS - p, p - (double)i / DRAWS));
+    }
+    return largest;
+}
+
+/* Massart's bound, P(distance > e) <= 2 exp(-2 n e^2), at a false-alarm rate of 1e-6 over all 40 tests. */
+static void exact_draws_have_the_right_law(void **state) {
+    const double bound = sqrt(log(2 * 40 / 1e-6) / (2.0 * DRAWS));
+    sg_stream corners, stream;
+    (void)state;
+    sg_stream_open(&corners, 20260914, SG_PURPOSE_TEST, 0);
+    for (uint32_t trial = 0; trial < 40; trial++) {
+        bool normal = trial % 2 == 0;
+        corner at;
+        assert_int_equal(corner_new(&corners, normal ? "gaussian" : "mixture", &at), SG_OK);
+        sg_stream_open(&stream, 20260915, SG_PURPOSE_DATA, trial);
+        double d = distance(&at, normal ? gaussian_below : mixture_below, &stream);
+        if (d > bound) fail_msg("%s, trial %u: distance %g, at most %g", at.model->text, trial, d, bound);
+        sg_model_delete(at.model);
+    }
+}
+
+static void families_say_what_they_can(void **state) {
+    (void)state;
+    for (const sg_family *const *family = sg_families; *family; family++) {
+        bool mixture = strcmp((*family)->name, "mixture") == 0, gaussian = strcmp((*family)->name, "gaussian") == 0;
+        assert_int_equal((*family)->can & (SG_NODES | SG_SAMPLER), SG_NODES | SG_SAMPLER);
+        assert_int_equal(((*family)->can & SG_LINEAR) != 0, !mixture);
+        assert_int_equal(((*family)->can & SG_NORMALIZED) != 0, mixture);
+        assert_int_equal((*family)->draw != NULL, mixture || gaussian);
+    }
+}
+
+static void memory_failures_are_reported(void **state) {
+    (void)state;
+    long live = sg_memory_live();
+    for (int f = 0; f < LISTED; f++) {
+        sg_status status = SG_NO_MEMORY;
+        for (long k = 1; status != SG_OK; k++) {
+            sg_model *model;
+            sg_memory_fail_after(k);
+            status = sg_model_new(listed[f].family, 0, NULL, &model);
+            sg_memory_fail_after(0);
+            assert_true(status == SG_OK || status == SG_NO_MEMORY);
+            sg_model_delete(model);
+            assert_int_equal(sg_memory_live(), live);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(families_are_as_listed),
+        cmocka_unit_test(every_word_of_free_is_known),
+        cmocka_unit_test(summaries_and_helps_are_one_plain_line),
+        cmocka_unit_test(keys_out_of_range_are_refused),
+        cmocka_unit_test(domains_have_the_right_edges),
+        cmocka_unit_test(tails_fall_without_nan),
+        cmocka_unit_test(at_the_edge_of_the_domain_infinite_statistics_do_no_harm),
+        cmocka_unit_test(landmarks_find_the_highest_mode),
+        cmocka_unit_test(landmarks_know_wells_and_barriers),
+        cmocka_unit_test(the_mixture_integrates_to_one),
+        cmocka_unit_test(exact_draws_have_the_right_law),
+        cmocka_unit_test(families_say_what_they_can),
+        cmocka_unit_test(memory_failures_are_reported),
+    };
+    return cmocka_run_group_tests_name("families", tests, NULL, NULL);
+}
