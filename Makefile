@@ -22,10 +22,11 @@ override OUT := $(OUT)/asan
 OPT      = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 # -fno-math-errno and -fno-trapping-math let loops with exp and comparisons vectorize and change no value.
-CFLAGS   = -std=gnu17 $(OPT) -march=$(ARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -fopenmp -fPIC \
+CFLAGS   = -std=gnu17 -D_GNU_SOURCE $(OPT) -march=$(ARCH) -ffp-contract=off -fno-math-errno -fno-trapping-math -fopenmp -fPIC \
            -fvisibility=default $(WARN) -Iinclude -Isrc $(DEPFLAGS) -MMD -MP
 LDFLAGS  = -fopenmp $(if $(filter asan,$(BUILD)),-fsanitize=address$(comma)undefined)
 comma   := ,
+Q        = $(if $(V),,@)
 
 SRC      = $(foreach m,$(MODULES),$(sort $(wildcard src/$(m)/*.c)))
 OBJ      = $(SRC:%.c=$(OUT)/%.o)
@@ -40,16 +41,20 @@ all: $(OUT)/scoregap
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c $< -o $@
+	@echo "  cc    $<"
+	$(Q)$(CC) $(CFLAGS) -c $< -o $@
 
 $(LIB): $(OBJ)
+	@echo "  ar    $@"
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(OUT)/scoregap: $(SIMOBJ) $(LIB)
-	$(CC) $(LDFLAGS) $^ $(DEPLIBS) -o $@
+	@echo "  link  $@"
+	$(Q)$(CC) $(LDFLAGS) $^ $(DEPLIBS) -o $@
 
 $(OUT)/tests/%: $(OUT)/tests/%.o $(LIB)
-	$(CC) $(LDFLAGS) $^ -lcmocka $(DEPLIBS) -o $@
+	@echo "  link  $@"
+	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka $(DEPLIBS) -o $@
 
 -include $(OBJ:.o=.d) $(SIMOBJ:.o=.d) $(TESTBIN:=.d)

@@ -77,7 +77,7 @@ typedef struct {
 } sg_bounds;
 SG_MUST_CHECK sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic, const sg_gap *gap, sg_bounds *out);
 
-/* KL(p_truth || p_theta) by quadrature; INFINITY when p_theta is not integrable. theta [full]. */
+/* KL(p_truth || p_theta) by quadrature; INFINITY when p_theta is not integrable.  theta [m]: the free parameters. */
 SG_MUST_CHECK sg_status sg_kl(const sg_model *model, const sg_panels *panels, const double *theta, double *kl);
 
 /* -------------------------------------------------------------------- data */

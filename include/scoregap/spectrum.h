@@ -45,17 +45,22 @@ SG_MUST_CHECK sg_status sg_line_gap(const sg_panels *panels, const double *log_d
                                     sg_gap *out);
 
 /*
- * The first K nonzero eigenpairs of -L on the panels.  Block Lanczos (full reorthogonalization in the weight D p) on T, wells
- * deflated one by one so that metastable eigenvalues keep relative accuracy.
+ * The first K nonzero eigenpairs of -L on the panels, by shooting: the panels are cut into cells whose transfer matrices are short power
+ * series in lambda, eigenvalues are found by Sturm's count (none is missed; clusters, and metastable eigenvalues of any size, keep
+ * relative accuracy) and functions by joining the sweeps from both ends.  T only verifies them.  (Krylov spaces of T itself
+ * would need about K^1.5 steps.)  Cost: about 10 ms for K = 64 on 200 panels.
+ * Errors: SG_OUT_OF_RANGE (count not in [1, 2000]); SG_NOT_CONVERGED (a derivative with the wrong number of zeros, or more than 20000 cells);
+ * SG_REFUSED (D p not positive and finite); SG_NO_MEMORY.
  */
 typedef struct {
     int count, n;
     double *value;       /* [count] ascending: lambda_1 = gap, ... */
-    double *value_error; /* [count] relative: residual-based bound plus rounding floor */
-    double *function;    /* [count][n] phi_k at the nodes, E phi_k = 0, E phi_k^2 = 1 */
+    double *value_error; /* [count] relative: residual bound, rounding floor, and effect of the cut */
+    double *function;    /* [count][n] phi_k at the nodes, E phi_k = 0, E phi_k^2 = 1, positive at the right end */
     double *derivative;  /* [count][n] phi_k' */
-    double residual;     /* max_k |T g_k - g_k/lambda_k| lambda_k in the norm of D p, relative */
+    double residual;     /* max_k |T g_k - g_k/lambda_k| lambda_k in the norm of D p, relative; slow modes projected out */
     double orthonormality; /* max |<phi_j, phi_k> - delta_jk| by quadrature of the functions, not of the derivatives */
+    double *log_value;   /* [count] log lambda_k, also where value underflows to 0 */
 } sg_spectrum;
 SG_MUST_CHECK sg_status sg_line_spectrum(const sg_panels *panels, const double *log_d, int count, sg_spectrum **spectrum);
 void sg_spectrum_delete(sg_spectrum *spectrum);

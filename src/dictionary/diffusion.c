@@ -33,7 +33,8 @@ static size_t diagonal(int a) {
     return (size_t)a * ((size_t)a + 3) / 2 * B;
 }
 
-/* out = D (share s . grad + trace hessian) + grad_D . grad: L f for share 1, the value of the loss for share 1/2 and f = log p. */
+/* out = D (share s . grad + trace hessian) + grad_D . grad: L f for share 1, the value of the loss for share 1/2 and f
+ * = log p. */
 static void apply(const field *v, double share, const double *grad, const double *hessian, double *restrict out) {
     for (int a = 0; a < v->d; a++) {
         const double *restrict s = v->score + a * B, *restrict g = grad + a * B, *restrict h = hessian + diagonal(a);
@@ -156,7 +157,8 @@ static void log_ratio(const place *from, const place *to, double dt, const doubl
     const double *restrict here = from->jet.logp, *restrict there = to->jet.logp;
     for (int i = 0; i < n; i++) out[i] = there[i] - here[i] + half * (log(D[i]) - log(E[i]));
     for (int a = 0; a < from->block.d; a++) {
-        const double *restrict x = from->block.x + a * B, *restrict y = to->block.x + a * B, *restrict z = normal + a * B;
+        const double *restrict x = from->block.x + a * B, *restrict y = to->block.x + a * B,
+                               *restrict z = normal + a * B;
         const double *restrict s = to->jet.dx + a * B, *restrict slope = to->grad_D + a * B;
         for (int i = 0; i < n; i++) {
             double back = x[i] - y[i] - dt * (E[i] * s[i] + slope[i]);
@@ -165,7 +167,7 @@ static void log_ratio(const place *from, const place *to, double dt, const doubl
     }
 }
 
-/* A move out of the support, to the same end of it, or to nowhere gets the ratio of a move that is never made. */
+/* A move out of the support, or to no number, gets the ratio of a move that is never made. */
 static void refuse_outside(const sg_space *space, const place *to, double *restrict ratio) {
     if (space->shape != SG_LINE && space->shape != SG_INTERVAL) return;
     const double *restrict y = to->block.x, lo = space->lo, hi = space->hi;

@@ -28,8 +28,7 @@ sg_status sg_datum_take(sg_arena *arena, int m, int roots, int want, sg_datum *d
     for (int k = 0; k < 4; k++) {
         if (!(want & bits[k])) continue;
         *member[k] = sg_arena_take(arena, rows_of(m, roots, bits[k]) * B, sizeof(double));
-        if (!*member[k])
-            return sg_fail(SG_NO_MEMORY, "the arena is too small for a loss of %d parameters", m);
+        if (!*member[k]) return sg_fail(SG_NO_MEMORY, "the arena is too small for a loss of %d parameters", m);
     }
     return SG_OK;
 }
@@ -142,7 +141,7 @@ sg_status sg_loss_fits(const sg_loss *loss, const sg_model *model) {
 
 static sg_status place_given(const sg_loss *loss, const sg_model *model, const sg_reals *given, double *theta) {
     if (given->n == model->full)
-        memcpy(theta, given->v, (size_t)given->n * sizeof(double));
+        sg_model_coordinates(model, given->v, theta);
     else if (given->n == model->m)
         sg_model_expand(model, given->v, theta);
     else if (model->m == model->full)
@@ -199,7 +198,8 @@ static sg_status check_diffusion(const sg_loss *loss, const sg_block *block, con
     return SG_OK;
 }
 
-sg_status sg_loss_log_diffusion(const sg_loss *loss, const sg_prepared *prepared, const sg_panels *panels, double *log_d) {
+sg_status sg_loss_log_diffusion(const sg_loss *loss, const sg_prepared *prepared, const sg_panels *panels,
+                                double *log_d) {
     _Alignas(SG_ALIGN) double x[B], D[B], slope[B];
     sg_block block = {.d = 1, .draws = 1, .x = x};
     if (loss->row->kind != SG_DIFFUSION)

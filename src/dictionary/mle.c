@@ -77,8 +77,7 @@ static void datum(const sg_prepared *prepared, const sg_local *local, const sg_b
         if (out->want & SG_PSI) shift(n, mean, -1, jet->dt + j * B, out->psi + j * B);
         if (out->want & SG_ROOT) shift(n, -mean, 1, jet->dt + j * B, out->root + j * B);
     }
-    if (out->want & SG_CURVATURE)
-        fill_curvature(((const constants *)prepared)->linear, local, n, jet, out->curvature);
+    if (out->want & SG_CURVATURE) fill_curvature(((const constants *)prepared)->linear, local, n, jet, out->curvature);
 }
 
 /* ----------------------------------------------------------- the dynamics */

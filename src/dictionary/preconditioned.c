@@ -1,6 +1,6 @@
 /*
- * Preconditioned score matching (QR, LYU): the loss D |s|^2/2 + D Lap log p + grad D . s with D(x) fixed at a reference theta, the generator
- * D Lap + (D s + grad D) . grad, the diffusion dX = (D s + grad D) dt + sqrt(2 D) dB.
+ * Preconditioned score matching (QR, LYU): the loss D |s|^2/2 + D Lap log p + grad D . s with D(x) fixed at a reference
+ * theta, the generator D Lap + (D s + grad D) . grad, the diffusion dX = (D s + grad D) dt + sqrt(2 D) dB.
  */
 #include <stdio.h>
 #include <string.h>
@@ -97,11 +97,11 @@ static sg_status settle(void *own) {
     static const char *const words[] = {"constant", "power", "exponential", "stein"};
     choices *c = own;
     bool exponent = c->with == POWER || c->with == EXPONENTIAL;
-    const char *idle = c->with != CONSTANT && c->value != 1              ? "value"
-                       : !exponent && c->exponent != -0.5                ? "exponent"
-                       : c->with != STEIN && c->direction[0]             ? "direction"
+    const char *idle = c->with != CONSTANT && c->value != 1            ? "value"
+                       : !exponent && c->exponent != -0.5              ? "exponent"
+                       : c->with != STEIN && c->direction[0]           ? "direction"
                        : c->with == CONSTANT && strcmp(c->at, "truth") ? "at"
-                                                                         : NULL;
+                                                                       : NULL;
     if (idle)
         return sg_fail(SG_BAD_SYNTAX, "%s of loss preconditioned has no meaning with with=%s: leave it out", idle,
                        words[c->with]);
@@ -263,9 +263,15 @@ static void exponential_at(const constants *own, const sg_block *block, double *
 static void diffusion(const sg_prepared *prepared, const sg_block *block, double *D, double *grad_D) {
     const constants *own = (const constants *)prepared;
     switch (own->with) {
-    case POWER: power_at(own, block, D, grad_D); return;
-    case EXPONENTIAL: exponential_at(own, block, D, grad_D); return;
-    case STEIN: sg_stein_at(own->stein, block, D, grad_D); return;
+    case POWER:
+        power_at(own, block, D, grad_D);
+        return;
+    case EXPONENTIAL:
+        exponential_at(own, block, D, grad_D);
+        return;
+    case STEIN:
+        sg_stein_at(own->stein, block, D, grad_D);
+        return;
     }
     for (int i = 0; i < block->n; i++) D[i] = own->value;
     for (int i = 0; i < block->d * B; i++) grad_D[i] = 0;

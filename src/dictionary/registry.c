@@ -3,9 +3,9 @@
 #include "scoregap/dictionary.h"
 
 /* One line a row: the name of its sg_row_NAME. */
-#define ROWS(X)                                                                                                        \
-    X(mle)                                                                                                             \
-    X(score_matching)                                                                                                  \
+#define ROWS(X)       \
+    X(mle)            \
+    X(score_matching) \
     X(preconditioned)
 
 #define DECLARE(name) extern const sg_row sg_row_##name;

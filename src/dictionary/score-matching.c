@@ -1,5 +1,6 @@
 /*
- * Score matching (HYV, KHR): the loss |grad log p|^2/2 + Lap log p, the generator Lap + grad log p . grad, Langevin's diffusion.
+ * Score matching (HYV, KHR): the loss |grad log p|^2/2 + Lap log p, the generator Lap + grad log p . grad, Langevin's
+ * diffusion.
  */
 #include "dictionary/diffusion.h"
 

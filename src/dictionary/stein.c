@@ -7,19 +7,20 @@
 
 enum { B = SG_BLOCK, ORDER = SG_PANEL_ORDER, ARRAYS = 4 };
 
-/* A panel whose last Legendre coefficients of kappa are larger than this against its largest one does not resolve it. */
+/* A panel whose last Legendre coefficients of kappa are larger than this against its largest one does not resolve it.
+ */
 static const double UNRESOLVED = 1e-6;
 
 struct sg_stein {
     const sg_model *model;
-    double theta[SG_STEIN_PARAMETERS];
-    int index;
-    double mean; /* of the statistic, so that S = statistic - mean */
-    double sign; /* of S': what follows is for sign * S, which increases */
-    sg_panels grid;      /* edges only: enough to interpolate */
-    int capacity;        /* panels */
-    double *memory;      /* the arrays below, each capacity * ORDER, then the edges */
-    double *coefficient; /* of |kappa| */
+    double theta[SG_STEIN_PARAMETERS], direction[SG_STEIN_PARAMETERS];
+    int index;                      /* of the parameter that names the direction */
+    double mean;                    /* of the statistic, so that S = statistic - mean */
+    double sign;                    /* of S': what follows is for sign * S, which increases */
+    sg_panels grid;                 /* edges only: enough to interpolate */
+    int capacity;                   /* panels */
+    double *memory;                 /* the arrays below, each capacity * ORDER, then the edges */
+    double *coefficient;            /* of |kappa| */
     double *score, *slope, *kernel; /* at the nodes, while preparing */
     double *edge;
 };
@@ -56,12 +57,22 @@ void sg_stein_delete(sg_stein *stein) {
 
 /* ----------------------------------------------------- scores at the nodes */
 
-/* Jet at the reference, on the stack: all parameters of the family. */
+/* Jet at the reference, on the stack: all parameters of the family, and along the direction. */
 typedef struct {
     _Alignas(SG_ALIGN) double logp[B];
     double dx[B], dxx[B], dt[SG_STEIN_PARAMETERS * B], dt_dx[SG_STEIN_PARAMETERS * B], dt_dxx[SG_STEIN_PARAMETERS * B];
-    const double *statistic, *first, *second; /* of the parameter: rows of dt, dt_dx, dt_dxx */
+    double statistic[B], first[B], second[B];
 } reference;
+
+/* A parameter whose coefficient is 0 is left out: what it would add may be infinite. */
+static void contract(const sg_stein *stein, int n, const double *rows, double *restrict out) {
+    memset(out, 0, (size_t)n * sizeof(double));
+    for (int k = 0; k < stein->model->full; k++) {
+        const double c = stein->direction[k], *restrict row = rows + k * B;
+        if (c == 0) continue;
+        for (int i = 0; i < n; i++) out[i] += c * row[i];
+    }
+}
 
 static void look(const sg_stein *stein, const sg_block *block, int want, reference *r) {
     const sg_model *model = stein->model;
@@ -73,9 +84,9 @@ static void look(const sg_stein *stein, const sg_block *block, int want, referen
     if (want & SG_DT_DX) jet.dt_dx = r->dt_dx;
     if (want & SG_DT_DXX) jet.dt_dxx = r->dt_dxx;
     model->family->jet(model, stein->theta, block, &jet);
-    r->statistic = r->dt + stein->index * B;
-    r->first = r->dt_dx + stein->index * B;
-    r->second = r->dt_dxx + stein->index * B;
+    if (want & SG_DT) contract(stein, block->n, r->dt, r->statistic);
+    if (want & SG_DT_DX) contract(stein, block->n, r->dt_dx, r->first);
+    if (want & SG_DT_DXX) contract(stein, block->n, r->dt_dxx, r->second);
 }
 
 static void fill_nodes(sg_stein *stein, const sg_panels *panels) {
@@ -131,7 +142,8 @@ static void centre(sg_stein *stein, const sg_panels *panels) {
  */
 static void kernel_at_ends(const sg_stein *stein, const sg_panels *panels, double log_p[2], double kernel[2]) {
     reference r;
-    _Alignas(SG_ALIGN) double x[B] = {panels->edge[0], panels->edge[panels->count], panels->x[0], panels->x[panels->n - 1]};
+    _Alignas(SG_ALIGN) double x[B] = {panels->edge[0], panels->edge[panels->count], panels->x[0],
+                                      panels->x[panels->n - 1]};
     const sg_block block = {.n = 4, .d = 1, .draws = 1, .x = x};
     const sg_space *space = &stein->model->space;
     look(stein, &block, SG_LOGP | SG_DX | SG_DXX | SG_DT | SG_DT_DX, &r);
@@ -152,8 +164,9 @@ static double largest(const double *f) {
 }
 
 /*
- * One panel of either pass: |kappa| = (1/p) (mass + integral of p |S| within the panel), with `mass` the log of the integral from
- * the end of the line to the panel, updated to its other edge.  p enters in units of its largest value on the panel: nothing underflows.
+ * One panel of either pass: |kappa| = (1/p) (mass + integral of p |S| within the panel), with `mass` the log of the
+ * integral from the end of the line to the panel, updated to its other edge.  p enters in units of its largest value on
+ * the panel: nothing underflows.
  */
 static void add_panel(const sg_panels *panels, int b, double side, const double *score, double *mass, double *kernel) {
     const double *logp = panels->logp + b * ORDER, *S = score + b * ORDER, top = largest(logp);
@@ -184,16 +197,16 @@ static sg_status check_kernel(const sg_stein *stein, const sg_panels *panels) {
     for (int i = 0; i < panels->n; i++) {
         double D = stein->kernel[i] / (stein->sign * stein->slope[i]);
         if (!(D > 0 && D < INFINITY))
-            return refuse(stein, SG_UNDERFLOW, panels->x[i], "gives a Stein kernel beyond the range of double precision",
-                          "choose modes less deep");
+            return refuse(stein, SG_UNDERFLOW, panels->x[i],
+                          "gives a Stein kernel beyond the range of double precision", "choose modes less deep");
     }
     for (int b = 0; b < panels->count; b++) {
         const double *c = stein->coefficient + b * ORDER;
         double top = 0;
         for (int j = 0; j < ORDER; j++) top = fabs(c[j]) > top ? fabs(c[j]) : top;
         if (fabs(c[ORDER - 1]) + fabs(c[ORDER - 2]) > UNRESOLVED * top)
-            return refuse(stein, SG_NOT_CONVERGED, panels->edge[b], "gives a Stein kernel that the panels do not resolve",
-                          "make panels at the reference itself");
+            return refuse(stein, SG_NOT_CONVERGED, panels->edge[b],
+                          "gives a Stein kernel that the panels do not resolve", "make panels at the reference itself");
     }
     return SG_OK;
 }
@@ -201,6 +214,7 @@ static sg_status check_kernel(const sg_stein *stein, const sg_panels *panels) {
 static sg_status fill(const sg_model *model, const double *theta, int index, const sg_panels *panels, sg_stein *stein) {
     stein->model = model;
     stein->index = index;
+    sg_model_direction(model, index, true, stein->direction);
     memcpy(stein->theta, theta, (size_t)model->full * sizeof(double));
     sg_status status = reserve(stein, panels->count);
     if (status != SG_OK) return status;

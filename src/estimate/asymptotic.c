@@ -191,7 +191,7 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
     double **matrix[] = {&out->theta,  &out->gamma,       &out->gamma_mle, &out->dirichlet, &out->fisher,
                          &out->whiten, &out->metric_root, &out->cov_psi,   &out->inefficiency};
     if ((status = new_matrices(m, matrix, 9))) goto out;
-    for (int j = 0; j < m; j++) out->theta[j] = model->truth[model->free[j]];
+    for (int j = 0; j < m; j++) out->theta[j] = model->named[model->free[j]];
     if ((status = new_values(m, &coarse)) || (status = new_values(m, &fine))) goto out;
     if ((status = sg_model_panels(model, model->truth, 0, &panels[0]))) goto out;
     if ((status = sg_model_panels(model, model->truth, 1, &panels[1]))) goto out;

@@ -31,7 +31,7 @@ static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const 
     double base2 = 0, size2 = 0;
     for (int a = 0; a < d; a++) {
         double s = jet->dx[a * SG_BLOCK + i], rest = s;
-        for (int j = 0; j < m; j++) rest -= model->truth[model->free[j]] * jet->dt_dx[(j * d + a) * SG_BLOCK + i];
+        for (int j = 0; j < m; j++) rest -= model->named[model->free[j]] * jet->dt_dx[(j * d + a) * SG_BLOCK + i];
         base2 += rest * rest;
         size2 += s * s;
     }
@@ -123,7 +123,7 @@ static void displayed(const sg_model *model, const sg_panels *panels, const khr_
         out->mean_divergence = out->norm_cov_divergence;
         return;
     }
-    for (int j = 0; j < model->m; j++) theta2 += model->truth[model->free[j]] * model->truth[model->free[j]];
+    for (int j = 0; j < model->m; j++) theta2 += model->named[model->free[j]] * model->named[model->free[j]];
     for (int i = 0; i < panels->n; i++)
         drift += panels->mass[i] * k->jacobian2[i] * (linear ? theta2 * (k->base ? k->extended2[i] : k->jacobian2[i]) : k->score2[i]);
     out->mean_drift = drift;

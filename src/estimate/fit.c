@@ -263,7 +263,7 @@ static sg_status prepare_at(sg_fitter *f, const double *theta) {
 
 static void free_theta(const sg_fitter *f, double *theta) {
     sg_chart_theta(f->chart, f->delta, f->full);
-    for (int j = 0; j < f->m; j++) theta[j] = f->full[f->model->free[j]];
+    sg_model_free(f->model, f->full, theta);
 }
 
 /* Kernel at the pilot, fit, kernel at the fit, ... until the estimate stays (then the kernel is that of the estimate itself). */
@@ -304,7 +304,7 @@ static sg_status mean_derivative(sg_fitter *f) {
 
 static sg_status sandwich(sg_fitter *f, double *covariance) {
     int m = f->m;
-    double condition, *basis = f->newton; /* [m,m] of the free rows of the chart */
+    double condition, *basis = f->newton; /* [m,m] free parameters along the chart */
     sg_status status = SG_OK;
     if (f->partition && (status = sg_partition_at(f->partition, f->delta, &f->local))) return status;
     if ((status = mean_derivative(f))) return status;
@@ -313,8 +313,10 @@ static sg_status sandwich(sg_fitter *f, double *covariance) {
     for (int j = 0, p = 0; j < m; j++)
         for (int k = 0; k <= j; k++, p++) f->middle.psi2[p] -= f->middle.psi[j] * f->middle.psi[k];
     unpack(m, f->middle.psi2, f->a);
-    for (int j = 0; j < m; j++)
-        for (int k = 0; k < m; k++) basis[j + k * m] = f->chart->basis[f->model->free[j] * m + k];
+    for (int k = 0; k < m; k++) {
+        for (int i = 0; i < f->model->full; i++) f->full[i] = f->chart->basis[i * m + k];
+        sg_model_free(f->model, f->full, basis + k * m);
+    }
     sg_multiply(m, basis, f->b, f->c); /* W A^-1 */
     sg_multiply(m, f->c, f->a, f->b);
     sg_multiply_nt(m, f->b, f->c, covariance);

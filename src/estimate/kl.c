@@ -83,7 +83,7 @@ sg_status sg_kl_tool_at(sg_kl_tool *t, const double *theta, double *kl) {
     *kl = NAN;
     for (int j = 0; j < model->m; j++) {
         if (isnan(theta[j])) return SG_OK;
-        t->delta[j] = theta[j] - model->truth[model->free[j]];
+        t->delta[j] = theta[j] - model->named[model->free[j]];
     }
     *kl = INFINITY;
     sg_model_expand(model, theta, t->full);
@@ -102,12 +102,8 @@ sg_status sg_kl_tool_at(sg_kl_tool *t, const double *theta, double *kl) {
 
 sg_status sg_kl(const sg_model *model, const sg_panels *panels, const double *theta, double *kl) {
     sg_kl_tool *tool = NULL;
-    double free_theta[SG_REALS];
-    sg_status status = SG_OK;
-    if (model->m > SG_REALS) return sg_fail(SG_REFUSED, "KL of more than %d free parameters is not computed", SG_REALS);
-    for (int j = 0; j < model->m; j++) free_theta[j] = theta[model->free[j]];
-    status = sg_kl_tool_new(model, panels, &tool);
-    if (!status) status = sg_kl_tool_at(tool, free_theta, kl);
+    sg_status status = sg_kl_tool_new(model, panels, &tool);
+    if (!status) status = sg_kl_tool_at(tool, theta, kl);
     sg_kl_tool_delete(tool);
     return status;
 }

@@ -91,7 +91,7 @@ sg_status sg_summary_new(const sg_montecarlo_plan *plan, const sg_montecarlo *mo
     undefined(s);
     if ((status = sg_new(&use, (size_t)count + 1, 1)) || (status = sg_new(&scratch, (size_t)count + 1, sizeof(double)))) goto out;
     if ((status = sg_new(&truth, (size_t)m, sizeof(double))) || (status = sg_new(&mean, (size_t)m, sizeof(double)))) goto out;
-    for (int j = 0; j < m; j++) truth[j] = plan->model->truth[plan->model->free[j]];
+    for (int j = 0; j < m; j++) truth[j] = plan->model->named[plan->model->free[j]];
     /* an estimate outside the parameter space is still the root of its estimating equation: counted as a failure, kept in the moments */
     for (int k = 0; k < count; k++) {
         s->failed[r->status[k] < SG_STATUS_COUNT ? r->status[k] : SG_INTERNAL]++;

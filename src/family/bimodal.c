@@ -1,12 +1,12 @@
-/* Two wells at +-a and a smooth step between them: F = (b, b + erf x), b = x^2 - x^4/(2 a^2), theta = (1, 0). */
+/*
+ * Two wells at +-a and a smooth step between them: F = (b, b + erf x), b = x^2 - x^4/(2 a^2), theta = (1, 0).  Inside, the
+ * coordinates are the weights of b and of erf x, in which neither the tails nor the small second weight cancel.
+ */
 #include <math.h>
 #include <stdalign.h>
 
 #include "base/vecmath.h"
 #include "family/exponential.h"
-
-/* Squares stop growing here, so that the two statistics never meet as inf - inf. */
-static const double SQUARE_MOST = 1e140;
 
 typedef struct {
     double a;
@@ -24,17 +24,19 @@ static void parameter(const sg_model *model, int index, char name[SG_NAME]) {
     sg_line_name(names, index, name);
 }
 
-static inline double square(double x) {
-    return x * x < SQUARE_MOST ? x * x : SQUARE_MOST;
+/* Coordinates are the weights of b and of erf x. */
+static void direction(const sg_model *model, int index, bool alone, double *along) {
+    (void)model;
+    if (index == 1 && !alone) along[0] = 1;
 }
 
 static void values(double a, int n, const double *x, double *f) {
     const double half = 0.5 / (a * a);
 #pragma omp simd
     for (int i = 0; i < n; i++) {
-        double y = square(x[i]), base = y * (1 - half * y);
-        f[i] = base;
-        f[SG_BLOCK + i] = base + erf(x[i]);
+        double y = x[i] * x[i];
+        f[i] = y * (1 - half * y);
+        f[SG_BLOCK + i] = erf(x[i]);
     }
 }
 
@@ -43,9 +45,8 @@ static void slopes(double a, int n, const double *x, const double *bump, double 
     const double c = 1 / (a * a);
 #pragma omp simd
     for (int i = 0; i < n; i++) {
-        double base = 2 * x[i] * (1 - c * square(x[i]));
-        f[i] = base;
-        f[SG_BLOCK + i] = base + bump[i];
+        f[i] = 2 * x[i] * (1 - c * (x[i] * x[i]));
+        f[SG_BLOCK + i] = bump[i];
     }
 }
 
@@ -53,9 +54,8 @@ static void curvatures(double a, int n, const double *x, const double *bump, dou
     const double c = 6 / (a * a);
 #pragma omp simd
     for (int i = 0; i < n; i++) {
-        double base = 2 - c * square(x[i]);
-        f[i] = base;
-        f[SG_BLOCK + i] = base - 2 * x[i] * bump[i];
+        f[i] = 2 - c * (x[i] * x[i]);
+        f[SG_BLOCK + i] = -2 * x[i] * bump[i];
     }
 }
 
@@ -65,7 +65,7 @@ static void statistics(const void *own, int n, const double *x, double *const f[
     if (f[0]) values(a, n, x, f[0]);
     if (!f[1] && !f[2]) return;
 #pragma omp simd
-    for (int i = 0; i < n; i++) bump[i] = M_2_SQRTPI * exp(-square(x[i]));
+    for (int i = 0; i < n; i++) bump[i] = M_2_SQRTPI * exp(-x[i] * x[i]);
     if (f[1]) slopes(a, n, x, bump, f[1]);
     if (f[2]) curvatures(a, n, x, bump, f[2]);
 }
@@ -77,17 +77,17 @@ static void jet(const sg_model *model, const double *theta, const sg_block *bloc
 
 static bool inside(const sg_model *model, const double *theta) {
     (void)model;
-    return sg_line_finite(2, theta) && theta[0] + theta[1] > 0 && isfinite(theta[0] + theta[1]);
+    return sg_line_finite(2, theta) && theta[0] > 0;
 }
 
 static void landmarks(const sg_model *model, const double *theta, sg_landmarks *marks) {
-    const double a = ((const bimodal *)model->own)->a, lead = theta[0] + theta[1];
-    const double quartic = sqrt(sqrt(2 * a * a / lead)); /* where the fourth-order term reaches 1 */
-    const double well = fmin(0.5 / sqrt(lead), quartic);
+    const double a = ((const bimodal *)model->own)->a;
+    const double quartic = sqrt(sqrt(2 * a * a / theta[0])); /* where the fourth-order term reaches 1 */
+    const double well = fmin(0.5 / sqrt(theta[0]), quartic);
     sg_line_mark(marks, 0, fmin(1, quartic));
     sg_line_mark(marks, -a, well);
     sg_line_mark(marks, a, well);
-    if (theta[1] != 0) sg_line_mark_critical(model, theta, 2 * a + cbrt(fabs(theta[1]) * a * a / lead), marks);
+    if (theta[1] != 0) sg_line_mark_critical(model, theta, 2 * a + cbrt(fabs(theta[1]) * a * a / theta[0]), marks);
 }
 
 static const sg_field keys[] = {
@@ -112,6 +112,7 @@ const sg_family sg_family_bimodal = {
     .free_initial = "all",
     .make = make,
     .parameter = parameter,
+    .direction = direction,
     .jet = jet,
     .inside = inside,
     .landmarks = landmarks,

@@ -14,8 +14,12 @@ sg_status sg_chart_new(const sg_model *model, const double *theta, const double 
     *made = (sg_chart){.full = full, .m = m, .origin = (double *)(block + SG_ALIGN)};
     made->basis = made->origin + full;
     memcpy(made->origin, theta, (size_t)full * sizeof(double));
-    for (int i = 0; i < m; i++)
-        for (int j = 0; j < m; j++) made->basis[model->free[i] * m + j] = whiten ? whiten[i + j * m] : (double)(i == j);
+    for (int i = 0; i < full; i++)
+        for (int j = 0; j < m; j++)
+            for (int k = 0; k < m; k++) {
+                double scale = whiten ? whiten[k + j * m] : (double)(k == j);
+                made->basis[i * m + j] += model->direction[i * m + k] * scale;
+            }
     *chart = made;
     return SG_OK;
 }

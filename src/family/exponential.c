@@ -5,13 +5,19 @@
 
 /* A coefficient of 0 leaves its statistic out, which may be infinite. */
 static void combine(int m, const double *theta, const double *f, int n, double *out) {
-    memset(out, 0, (size_t)n * sizeof *out);
-    for (int j = 0; j < m; j++) {
-        const double c = theta[j], *row = f + j * SG_BLOCK;
+    bool empty = true;
+    for (int j = 0; j < m; j++, f += SG_BLOCK) {
+        const double c = theta[j];
         if (c == 0) continue;
+        if (empty)
 #pragma omp simd
-        for (int i = 0; i < n; i++) out[i] += c * row[i];
+            for (int i = 0; i < n; i++) out[i] = c * f[i];
+        else
+#pragma omp simd
+            for (int i = 0; i < n; i++) out[i] += c * f[i];
+        empty = false;
     }
+    if (empty) memset(out, 0, (size_t)n * sizeof *out);
 }
 
 static void clear(double *member, int rows) {

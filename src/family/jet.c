@@ -1,7 +1,5 @@
 #include "scoregap/family.h"
 
-#include <string.h>
-
 enum { MEMBERS = 9 };
 
 /* Rows of SG_BLOCK numbers in each member, in the order of the bits of `want`. */

@@ -1,4 +1,4 @@
-#include "domain.h"
+#include "family/domain.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -146,16 +146,60 @@ static sg_status write_text(sg_model *model, const void *keys) {
 
 /* ------------------------------------------------------------ life of models */
 
+/* Parameter `index` of the point with coordinates theta. */
+static double named_entry(const sg_model *model, int index, const double *theta) {
+    if (!model->to_named) return theta[index];
+    double sum = 0;
+    for (int i = 0; i < model->full; i++) sum += model->to_named[index * model->full + i] * theta[i];
+    return sum;
+}
+
 sg_status sg_model_check(const sg_model *model, const double *theta) {
     char text[256] = "";
     if (model->family->inside(model, theta)) return SG_OK;
     for (int i = 0, used = 0; i < model->full && used + SG_NUMBER_TEXT + 2 < (int)sizeof text; i++) {
         if (i > 0) text[used++] = '/';
-        used += sg_number_text(theta[i], text + used);
+        used += sg_number_text(named_entry(model, i, theta), text + used);
     }
     return sg_fail(SG_NOT_INTEGRABLE,
                    "theta = %s is no density of family %s: not integrable, or a parameter outside its range", text,
                    model->family->name);
+}
+
+/* Columns of the map from parameters to coordinates, and its inverse; NULL where they are the same. */
+static sg_status fill_names(sg_model *model) {
+    const size_t full = (size_t)model->full;
+    double *columns = NULL, condition;
+    sg_status status = sg_new(&model->named, full, sizeof(double));
+    if (status != SG_OK) return status;
+    memcpy(model->named, model->truth, full * sizeof(double));
+    if (!model->family->direction) return SG_OK;
+    status = sg_new(&columns, 2 * full * full, sizeof(double));
+    if (status == SG_OK) status = sg_new(&model->to_named, full * full, sizeof(double));
+    if (status != SG_OK) goto out;
+    for (int j = 0; j < model->full; j++) sg_model_direction(model, j, false, columns + (size_t)j * full);
+    status = sg_invert(model->full, columns, columns + full * full, &condition);
+    for (size_t i = 0; i < full; i++)
+        for (size_t j = 0; j < full; j++) model->to_named[i * full + j] = columns[full * full + i + j * full];
+    sg_model_coordinates(model, model->named, model->truth);
+out:
+    sg_delete(columns);
+    return status;
+}
+
+/* Several free parameters span the same space whatever each would do alone. */
+static sg_status fill_directions(sg_model *model) {
+    const size_t full = (size_t)model->full, m = (size_t)model->m;
+    double *column = NULL;
+    sg_status status = sg_new(&model->direction, full * m, sizeof(double));
+    if (status == SG_OK) status = sg_new(&column, full, sizeof(double));
+    if (status != SG_OK) return status;
+    for (size_t j = 0; j < m; j++) {
+        sg_model_direction(model, model->free[j], m == 1, column);
+        for (size_t i = 0; i < full; i++) model->direction[i * m + j] = column[i];
+    }
+    sg_delete(column);
+    return SG_OK;
 }
 
 static sg_status fill(sg_model *model, const sg_field *fields, int count, const sg_pair *pairs, char *keys) {
@@ -164,7 +208,9 @@ static sg_status fill(sg_model *model, const sg_field *fields, int count, const 
     snprintf(owner, sizeof owner, "family %s", family->name);
     sg_status status = sg_fields_read(fields, owner, count, pairs, keys);
     if (status == SG_OK) status = family->make(keys, model);
+    if (status == SG_OK) status = fill_names(model);
     if (status == SG_OK) status = choose_free(model, keys + family->keys_size);
+    if (status == SG_OK) status = fill_directions(model);
     if (status == SG_OK) status = write_text(model, keys);
     if (status == SG_OK) status = sg_model_check(model, model->truth);
     return status;
@@ -199,6 +245,9 @@ void sg_model_delete(sg_model *model) {
     sg_delete(model->own);
     sg_delete(model->truth);
     sg_delete(model->free);
+    sg_delete(model->direction);
+    sg_delete(model->named);
+    sg_delete(model->to_named);
     sg_delete(model);
 }
 
@@ -213,12 +262,13 @@ sg_status sg_model_set_truth(sg_model *model, int count, const double *theta) {
     sg_status status = sg_new(&whole, (size_t)model->full, sizeof(double));
     if (status != SG_OK) goto out;
     if (count == model->full)
-        memcpy(whole, theta, (size_t)count * sizeof(double));
+        sg_model_coordinates(model, theta, whole);
     else
         sg_model_expand(model, theta, whole);
     status = sg_model_check(model, whole);
     if (status != SG_OK) goto out;
     memcpy(model->truth, whole, (size_t)model->full * sizeof(double));
+    for (int i = 0; i < model->full; i++) model->named[i] = named_entry(model, i, whole);
     model->moved = true;
 out:
     sg_delete(whole);
@@ -229,7 +279,33 @@ out:
 
 void sg_model_expand(const sg_model *model, const double *free_theta, double *theta) {
     memcpy(theta, model->truth, (size_t)model->full * sizeof(double));
-    for (int j = 0; j < model->m; j++) theta[model->free[j]] = free_theta[j];
+    for (int j = 0; j < model->m; j++) {
+        double moved = free_theta[j] - model->named[model->free[j]];
+        for (int i = 0; i < model->full; i++)
+            if (model->direction[i * model->m + j] != 0) theta[i] += model->direction[i * model->m + j] * moved;
+    }
+    if (model->to_named) return;
+    for (int j = 0; j < model->m; j++) theta[model->free[j]] = free_theta[j]; /* without the rounding of the difference */
+}
+
+void sg_model_direction(const sg_model *model, int index, bool alone, double *direction) {
+    for (int i = 0; i < model->full; i++) direction[i] = i == index;
+    if (model->family->direction) model->family->direction(model, index, alone, direction);
+}
+
+void sg_model_coordinates(const sg_model *model, const double *named, double *theta) {
+    double column[SG_REALS];
+    memcpy(theta, named, (size_t)model->full * sizeof(double));
+    if (!model->to_named) return;
+    for (int i = 0; i < model->full; i++) theta[i] = 0;
+    for (int j = 0; j < model->full; j++) {
+        sg_model_direction(model, j, false, column);
+        for (int i = 0; i < model->full; i++) theta[i] += column[i] * named[j];
+    }
+}
+
+void sg_model_free(const sg_model *model, const double *theta, double *free_theta) {
+    for (int j = 0; j < model->m; j++) free_theta[j] = named_entry(model, model->free[j], theta);
 }
 
 void sg_model_parameter(const sg_model *model, int j, char name[SG_NAME]) {
@@ -250,7 +326,7 @@ void sg_model_data_text(const sg_model *model, size_t size, char *text) {
     const char *close = model->text[length] == '(' ? "" : ")";
     size_t used = (size_t)snprintf(text, size, "%.*s%s", (int)length, model->text, close);
     for (int i = 0; model->moved && i < model->full && used < size; i++) {
-        sg_number_text(model->truth[i], number);
+        sg_number_text(model->named[i], number);
         used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "/" : ";theta=", number);
     }
 }

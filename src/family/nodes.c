@@ -1,4 +1,4 @@
-#include "domain.h"
+#include "family/domain.h"
 
 #include <string.h>
 
@@ -37,7 +37,7 @@ static sg_status check_space(const sg_model *model) {
     return sg_fail(SG_REFUSED, "%s has no quadrature on the line: take a family in one dimension", model->text);
 }
 
-sg_status sg_model_panels(const sg_model *model, const double *theta, int level, sg_panels **panels) {
+sg_status sg_model_panels_deep(const sg_model *model, const double *theta, double depth, int level, sg_panels **panels) {
     sg_arena *arena = NULL;
     sg_jet jet;
     source from = {.model = model, .theta = theta, .jet = &jet};
@@ -66,9 +66,13 @@ sg_status sg_model_panels(const sg_model *model, const double *theta, int level,
                           .landmarks = marks.count,
                           .landmark = marks.at,
                           .scale = marks.scale};
-    status = sg_panels_new(&density, PANELS_TOL, PANELS_DEPTH, level, panels);
+    status = sg_panels_new(&density, PANELS_TOL, depth, level, panels);
     if (status != SG_OK) status = sg_fail_within(status, "%s", model->text);
 out:
     sg_arena_delete(arena);
     return status;
+}
+
+sg_status sg_model_panels(const sg_model *model, const double *theta, int level, sg_panels **panels) {
+    return sg_model_panels_deep(model, theta, PANELS_DEPTH, level, panels);
 }

@@ -2,16 +2,16 @@
 #include <string.h>
 
 #include "base/vecmath.h"
-#include "domain.h"
+#include "family/domain.h"
 
 enum { LANES = SG_PANEL_ORDER };
 
-/* At each evaluation panels lighter than e^-60 of the heaviest node are left out of the sums. */
-static const double ACTIVE_DEPTH = 60;
+/* At each evaluation panels lighter than e^-75 of the heaviest node are left out of the sums. */
+static const double ACTIVE_DEPTH = 75;
 /* The mass beyond the nodes that goes unnoticed even when a squared statistic is 1e5 times larger there. */
 static const double TAIL_MOST = 1e-18;
 /* A change of log p by 5 within 16 Gauss nodes, as a bump, leaves a relative error of 1.4e-13 in its integral. */
-static const double CHANGE_MOST = 5, SHARE_LEAST = 1e-24;
+static const double CHANGE_MOST = 5, SHARE_LEAST = 1e-16;
 
 /* An end of the nodes: weight and distance of the last panel's outermost nodes; closed at an end of the support. */
 typedef struct {
@@ -170,7 +170,6 @@ static double exponents(const grid *g, const double *delta) {
             for (int l = 0; l < LANES; l++) e[l] += step * dt[l];
         }
 #pragma omp simd reduction(max : own)
-#pragma omp simd
         for (int l = 0; l < LANES; l++) own = e[l] > own ? e[l] : own;
         g->top[p] = own;
         top = own > top ? own : top;
@@ -211,7 +210,6 @@ static void first_sums(grid *g, double top) {
         const int p = g->active[a];
         const double *restrict dt = g->dt + p * g->m * LANES;
         double *restrict e = g->e + p * LANES, *restrict sum = g->sum;
-#pragma omp simd
 #pragma omp simd
         for (int l = 0; l < LANES; l++) e[l] = exp(e[l] - top);
 #pragma omp simd

@@ -1,4 +1,4 @@
-#include "domain.h"
+#include "family/domain.h"
 
 #include <string.h>
 

@@ -65,19 +65,12 @@ static bool inside(const sg_model *model, const double *theta) {
     return sg_line_finite(2, theta) && theta[0] > 0;
 }
 
-/*
- * The critical points of the middle period; ripples so deep that the search for the tails could stop in one of their
- * valleys get marks 26 deviations out.
- */
+/* The middle and the critical points of the first periods on either side. */
 static void landmarks(const sg_model *model, const double *theta, sg_landmarks *marks) {
-    const double omega = ((const sinusoid *)model->own)->omega, far = 26 / sqrt(theta[0]);
-    const double scale = fmin(1 / sqrt(theta[0]), 1 / omega);
-    sg_line_mark(marks, 0, scale);
-    if (fabs(theta[1]) > 10 && M_PI < omega * far) {
-        sg_line_mark(marks, -far, scale);
-        sg_line_mark(marks, far, scale);
-    }
-    sg_line_mark_critical(model, theta, 1.01 * fmin(fabs(theta[1]) * omega / theta[0], 2 * M_PI / omega), marks);
+    const double omega = ((const sinusoid *)model->own)->omega;
+    const double ripples = fabs(theta[1]) * omega / theta[0]; /* there are no critical points beyond */
+    sg_line_mark(marks, 0, fmin(1 / sqrt(theta[0]), 1 / omega));
+    sg_line_mark_critical(model, theta, 1.01 * fmin(ripples, 2 * M_PI / omega), marks);
 }
 
 static const sg_field keys[] = {

@@ -87,26 +87,24 @@ static bool eliminate(int m, double *a, double *row, double *column) {
     return true;
 }
 
+static void exchange(double *x, int i, int k) {
+    double xi = x[i];
+    x[i] = x[k];
+    x[k] = xi;
+}
+
 /* x becomes a^-1 x. */
 static void solve(int m, const double *lu, const double *row, const double *column, double *x) {
+    for (int k = 0; k < m; k++) exchange(x, k, (int)row[k]);
     for (int k = 0; k < m; k++) {
-        int p = (int)row[k];
-        double xp = x[p];
-        x[p] = x[k];
-        x[k] = xp;
-        if (xp == 0) continue;
-        for (int i = k + 1; i < m; i++) x[i] -= lu[i + m * k] * xp;
+        if (x[k] == 0) continue;
+        for (int i = k + 1; i < m; i++) x[i] -= lu[i + m * k] * x[k];
     }
     for (int k = m - 1; k >= 0; k--) {
         x[k] /= lu[k + m * k];
         for (int i = 0; i < k; i++) x[i] -= lu[i + m * k] * x[k];
     }
-    for (int k = m - 1; k >= 0; k--) {
-        int q = (int)column[k];
-        double xq = x[q];
-        x[q] = x[k];
-        x[k] = xq;
-    }
+    for (int k = m - 1; k >= 0; k--) exchange(x, k, (int)column[k]);
 }
 
 sg_status sg_dense_invert(int m, const double *a, double limit, double *inverse, double *condition, double *work) {

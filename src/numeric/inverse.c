@@ -95,7 +95,7 @@ static double solve(const sg_inverse *g, double u, double guess) {
     bool left = u < 0.5;
     double v = left ? u : 1 - u;
     int b = panel_of(g, left, v);
-    double lo = g->edge[b], hi = g->edge[b + 1], x = guess;
+    double lo = g->edge[b], hi = g->edge[b + 1], width = hi - lo, x = guess;
     if (!(x > lo && x < hi)) x = first_guess(g, b, left, v);
     for (int i = 0; i < 200; i++) {
         double density, mass = tail_mass(g, b, left, x, &density), off = log(mass / v), step = off * mass / density;
@@ -107,7 +107,7 @@ static double solve(const sg_inverse *g, double u, double guess) {
         bool inside = next >= lo && next <= hi;
         if (!inside) next = 0.5 * lo + 0.5 * hi;
         if (fabs(next - x) <= 0x1p-52 * fabs(x)) return next;
-        if (inside && fabs(off) < 1e-8) return next; /* the next error is of the order of its square */
+        if (inside && fabs(off) < 1e-8 && fabs(step) < 1e-8 * width) return next; /* what is left is their square */
         x = next;
     }
     return x;

@@ -6,6 +6,8 @@
 
 #include "scoregap/numeric.h"
 
+#pragma GCC diagnostic ignored "-Wpsabi" /* vectors are passed only to functions that are inlined */
+
 extern const double sg_legendre_node[SG_PANEL_ORDER]; /* ascending */
 extern const double sg_legendre_weight[SG_PANEL_ORDER];
 

@@ -303,24 +303,40 @@ static sg_status start(newton *s) {
     return sg_fail(SG_NOT_CONVERGED, "the function or its derivatives are not finite at the start; start elsewhere");
 }
 
-/* Why the method has to stop at x without an answer; SG_OK when it need not. */
-static sg_status failure(const newton *s, bool arrived, bool was_singular, int steps, int most) {
-    if (s->singular && (arrived || was_singular))
-        return sg_fail(SG_SINGULAR,
-                       "the Hessian is singular: eigenvalues from %.3g to %.3g after scaling; leave out a "
-                       "parameter that the others determine",
-                       s->lambda[0], s->lambda[s->m - 1]);
-    if (steps >= most)
+static sg_status singular(const newton *s) {
+    return sg_fail(SG_SINGULAR,
+                   "the Hessian is singular: eigenvalues from %.3g to %.3g after scaling; leave out a "
+                   "parameter that the others determine",
+                   s->lambda[0], s->lambda[s->m - 1]);
+}
+
+/* One step; `done` when x is the answer, after which the last small step is still taken. */
+static sg_status advance(newton *s, int left, bool *done) {
+    sg_status status = direction(s);
+    if (status) return status;
+    bool arrived = converged(s);
+    *done = arrived && s->definite;
+    if (*done) {
+        for (int i = 0; i < s->m; i++) s->x[i] += s->step[i];
+        return SG_OK;
+    }
+    if (s->singular && (arrived || left <= 0)) return singular(s);
+    if (left <= 0)
         return sg_fail(SG_NOT_CONVERGED,
-                       "Newton's method did not converge in %d steps, the next would change a "
-                       "parameter by %.3g; start closer or allow more",
-                       steps, largest(s->m, s->step));
-    return SG_OK;
+                       "Newton's method has used its steps and the next would change a parameter by "
+                       "%.3g; start closer or allow more",
+                       largest(s->m, s->step));
+    if (arrived) leave_saddle(s);
+    status = search(s);
+    if (status == SG_NOT_CONVERGED && s->singular) return singular(s);
+    if (!status) move_to_trial(s);
+    return status;
 }
 
 sg_status sg_newton(int m, sg_objective evaluate, void *context, const sg_newton_settings *settings, double *theta,
                     int *iterations, double *work) {
     int steps = 0;
+    bool done = false;
     if (m < 1) return sg_fail(SG_OUT_OF_RANGE, "Newton's method was asked for %d variables; give at least one", m);
     newton s = {.m = m, .root = settings->root, .bold = true, .evaluate = evaluate, .context = context};
     s.tol = settings->tol;
@@ -328,19 +344,9 @@ sg_status sg_newton(int m, sg_objective evaluate, void *context, const sg_newton
     s.x = theta;
     lay_out(&s, m, work);
     sg_status status = start(&s);
-    for (bool was_singular = false; !status; was_singular = s.singular, steps++) {
-        status = direction(&s);
-        if (status) break;
-        bool arrived = converged(&s);
-        if (arrived && s.definite) {
-            for (int i = 0; i < m; i++) theta[i] += s.step[i];
-            break;
-        }
-        status = failure(&s, arrived, was_singular, steps, settings->most);
-        if (status) break;
-        if (arrived) leave_saddle(&s);
-        status = search(&s);
-        if (!status) move_to_trial(&s);
+    while (!status && !done) {
+        status = advance(&s, settings->most - steps, &done);
+        steps += !status && !done;
     }
     if (iterations) *iterations = steps;
     return status;

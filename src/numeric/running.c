@@ -42,12 +42,13 @@ void sg_panel_unit_right(const double f[SG_PANEL_ORDER], double F[SG_PANEL_ORDER
     unit_right(f, F, total);
 }
 
-/* sum += term, with the rounding error kept in `lost`. */
-static void carry(double *sum, double *lost, double term) {
-    double s = *sum + term;
-    *lost += fabs(*sum) >= fabs(term) ? (*sum - s) + term : (term - s) + *sum;
-    *sum = s;
-}
+/* sum += term, with the rounding error kept in `lost` (two-sum). */
+#define CARRY(type, sum, lost, term)                            \
+    do {                                                        \
+        type carry_s = sum + (term), carry_t = carry_s - sum;   \
+        lost += (sum - (carry_s - carry_t)) + ((term)-carry_t); \
+        sum = carry_s;                                          \
+    } while (0)
 
 void sg_panels_from_left(const sg_panels *panels, const double *f, double *F, double *edges) {
     double sum = 0, lost = 0;
@@ -56,7 +57,8 @@ void sg_panels_from_left(const sg_panels *panels, const double *f, double *F, do
         unit_left(f + b * SG_PANEL_ORDER, inner, &total);
         for (int j = 0; j < SG_PANEL_ORDER; j++) F[b * SG_PANEL_ORDER + j] = start + half * inner[j];
         if (edges) edges[b] = start;
-        carry(&sum, &lost, half * total);
+        double term = half * total;
+        CARRY(double, sum, lost, term);
     }
     if (edges) edges[panels->count] = sum + lost;
 }
@@ -68,7 +70,8 @@ void sg_panels_from_right(const sg_panels *panels, const double *f, double *F, d
         unit_right(f + b * SG_PANEL_ORDER, inner, &total);
         for (int j = 0; j < SG_PANEL_ORDER; j++) F[b * SG_PANEL_ORDER + j] = start + half * inner[j];
         if (edges) edges[b + 1] = start;
-        carry(&sum, &lost, half * total);
+        double term = half * total;
+        CARRY(double, sum, lost, term);
     }
     if (edges) edges[0] = sum + lost;
 }
@@ -100,7 +103,7 @@ void sg_panels_interpolate(const sg_panels *panels, const double *c, int count, 
         for (int l = 0; l < 8; l++) {
             double at = x[i + (l < most ? l : 0)];
             panel[l] = locate(panels, at);
-            t[l] = local(panels, panel[l], at);
+            t[l] = sg_larger(-1, sg_smaller(1, local(panels, panel[l], at))); /* constant beyond the ends */
         }
         sg_legendre_sum8(c, panel, t, value);
         memcpy(f + i, value, (size_t)most * sizeof *f);
@@ -108,9 +111,14 @@ void sg_panels_interpolate(const sg_panels *panels, const double *c, int count, 
 }
 
 double sg_panels_mean(const sg_panels *panels, const double *f) {
-    double sum = 0, lost = 0;
-    for (int i = 0; i < panels->n; i++) carry(&sum, &lost, panels->mass[i] * f[i]);
-    return sum + lost;
+    sg_four sum = {0}, lost = {0};
+    for (int i = 0; i < panels->n; i += 4) {
+        sg_four term = sg_load(panels->mass + i) * sg_load(f + i);
+        CARRY(sg_four, sum, lost, term);
+    }
+    double whole = sum[0], rest = (lost[0] + lost[1]) + (lost[2] + lost[3]);
+    for (int l = 1; l < 4; l++) CARRY(double, whole, rest, sum[l]);
+    return whole + rest;
 }
 
 /* Integrals of the density from either edge of panel b to x, in units of exp(top). */

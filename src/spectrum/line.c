@@ -97,28 +97,32 @@ static sg_status shoot(iteration *it, const double *log_d) {
         else
             lo = mid;
     }
-    if (sg_shoot_sweep(s, sg_scaled_exp(lo)) > 0) {
-        sg_shoot_vector(s, 0, it->next, it->next, it->gamma);
-        for (int i = 0; i < it->op->n; i++)
-            if (it->gamma[i] == -INFINITY) it->gamma[i] = it->op->log_g[i];
-        sg_operator_refer(it->op, it->gamma);
-    }
+    sg_shoot_sweep(s, sg_scaled_exp(lo));
+    sg_shoot_vector(s, sg_shoot_join(s, NULL), it->next, it->next, it->gamma);
+    for (int i = 0; i < it->op->n; i++)
+        if (it->gamma[i] == -INFINITY) it->gamma[i] = it->op->log_g[i];
+    sg_operator_refer(it->op, it->gamma);
     sg_shoot_delete(s);
     return SG_OK;
 }
 
-/* Share of the energy int D p g^2 where p lies in the outer half of what was cut off the depth: all of it, when nothing decays. */
+/*
+ * Share of the energy int D p g^2 in the outer halves of the tails that were cut, in units of log p: next to nothing for an
+ * eigenfunction, much when nothing decays.
+ */
 static double energy_outside(const iteration *it) {
     const sg_panels *p = it->op->panels;
-    double total = 0, outside = 0, top = -INFINITY, ends[2] = {p->logp[0], p->logp[p->n - 1]};
+    double total = 0, outside = 0, top = -INFINITY;
+    int first = 0, last = p->n - 1;
     for (int i = 0; i < p->n; i++) top = fmax(top, p->logp[i]);
-    int mode = 0;
-    while (mode + 1 < p->n && p->log_below[mode] < p->log_above[mode]) mode++;
+    if (p->log_tail_lo > -INFINITY)
+        while (p->logp[first] < 0.5 * (top + p->logp[0])) first++;
+    if (p->log_tail_hi > -INFINITY)
+        while (p->logp[last] < 0.5 * (top + p->logp[p->n - 1])) last--;
     for (int i = 0; i < p->n; i++) {
-        double e = it->op->weight[i] * it->gamma[i] * it->gamma[i], end = ends[i > mode];
-        bool open = (i > mode ? p->log_tail_hi : p->log_tail_lo) > -INFINITY;
+        double e = it->op->weight[i] * it->gamma[i] * it->gamma[i];
         total += e;
-        if (open && p->logp[i] < 0.5 * (top + end)) outside += e;
+        if (i < first || i > last) outside += e;
     }
     return outside / total;
 }
@@ -170,6 +174,7 @@ static void join(const enclosure *e, const enclosure *finer, enclosure *all) {
 static void judge(const enclosure *e, double drift, sg_gap *out) {
     if (e->outside > 1e-3) {
         out->status = SG_NOT_ATTAINED;
+        out->gap_lower = 0; /* the truncated law bounds from above only */
         snprintf(out->message, sizeof out->message,
                  "no eigenfunction: %.2g of the energy of the slowest mode lies in the tails (the bottom of the essential spectrum, or a "
                  "cut that is not deep enough)",

@@ -12,7 +12,6 @@
 #define GROWTH 8.0      /* largest sum of absolute terms, cosh(2.8) */
 #define STEEP 4.0       /* largest change of log p and log D p across a cell */
 #define MOST_CELLS 20000
-#define RANKS 16
 
 /*
  * One cell, t in [-1,1], half-length h, p = 2^s ph, D p = 2^u rh:  with v = h 2^s w and l = lambda h^2 2^(s-u),
@@ -44,16 +43,30 @@ struct sg_shoot {
     state *left, *right;                   /* [count + 1] at the left edge of a cell in its units; the last at the right end */
     double *matrix;                        /* [count][4] */
     sg_scaled lambda;
-    double *score;
-    int ranks, rank[RANKS];
+    double *score; /* [count] log of f_left f_right p, up to a constant */
 };
 
 /* ----------------------------------------------------------- scaled numbers */
 
+typedef union {
+    double value;
+    uint64_t bits;
+} image;
+
+/* Normal numbers by their bits; the others by frexp. */
+static inline sg_scaled normal(double m, long e) {
+    image x = {.value = m};
+    int field = (int)(x.bits >> 52 & 0x7ff), shift;
+    if (field == 0 || field == 0x7ff) {
+        m = frexp(m, &shift);
+        return (sg_scaled){m, m == 0 ? 0 : e + shift};
+    }
+    x.bits = (x.bits & ~((uint64_t)0x7ff << 52)) | (uint64_t)1022 << 52;
+    return (sg_scaled){x.value, e + field - 1022};
+}
+
 sg_scaled sg_scaled_of(double m, long e) {
-    int shift;
-    m = frexp(m, &shift);
-    return (sg_scaled){m, m == 0 ? 0 : e + shift};
+    return normal(m, e);
 }
 
 sg_scaled sg_scaled_exp(double log_value) {
@@ -71,31 +84,28 @@ double sg_scaled_value(sg_scaled x) {
 
 /* 2^e for e <= 0, zero below the range. */
 static inline double power(long e) {
-    union {
-        uint64_t bits;
-        double value;
-    } x = {.bits = e < -1022 ? 0 : (uint64_t)(1023 + e) << 52};
+    image x = {.bits = e < -1022 ? 0 : (uint64_t)(1023 + e) << 52};
     return x.value;
 }
 
 /* a x + b y */
 static inline sg_scaled combine(double a, sg_scaled x, double b, sg_scaled y) {
-    if (x.m == 0) return sg_scaled_of(b * y.m, y.e);
-    if (y.m == 0) return sg_scaled_of(a * x.m, x.e);
+    if (x.m == 0) return normal(b * y.m, y.e);
+    if (y.m == 0) return normal(a * x.m, x.e);
     long e = x.e > y.e ? x.e : y.e;
-    return sg_scaled_of(a * x.m * power(x.e - e) + b * y.m * power(y.e - e), e);
+    return normal(a * x.m * power(x.e - e) + b * y.m * power(y.e - e), e);
 }
 
 static inline sg_scaled shifted(sg_scaled x, double factor, long e) {
-    return sg_scaled_of(x.m * factor, x.e + e);
+    return normal(x.m * factor, x.e + e);
 }
 
 static inline sg_scaled product(sg_scaled x, sg_scaled y) {
-    return sg_scaled_of(x.m * y.m, x.e + y.e);
+    return normal(x.m * y.m, x.e + y.e);
 }
 
 static inline sg_scaled quotient(sg_scaled x, sg_scaled y) {
-    return sg_scaled_of(x.m / y.m, x.e - y.e);
+    return normal(x.m / y.m, x.e - y.e);
 }
 
 /* -------------------------------------------------------------------- cells */
@@ -350,7 +360,7 @@ static bool by_value(const sg_shoot *s, int k) {
     return sg_scaled_log(f) >= sg_scaled_log(w) + sg_scaled_log(local_lambda(&s->cells[k], s->lambda));
 }
 
-int sg_shoot_sweep(sg_shoot *s, sg_scaled lambda) {
+void sg_shoot_sweep(sg_shoot *s, sg_scaled lambda) {
     state end;
     transfer(s, lambda);
     sweep_right(s, &end);
@@ -362,16 +372,13 @@ int sg_shoot_sweep(sg_shoot *s, sg_scaled lambda) {
         double b = w.m != 0 ? sg_scaled_log(w) + sg_scaled_log(local_lambda(c, lambda)) : -INFINITY;
         s->score[k] = (a > b ? a : b) + (double)c->s * M_LN2;
     }
-    s->ranks = 0;
-    for (int k = 0; k < s->count; k++) {
-        bool peak = (k == 0 || s->score[k] > s->score[k - 1]) && (k + 1 == s->count || s->score[k] >= s->score[k + 1]);
-        if (!peak) continue;
-        int at = s->ranks < RANKS ? s->ranks++ : RANKS;
-        for (; at > 0 && s->score[s->rank[at - 1]] < s->score[k]; at--)
-            if (at < RANKS) s->rank[at] = s->rank[at - 1];
-        if (at < RANKS) s->rank[at] = k;
-    }
-    return s->ranks;
+}
+
+int sg_shoot_join(const sg_shoot *s, const bool *avoid) {
+    int best = -1;
+    for (int k = 0; k < s->count; k++)
+        if (!(avoid && avoid[s->cells[k].panel]) && (best < 0 || s->score[k] > s->score[best])) best = k;
+    return best;
 }
 
 /* ------------------------------------------------------------------ vectors */
@@ -413,15 +420,10 @@ static int resample(const sg_shoot *s, const cell *c, int *first, double *f, dou
     return count;
 }
 
-static double scale_by(double m, long e) {
-    return sg_scaled_value(sg_scaled_of(m, e));
-}
-
-void sg_shoot_vector(sg_shoot *s, int rank, double *f, double *g, double *log_g) {
-    const int join = s->rank[rank];
-    bool value = by_value(s, join);
+void sg_shoot_vector(const sg_shoot *s, int join, double *f, double *g, double *log_g) {
     sg_scaled one = {0.5, 1}, top = {0, 0};
-    sg_scaled ratio = value ? quotient(s->left[join].f, s->right[join].f) : quotient(s->left[join].w, s->right[join].w);
+    const state *left = &s->left[join], *right = &s->right[join];
+    sg_scaled ratio = by_value(s, join) ? quotient(left->f, right->f) : quotient(left->w, right->w);
     for (int k = 0; k < s->count; k++) {
         sg_scaled at = k < join ? s->left[k].f : product(s->right[k].f, ratio);
         if (at.m != 0 && (top.m == 0 || at.e > top.e)) top = (sg_scaled){0.5, at.e};
@@ -435,14 +437,16 @@ void sg_shoot_vector(sg_shoot *s, int rank, double *f, double *g, double *log_g)
         int first;
         nodes_of(c, l, k < join ? s->left[k] : s->right[k], fc, &fe, wc, &we);
         int count = resample(s, c, &first, fc, wc);
+        /* f' = -lambda v / (D p), v = h 2^s w */
+        sg_scaled value = normal(factor.m, fe + factor.e);
+        sg_scaled slope = normal(-s->lambda.m * c->half * factor.m, s->lambda.e + c->s - c->u + we + factor.e);
+        double unit = sg_scaled_value(value), steep = sg_scaled_value(slope), log_u = (double)c->u * M_LN2;
+#pragma omp simd
         for (int i = 0; i < count; i++) {
-            /* f' = -lambda v / (D p), v = h 2^s w */
-            double rest = s->log_dp[first + i] - (double)c->u * M_LN2;
-            double m = -s->lambda.m * c->half * wc[i] * factor.m * exp(-rest);
-            long e = s->lambda.e + c->s - c->u + we + factor.e;
-            f[first + i] = scale_by(fc[i] * factor.m, fe + factor.e);
-            g[first + i] = scale_by(m, e);
-            if (log_g) log_g[first + i] = m != 0 ? log(fabs(m)) + (double)e * M_LN2 : -INFINITY;
+            wc[i] *= exp(log_u - s->log_dp[first + i]);
+            f[first + i] = fc[i] * unit;
+            g[first + i] = wc[i] * steep;
         }
+        for (int i = 0; log_g && i < count; i++) log_g[first + i] = log(fabs(wc[i])) + sg_scaled_log(slope);
     }
 }

@@ -37,15 +37,21 @@ int sg_shoot_cells(const sg_shoot *shoot);
 int sg_shoot_count(sg_shoot *shoot, sg_scaled lambda, sg_scaled *end);
 
 /*
- * Sweeps from both ends at lambda and ranks the places where they may be joined (twisted factorization: where f_left f_right p is
- * largest); returns the number of local maxima, in order of rank.
+ * Sweeps from both ends at lambda; they may then be joined at any cell into a function with one defect there (twisted
+ * factorization).
  */
-int sg_shoot_sweep(sg_shoot *shoot, sg_scaled lambda);
+void sg_shoot_sweep(sg_shoot *shoot, sg_scaled lambda);
 
 /*
- * The function joined at place `rank` of the last sweep, f and f' at the nodes of the panels, scaled so that its largest |f| over the
- * edges of cells is of order one; log_g, if not NULL, gets log |f'| (finite also where f' over- or underflows).
+ * The cell at which the defect is least (where f_left f_right p is largest), outside the panels that `avoid` [panels->count] marks
+ * (NULL: none); -1 when they are all marked.
  */
-void sg_shoot_vector(sg_shoot *shoot, int rank, double *f, double *g, double *log_g);
+int sg_shoot_join(const sg_shoot *shoot, const bool *avoid);
+
+/*
+ * The function joined at the left edge of a cell, f and f' at the nodes of the panels, scaled so that its largest |f| over the edges is
+ * of order one; log_g, if not NULL, gets log |f'| (finite also where f' over- or underflows).
+ */
+void sg_shoot_vector(const sg_shoot *shoot, int join, double *f, double *g, double *log_g);
 
 #endif

@@ -61,4 +61,7 @@ bool sg_store_set_plain(hid_t properties); /* creation properties of every objec
 /* Puts bytes under a name so that at any instant the name holds the old or the new file, whole.  Errors as sg_store_write. */
 SG_MUST_CHECK sg_status sg_store_replace(const char *path, const void *bytes, size_t count);
 
+/* Rows of numbers from a text file, or standard input for "-"; *rows is to be deleted also after an error. */
+SG_MUST_CHECK sg_status sg_store_read_text(const char *path, long long *n, int *d, double **rows);
+
 #endif

@@ -119,16 +119,16 @@ sg_status sg_store_image_close(sg_store_image *image, hid_t file) {
     return SG_OK;
 }
 
-/* Takes the seal off a whole file; a file that was never sealed passes. */
+/* Takes the seal off a whole file; a file that was never sealed passes, one with half a seal does not. */
 static bool unseal(sg_store_image *image) {
     char seal[SEAL_BYTES];
-    const size_t end = find_end(image);
-    if (end == 0 || image->size - end < SEAL_BYTES) return true;
-    const bool exact = image->size - end == SEAL_BYTES;
-    if (!exact && memcmp(image->bytes + end, SEAL_WORDS, SEAL_LEAD) != 0) return true;
+    const size_t end = find_end(image), rest = image->size - end;
+    if (end == 0 || rest == 0) return true;
+    const size_t words = rest < SEAL_LEAD ? rest : SEAL_LEAD;
+    if (rest != SEAL_BYTES && memcmp(image->bytes + end, SEAL_WORDS, words) != 0) return true;
     write_seal(image, end, seal);
     image->size = end;
-    return exact && memcmp(image->bytes + end, seal, SEAL_BYTES) == 0;
+    return rest == SEAL_BYTES && memcmp(image->bytes + end, seal, SEAL_BYTES) == 0;
 }
 
 static sg_status load_from(int file, const char *path, sg_store_image *image) {

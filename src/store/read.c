@@ -104,7 +104,7 @@ static sg_status dataset_shape(hid_t dataset, const char *name, hsize_t file_siz
     sg_store_close(type);
     sg_store_close(space);
     if (!good) return sg_fail(SG_CANNOT_READ, "/%s has another shape than the schema asks for", name);
-    if (stored > file_size || bytes / GZIP_MOST > stored)
+    if (stored > file_size || bytes / GZIP_MOST > stored || (bytes > 0 && stored == 0))
         return sg_fail(SG_CANNOT_READ, "/%s is damaged: %llu bytes are stored for %llu", name, (unsigned long long)stored,
                        (unsigned long long)bytes);
     return SG_OK;

@@ -2,9 +2,9 @@
 #ifndef SG_TESTS_DICTIONARY_SETTING_H
 #define SG_TESTS_DICTIONARY_SETTING_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -17,11 +17,18 @@
 
 enum { B = SG_BLOCK, WANT_ALL = SG_PSI | SG_ROOT | SG_VALUE | SG_CURVATURE, M_MOST = 8 };
 
-#define OK(call)                                                                                                       \
-    do {                                                                                                               \
-        sg_status ok_status = (call);                                                                                  \
-        if (ok_status != SG_OK) fail_msg("%s: %s: %s", #call, sg_status_name(ok_status), sg_message());                \
+#define OK(call)                                                                                        \
+    do {                                                                                                \
+        sg_status ok_status = (call);                                                                   \
+        if (ok_status != SG_OK) fail_msg("%s: %s: %s", #call, sg_status_name(ok_status), sg_message()); \
     } while (0)
+
+/* In double precision, which cmocka's assert_float_equal is not. */
+static inline void near_at(double value, double known, double tolerance, int line) {
+    if (!(fabs(value - known) <= tolerance))
+        fail_msg("line %d: %.17g, known %.17g, tolerance %g", line, value, known, tolerance);
+}
+#define assert_near(value, known, tolerance) near_at(value, known, tolerance, __LINE__)
 
 /* "bimodal:a=3,free=erf" */
 static inline sg_model *model_of(const char *text) {
@@ -52,8 +59,9 @@ typedef struct {
 
 static inline void open_jets(setting *s) {
     const int d = s->model->space.d, roots = s->loss->row->roots(s->model), m = s->model->m;
-    const int want = s->loss->row->jets(s->model, WANT_ALL) | SG_DT | SG_DX | SG_DT_DX;
-    OK(sg_arena_new(sg_jet_bytes(s->model->full, d, want) + sg_jet_bytes(m, d, want) + sg_datum_bytes(m, roots, WANT_ALL),
+    const int want = s->loss->row->jets(s->model, WANT_ALL) | SG_LOGP | SG_DX | SG_DT | SG_DT_DX;
+    OK(sg_arena_new(sg_jet_bytes(s->model->full, d, want) + sg_jet_bytes(m, d, want) +
+                        sg_datum_bytes(m, roots, WANT_ALL),
                     &s->arena));
     OK(sg_jet_take(s->arena, s->model->full, d, want, &s->raw));
     OK(sg_jet_take(s->arena, m, d, want, &s->jet));

@@ -12,6 +12,7 @@ static const char *const models[] = {
     "gaussian:s=2,free=precision",
     "bimodal:a=3",
     "bimodal:a=0.5",
+    "bimodal:a=4,free=erf",
     "monomial:k=6",
     "sinusoid:omega=3",
     "polynomial:degree=3,B=2",
@@ -37,6 +38,8 @@ static const pair stein[] = {
     {"gaussian", "preconditioned:with=stein,direction=location"},
     {"double-well:h=3", "preconditioned:with=stein,direction=tilt"},
     {"polynomial:degree=3,B=1,free=x1", "preconditioned:with=stein"},
+    {"bimodal:a=3,free=erf", "preconditioned:with=stein"},
+    {"bimodal:a=2", "preconditioned:with=stein,direction=erf"},
     {"sparse-cut:a=2,g=0.7,free=cut", "preconditioned:with=stein"},
     {"sparse-cut:a=2,g=0.7", "preconditioned:with=stein,direction=cut,at=1.1/-0.3"},
     {"mixture:m=1.5,w=0.3", "preconditioned:with=stein"},
@@ -89,9 +92,9 @@ static void draw_delta(setting *s, sg_stream *stream, double *delta) {
 }
 
 /*
- * `member` holds the derivatives along j of `below`, row for row: first the gradient of the value, then the Hessian from the gradient.
- * The truncation error is below 1e-10 of a derivative for h = 2^-8 of parameters whose scale is 0.3 or more; rounding adds
- * eps/h = 6e-14 of the value.
+ * `member` holds the derivatives along j of `below`, row for row: first the gradient of the value, then the Hessian
+ * from the gradient. The truncation error is below 1e-10 of a derivative for h = 2^-8 of parameters whose scale is 0.3
+ * or more; rounding adds eps/h = 6e-14 of the value.
  */
 static void check_derivative(setting *s, sg_stream *stream, bool second) {
     const double h = 0x1p-8;
@@ -177,12 +180,13 @@ static void check_identities(setting *s, sg_stream *stream) {
     over_panels(s, add_means, &e);
     for (int j = 0; j < s->model->m; j++) {
         if (fabs(e.mean[j]) > 1e-10 * e.size[j])
-            fail_msg("%s, %s: E psi_%d = %g against E|psi| = %g", s->model->text, s->loss->text, j, e.mean[j], e.size[j]);
+            fail_msg("%s, %s: E psi_%d = %g against E|psi| = %g", s->model->text, s->loss->text, j, e.mean[j],
+                     e.size[j]);
         for (int k = 0; k < s->model->m; k++) {
             double scale = sqrt(e.dirichlet[j][j] * e.dirichlet[k][k]), H = e.dirichlet[j][k];
             if (fabs(e.curvature[j][k] - H) > 1e-10 * scale || fabs(e.cross[j][k] - H) > 1e-10 * scale)
-                fail_msg("%s, %s: H_%d%d = %.15g, mean curvature %.15g, -E S L S = %.15g", s->model->text, s->loss->text, j,
-                         k, H, e.curvature[j][k], e.cross[j][k]);
+                fail_msg("%s, %s: H_%d%d = %.15g, mean curvature %.15g, -E S L S = %.15g", s->model->text,
+                         s->loss->text, j, k, H, e.curvature[j][k], e.cross[j][k]);
         }
     }
 }
@@ -244,14 +248,14 @@ static void test_score_matching_by_hand(void **state) {
     look_at(&s, delta, 4, x);
     for (int i = 0; i < 4; i++) {
         double score = 0.25 - 2 * x[i];
-        assert_float_equal(s.datum.value[i], score * score / 2 - 2, 1e-14);
-        assert_float_equal(s.datum.psi[i], score, 1e-14);
-        assert_float_equal(s.datum.psi[B + i], -x[i] * score - 1, 1e-14);
-        assert_float_equal(s.datum.root[i], 1, 1e-14);
-        assert_float_equal(s.datum.root[B + i], -x[i], 1e-14);
-        assert_float_equal(s.datum.curvature[i], 1, 1e-14);
-        assert_float_equal(s.datum.curvature[B + i], -x[i], 1e-14);
-        assert_float_equal(s.datum.curvature[2 * B + i], x[i] * x[i], 1e-14);
+        assert_near(s.datum.value[i], score * score / 2 - 2, 1e-14);
+        assert_near(s.datum.psi[i], score, 1e-14);
+        assert_near(s.datum.psi[B + i], -x[i] * score - 1, 1e-14);
+        assert_near(s.datum.root[i], 1, 1e-14);
+        assert_near(s.datum.root[B + i], -x[i], 1e-14);
+        assert_near(s.datum.curvature[i], 1, 1e-14);
+        assert_near(s.datum.curvature[B + i], -x[i], 1e-14);
+        assert_near(s.datum.curvature[2 * B + i], x[i] * x[i], 1e-14);
     }
     close_setting(&s);
 }
@@ -265,18 +269,19 @@ static void test_mle_by_hand(void **state) {
     look_at(&s, delta, 4, x);
     for (int i = 0; i < 4; i++) {
         double z = x[i] - mean;
-        assert_float_equal(s.datum.value[i], 0.5 * t2 * z * z + 0.5 * log(2 * M_PI / t2), 1e-11);
-        assert_float_equal(s.datum.psi[i], -z, 1e-11);
-        assert_float_equal(s.datum.psi[B + i], (x[i] * x[i] - square) / 2, 1e-11);
-        assert_float_equal(s.datum.root[B + i], (square - x[i] * x[i]) / 2, 1e-11);
-        assert_float_equal(s.datum.curvature[i], 1 / t2, 1e-11);
-        assert_float_equal(s.datum.curvature[B + i], -mean / t2, 1e-11);
-        assert_float_equal(s.datum.curvature[2 * B + i], 0.5 / (t2 * t2) + mean * mean / t2, 1e-11);
+        assert_near(s.datum.value[i], 0.5 * t2 * z * z + 0.5 * log(2 * M_PI / t2), 1e-11);
+        assert_near(s.datum.psi[i], -z, 1e-11);
+        assert_near(s.datum.psi[B + i], (x[i] * x[i] - square) / 2, 1e-11);
+        assert_near(s.datum.root[B + i], (square - x[i] * x[i]) / 2, 1e-11);
+        assert_near(s.datum.curvature[i], 1 / t2, 1e-11);
+        assert_near(s.datum.curvature[B + i], -mean / t2, 1e-11);
+        assert_near(s.datum.curvature[2 * B + i], 0.5 / (t2 * t2) + mean * mean / t2, 1e-11);
     }
     close_setting(&s);
 }
 
-/* D = (p/max p)^e on N(0,1), the maximum over the nodes: D = exp(e (y^2 - x^2)/2), y the node nearest to 0, and D' = -e x D. */
+/* D = (p/max p)^e on N(0,1), the maximum over the nodes: D = exp(e (y^2 - x^2)/2), y the node nearest to 0, and D' = -e
+ * x D. */
 static void test_power_by_hand(void **state) {
     (void)state;
     _Alignas(SG_ALIGN) double x[B] = {-2, 0, 0.5, 3};
@@ -286,9 +291,9 @@ static void test_power_by_hand(void **state) {
     look_at(&s, NULL, 4, x);
     for (int i = 0; i < 4; i++) {
         double D = exp(0.375 * (y * y - x[i] * x[i]));
-        assert_float_equal(s.datum.value[i], D * (x[i] * x[i] / 2 - 1) + 0.75 * x[i] * x[i] * D, 1e-13);
-        assert_float_equal(s.datum.psi[i], -x[i] * D - 0.75 * x[i] * D, 1e-13);
-        assert_float_equal(s.datum.root[i], sqrt(D), 1e-13);
+        assert_near(s.datum.value[i], D * (x[i] * x[i] / 2 - 1) + 0.75 * x[i] * x[i] * D, 1e-13);
+        assert_near(s.datum.psi[i], -x[i] * D - 0.75 * x[i] * D, 1e-13);
+        assert_near(s.datum.root[i], sqrt(D), 1e-13);
     }
     close_setting(&s);
 }
@@ -296,8 +301,8 @@ static void test_power_by_hand(void **state) {
 /* ------------------------------------------------------------ D and its gradient */
 
 /*
- * D' against differences of order 6, from far outside the panels to far outside, with a step of 1/64 of the scale on which log D
- * changes: truncation below 1e-11, rounding eps/h, and interpolation of a Stein kernel 1e-13/h of D.
+ * D' against differences of order 6, from far outside the panels to far outside, with a step of 1/64 of the scale on
+ * which log D changes: truncation below 1e-11, rounding eps/h, and interpolation of a Stein kernel 1e-13/h of D.
  */
 static void check_slope(setting *s, double at) {
     _Alignas(SG_ALIGN) double x[B] = {at}, D[B], slope[B];
@@ -312,7 +317,8 @@ static void check_slope(setting *s, double at) {
     double estimate = 0;
     for (int j = 0; j < STENCIL; j++) estimate += coefficient[j] * D[j] / h;
     if (fabs(estimate - given) > 1e-9 * fabs(given) + 1e-12 * here / h)
-        fail_msg("%s, %s: D' = %.15g at x = %g, differences give %.15g", s->model->text, s->loss->text, given, at, estimate);
+        fail_msg("%s, %s: D' = %.15g at x = %g, differences give %.15g", s->model->text, s->loss->text, given, at,
+                 estimate);
 }
 
 static void check_slopes(setting *s, sg_stream *stream) {

@@ -14,7 +14,7 @@
 typedef struct {
     sg_model *model;
     double key[2];          /* structure keys: a; k; omega; degree; a, g */
-    double theta[SG_REALS]; /* inside */
+    double theta[SG_REALS]; /* coordinates, inside */
     double reach;           /* most of the mass lies in [-reach, reach], roughly */
 } corner;
 
@@ -48,7 +48,7 @@ static inline void corner_gaussian(sg_stream *s, corner *c) {
 static inline void corner_bimodal(sg_stream *s, corner *c) {
     c->key[0] = corner_scale(s, 0.2, 10);
     c->theta[1] = corner_signed(s, 1e-3, 20);
-    c->theta[0] = corner_scale(s, 0.05, 20) - c->theta[1];
+    c->theta[0] = corner_scale(s, 0.05, 20);
     c->reach = 2 * c->key[0] + 3;
 }
 

@@ -113,8 +113,17 @@ static void open_scratch(int m, int want, scratch *s) {
     sg_stream_normal(&stream, DIM * SG_BLOCK, s->block.x);
 }
 
+/* Every free parameter is a coordinate. */
 static sg_model model_of(const sg_family *family, int m, int *free_ones) {
-    return (sg_model){.family = family, .space = {.shape = SG_RD, .d = DIM}, .full = FULL, .m = m, .free = free_ones};
+    static double direction[FULL * FULL];
+    memset(direction, 0, sizeof direction);
+    for (int j = 0; j < m; j++) direction[free_ones[j] * m + j] = 1;
+    return (sg_model){.family = family,
+                      .space = {.shape = SG_RD, .d = DIM},
+                      .full = FULL,
+                      .m = m,
+                      .free = free_ones,
+                      .direction = direction};
 }
 
 static int packed(int i, int l) {

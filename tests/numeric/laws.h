@@ -1,6 +1,6 @@
 /*
- * Laws with closed forms for the tests of panels and of the inverse table: unnormalized log density, log of its integral,
- * logs of both tails.  GSL supplies log erfc.
+ * Laws with closed forms for the tests of panels and of the inverse table: unnormalized log density, log of its
+ * integral, logs of both tails.  GSL supplies log erfc.
  */
 #ifndef SG_TESTS_NUMERIC_LAWS_H
 #define SG_TESTS_NUMERIC_LAWS_H

@@ -1,6 +1,6 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -109,9 +109,9 @@ static void cut(void **state) {
 /* -------------------------------------------------------------- double wells */
 
 /*
- * V = h (x^2 - 1)^2 + x/4 with mpmath, 40 digits.  The norm is the sum of mpmath.quad over pieces of 1/sqrt(32 h); a tail is
- * the sum over pieces of min(1/sqrt(32 h), 1/|V'|) outwards from x until a piece adds 1e-30 of it.  The integrand is divided by
- * its value at the piece's end, since the stopping rule of quad is absolute.
+ * V = h (x^2 - 1)^2 + x/4 with mpmath, 40 digits.  The norm is the sum of mpmath.quad over pieces of 1/sqrt(32 h); a
+ * tail is the sum over pieces of min(1/sqrt(32 h), 1/|V'|) outwards from x until a piece adds 1e-30 of it.  The
+ * integrand is divided by its value at the piece's end, since the stopping rule of quad is absolute.
  */
 static const struct {
     double h, log_z;

@@ -233,9 +233,10 @@ static void the_sign_matters(void **state) {
 static void ends_of_the_range(void **state) {
     (void)state;
     enum { ROWS = 20 };
-    const double column_power[][2] = {{-160, -160}, {150, -160}, {-300, 0}, {150, 150}};
-    double a[ROWS * 2], power[ROWS] = {0}, factor[4];
-    for (int c = 0; c < 4; c++) {
+    const double column_power[][2] = {{-160, -160}, {150, -160}, {-300, 0}, {150, 150}, {-297, -297}};
+    double a[ROWS * 2], power[ROWS], factor[4];
+    for (int c = 0; c < 5; c++) {
+        for (int i = 0; i < ROWS; i++) power[i] = -(i % 8);
         graded(30, ROWS, 2, power, a);
         for (int j = 0; j < 2; j++)
             for (int i = 0; i < ROWS; i++) a[i + ROWS * j] *= pow(10, column_power[c][j]);

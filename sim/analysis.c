@@ -1,0 +1,103 @@
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cell.h"
+
+enum { NEEDS_ASYMPTOTIC = SIM_EFFICIENCY | SIM_BOUNDS | SIM_MONTECARLO, NEEDS_GAP = SIM_GAP | SIM_BOUNDS };
+
+/* Keeps a failure as data; exhausted memory is the only one that ends the work. */
+static sg_status keep(sim_reading *r, sg_status status, sg_status *where) {
+    *where = status;
+    if (status != SG_OK && !*r->message) snprintf(r->message, sizeof r->message, "%s", sg_message());
+    return status == SG_NO_MEMORY ? status : SG_OK;
+}
+
+static void note(sim_reading *r, const char *message) {
+    if (*message && !*r->message) snprintf(r->message, sizeof r->message, "%s", message);
+}
+
+static sg_status read_gap(const sg_model *model, const sg_loss *loss, sim_reading *r) {
+    sg_panels *panels = NULL;
+    sg_prepared *prepared = NULL;
+    sg_status status = sg_model_panels(model, model->truth, 0, &panels);
+    if (status == SG_OK) status = sg_loss_prepare(loss, model, panels, &prepared);
+    if (status == SG_OK) status = sg_spectrum_gap(model, loss, prepared, panels, &r->gap);
+    if (status == SG_OK && r->gap.status != SG_OK) {
+        r->gap_status = r->gap.status;
+        note(r, r->gap.message);
+    } else {
+        status = keep(r, status, &r->gap_status);
+    }
+    sg_loss_release(loss, prepared);
+    sg_panels_delete(panels);
+    return status == SG_NO_MEMORY ? status : SG_OK;
+}
+
+static sg_status read_asymptotic(const sg_model *model, const sg_loss *loss, sim_reading *r) {
+    sg_status status = sg_asymptotic_new(model, loss, &r->asymptotic);
+    if (status != SG_OK) return keep(r, status, &r->efficiency_status);
+    r->efficiency_status = r->asymptotic->status;
+    note(r, r->asymptotic->message);
+    return SG_OK;
+}
+
+static sg_status read_profile(const sg_model *model, const sg_loss *loss, sim_reading *r) {
+    if (!r->asymptotic) {
+        r->profile_status = r->efficiency_status;
+        return SG_OK;
+    }
+    sg_status status = sg_profile_new(model, loss, r->asymptotic, SIM_PROFILE_PAIRS, &r->profile);
+    if (status != SG_OK) return keep(r, status, &r->profile_status);
+    r->profile_status = r->profile->status;
+    note(r, r->profile->message);
+    return SG_OK;
+}
+
+/* Bounds with a constant that is no number would be none; the others need neither Gamma nor gap. */
+static sg_status read_bounds(const sg_model *model, const sg_loss *loss, sim_reading *r) {
+    const sg_asymptotic *a = r->efficiency_status == SG_OK ? r->asymptotic : NULL;
+    bool known = r->gap_status == SG_OK || r->gap_status == SG_UNCERTIFIED;
+    return keep(r, sg_bounds_of(model, loss, a, known ? &r->gap : NULL, &r->bounds), &r->bounds_status);
+}
+
+static sg_status read_loss(const sg_model *model, const sg_loss *loss, unsigned measure, sim_reading *r) {
+    sg_status status = SG_OK;
+    if (measure & NEEDS_GAP) status = read_gap(model, loss, r);
+    if (status == SG_OK && (measure & NEEDS_ASYMPTOTIC)) status = read_asymptotic(model, loss, r);
+    if (status == SG_OK && (measure & SIM_EFFICIENCY)) status = read_profile(model, loss, r);
+    if (status == SG_OK && (measure & SIM_BOUNDS)) status = read_bounds(model, loss, r);
+    return status;
+}
+
+sg_status sim_analysis_new(const sim_group *group, unsigned measure, int threads, sim_analysis **result) {
+    sim_analysis *a = NULL;
+    int exhausted = 0;
+    *result = NULL;
+    sg_status status = sg_new(&a, 1, sizeof *a);
+    if (status != SG_OK) return status;
+    a->losses = group->losses;
+    status = sg_new(&a->reading, (size_t)group->losses, sizeof *a->reading);
+    if (status != SG_OK) goto out;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) reduction(| : exhausted)
+    for (int l = 0; l < group->losses; l++)
+        exhausted |= read_loss(group->model, group->loss[l], measure, &a->reading[l]) != SG_OK;
+    if (exhausted) status = sg_fail(SG_NO_MEMORY, "memory is exhausted by the quadrature of %s", group->model->text);
+out:
+    if (status != SG_OK) {
+        sim_analysis_delete(a);
+        return status;
+    }
+    *result = a;
+    return SG_OK;
+}
+
+void sim_analysis_delete(sim_analysis *a) {
+    if (!a) return;
+    for (int l = 0; a->reading && l < a->losses; l++) {
+        sg_asymptotic_delete(a->reading[l].asymptotic);
+        sg_profile_delete(a->reading[l].profile);
+    }
+    sg_delete(a->reading);
+    sg_delete(a);
+}

@@ -1,0 +1,158 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "setting.h"
+
+enum { TUNING_ROUNDS = 24, TUNING_STEPS = 60 };
+static const double wanted_acceptance = 0.57;
+
+typedef struct {
+    sim_setting setting;
+    sg_sampler *sampler;
+    sg_walk *walk;
+    bool dynamics;
+    double step, acceptance;
+} source;
+
+/* One row a draw, coordinates (and the chain, if there are several) as columns; or the JSON array. */
+typedef struct {
+    FILE *file;
+    json_t *array;
+    int chains;
+    bool failed;
+} sink;
+
+static void put_row(sink *out, int chain, int d, const double *x, int stride) {
+    char text[SG_NUMBER_TEXT];
+    if (out->array) {
+        json_t *row = d > 1 ? json_array() : json_real(x[0]);
+        for (int a = 0; d > 1 && a < d; a++) json_array_append_new(row, json_real(x[a * stride]));
+        json_array_append_new(out->array, row);
+        return;
+    }
+    if (out->chains > 1) fprintf(out->file, "%d,", chain);
+    for (int a = 0; a < d; a++) {
+        sg_number_text(x[a * stride], text);
+        if (fputs(text, out->file) < 0 || fputc(a + 1 < d ? ',' : '\n', out->file) == EOF) out->failed = true;
+    }
+}
+
+static void put_header(sink *out, int d) {
+    if (out->array) return;
+    if (out->chains > 1) fprintf(out->file, "chain,");
+    for (int a = 0; a < d; a++) {
+        if (d == 1) fprintf(out->file, "x");
+        else fprintf(out->file, "x%d", a + 1);
+        fputc(a + 1 < d ? ',' : '\n', out->file);
+    }
+}
+
+static sg_status exact_draws(const sim_args *args, source *s, sink *out) {
+    sg_stream stream;
+    sg_block block = {.d = s->setting.model->space.d, .draws = 1};
+    sg_status status = sg_new(&block.x, (size_t)SG_BLOCK * (size_t)block.d, sizeof(double));
+    if (status) return status;
+    sg_stream_open(&stream, args->seed, SG_PURPOSE_DATA, 0);
+    for (long long b = 0; b * SG_BLOCK < args->n && !out->failed; b++) {
+        long long left = args->n - b * SG_BLOCK;
+        block.n = left < SG_BLOCK ? (int)left : SG_BLOCK;
+        sg_stream_seek(&stream, (uint32_t)b);
+        sg_sampler_draw(s->sampler, &stream, &block);
+        for (int i = 0; i < block.n; i++) put_row(out, 0, block.d, block.x + i, SG_BLOCK);
+    }
+    sg_delete(block.x);
+    return SG_OK;
+}
+
+/* Doubles or halves the step, then interpolates on the log scale, by the acceptance of a throw-away walk. */
+static sg_status tune(const sim_args *args, source *s) {
+    double step = 0.1, factor = 2;
+    if (args->step > 0 || s->setting.loss->row->kind == SG_RESAMPLE) {
+        s->step = args->step;
+        return SG_OK;
+    }
+    for (int round = 0; round < TUNING_ROUNDS; round++) {
+        sg_walk *walk = NULL;
+        sg_status status = sg_walk_new(s->setting.model, s->setting.model->truth, s->sampler, 64, args->seed, (uint32_t)round + 1, step, &walk);
+        if (status) return status;
+        sg_walk_advance(s->setting.loss, s->setting.prepared, walk, TUNING_STEPS);
+        double share = (double)walk->accepted / (double)(walk->proposed + (walk->proposed == 0));
+        sg_walk_delete(walk);
+        if (fabs(share - wanted_acceptance) < 0.03) break;
+        step *= share > wanted_acceptance ? factor : 1 / factor;
+        if (round % 2) factor = sqrt(factor) > 1.02 ? sqrt(factor) * 1.01 : 1.02;
+    }
+    s->step = step;
+    return SG_OK;
+}
+
+static sg_status walk_draws(const sim_args *args, source *s, sink *out) {
+    int d = s->setting.model->space.d;
+    sg_status status = tune(args, s);
+    if (status) return status;
+    status = sg_walk_new(s->setting.model, s->setting.model->truth, s->sampler, args->chains, args->seed, 0, s->step, &s->walk);
+    if (status) return status;
+    for (long long row = 0; row < args->n && !out->failed;) {
+        sg_walk_advance(s->setting.loss, s->setting.prepared, s->walk, args->thin);
+        for (int c = 0; c < args->chains && row < args->n; c++, row++) put_row(out, c, d, s->walk->block.x + c, SG_BLOCK);
+    }
+    if (s->walk->proposed) s->acceptance = (double)s->walk->accepted / (double)s->walk->proposed;
+    return SG_OK;
+}
+
+static int print_json(const sim_args *args, const source *s, json_t *draws) {
+    json_t *o = json_object();
+    json_object_set_new(o, "family", json_string(s->setting.model->text));
+    json_object_set_new(o, "dynamics", json_string(s->dynamics ? s->setting.loss->row->dynamics : "exact"));
+    json_object_set_new(o, "n", json_integer(args->n));
+    json_object_set_new(o, "seed", json_sprintf("%llu", (unsigned long long)args->seed));
+    json_object_set_new(o, "step", sim_json_real(s->dynamics ? s->step : NAN));
+    json_object_set_new(o, "acceptance", sim_json_real(s->acceptance));
+    json_object_set_new(o, "distribution_error", sim_json_real(sg_sampler_error(s->sampler)));
+    json_object_set_new(o, "draws", draws ? draws : json_null());
+    return sim_json_print(o) ? 0 : 1;
+}
+
+static int produce(const sim_args *args, source *s) {
+    sink out = {.file = stdout, .chains = s->dynamics ? args->chains : 1};
+    sg_status status;
+    if (args->output && !(out.file = fopen(args->output, "w"))) return sim_complain(2, "%s cannot be created", args->output);
+    if (args->json && !args->output) out.array = json_array();
+    put_header(&out, s->setting.model->space.d);
+    status = s->dynamics ? walk_draws(args, s, &out) : exact_draws(args, s, &out);
+    if (args->output && fclose(out.file)) out.failed = true;
+    if (status) return sim_fail(status);
+    if (out.failed) return sim_complain(1, "writing %s failed", args->output ? args->output : "standard output");
+    if (args->json) return print_json(args, s, out.array);
+    if (s->dynamics && isfinite(s->acceptance))
+        fprintf(stderr, "scoregap: %s, step %.4g, acceptance %.3f, started from exact draws\n", s->setting.loss->row->dynamics, s->step, s->acceptance);
+    return 0;
+}
+
+static int run(const sim_args *args) {
+    source s = {.dynamics = args->losses || args->dynamics, .acceptance = NAN};
+    int leave;
+    if (!args->n) return sim_complain(2, "give the number of draws with -n");
+    sg_status status = sim_setting_open(args, &s.setting);
+    if (!status) status = sg_sampler_new(s.setting.model, s.setting.model->truth, s.setting.panels, &s.sampler);
+    leave = status ? sim_fail(status) : produce(args, &s);
+    sg_walk_delete(s.walk);
+    sg_sampler_delete(s.sampler);
+    sim_setting_close(&s.setting);
+    return leave;
+}
+
+const sim_command sim_command_sample = {
+    .name = "sample",
+    .usage = "sample FAMILY [-p key=value]... [--loss LOSS | --dynamics NAME] -n N [-o FILE] [--json]",
+    .summary = "exact draws, or draws by the dynamics that is paired with a loss",
+    .help = "Writes N draws as CSV with a header line.  Without --loss and --dynamics they are exact and independent (inverse distribution\n"
+            "function with an error below 1e-9, or exact composition).  With one of them they are the states of the paired Markov chain, a\n"
+            "Metropolis-adjusted step that leaves the law exactly invariant, started from an exact draw; --chains runs several side by side.",
+    .example = "scoregap sample bimodal -p a=3 --dynamics langevin -n 1000 --thin 10",
+    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS | SIM_TAKES_THETA | SIM_TAKES_N | SIM_TAKES_OUTPUT | SIM_TAKES_SEED | SIM_TAKES_CHAIN,
+    .least = 1,
+    .most = 1,
+    .run = run,
+};
