@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-static double finite(double value) {
+static double finite_or_nan(double value) {
     return isfinite(value) ? value : NAN;
 }
 
@@ -34,8 +34,8 @@ static void record_gap(const sim_reading *r, sg_record *out) {
     out->gap_lower = gap->gap_lower;
     out->gap_upper = gap->gap_upper;
     out->log10_gap = gap->log10_gap;
-    out->poincare = finite(gap->poincare);
-    out->relaxation_time = finite(gap->relaxation_time);
+    out->poincare = finite_or_nan(gap->poincare);
+    out->relaxation_time = finite_or_nan(gap->relaxation_time);
 }
 
 /* Values without a correct digit are not stored; their error estimates are. */
@@ -60,16 +60,16 @@ static void record_efficiency(const sim_reading *r, sg_record *out) {
 static void record_bounds(const sim_reading *r, sg_record *out) {
     const sg_bounds *b = &r->bounds;
     if (r->bounds_status != SG_OK) return;
-    out->bound_khr = finite(b->khr_poincare.bound);
-    out->bound_khr_restricted = finite(b->khr_restricted.bound);
-    out->bound_khr_step_inverse = finite(b->khr_restricted.step_inverse);
-    out->bound_khr_step_poincare = finite(b->khr_restricted.step_poincare);
-    out->bound_khr_step_split = finite(b->khr_restricted.step_split);
-    out->bound_kantorovich = finite(b->kantorovich);
-    out->poincare_lower = finite(exp(b->log_muckenhoupt_lower));
-    out->poincare_upper = finite(exp(b->log_muckenhoupt_upper));
-    out->cheeger_gap_lower = finite(exp(b->log_cheeger_gap_lower));
-    out->cheeger_gap_upper = finite(exp(b->log_cheeger_gap_upper));
+    out->bound_khr = finite_or_nan(b->khr_poincare.bound);
+    out->bound_khr_restricted = finite_or_nan(b->khr_restricted.bound);
+    out->bound_khr_step_inverse = finite_or_nan(b->khr_restricted.step_inverse);
+    out->bound_khr_step_poincare = finite_or_nan(b->khr_restricted.step_poincare);
+    out->bound_khr_step_split = finite_or_nan(b->khr_restricted.step_split);
+    out->bound_kantorovich = finite_or_nan(b->kantorovich);
+    out->poincare_lower = finite_or_nan(exp(b->log_muckenhoupt_lower));
+    out->poincare_upper = finite_or_nan(exp(b->log_muckenhoupt_upper));
+    out->cheeger_gap_lower = finite_or_nan(exp(b->log_cheeger_gap_lower));
+    out->cheeger_gap_upper = finite_or_nan(exp(b->log_cheeger_gap_upper));
 }
 
 static void record_summary(const sg_summary *s, const sg_asymptotic *a, sg_record *out) {
@@ -238,7 +238,7 @@ static sg_status sample(const sim_plan *plan, const sim_cell *cell, const sim_an
 
 static void record_validity(const sim_cell *cell, const sim_reading *r, sg_record *out) {
     if (!r->asymptotic || !cell->n) return;
-    out->rho_over_n = finite(r->asymptotic->rho / (double)cell->n);
+    out->rho_over_n = finite_or_nan(r->asymptotic->rho / (double)cell->n);
     out->asymptotic = out->rho_over_n <= 0.01;
 }
 

@@ -131,9 +131,9 @@ static sg_status read_sample_sizes(sim_experiment *e, const descriptor *key, con
     if (status == SG_OK) status = sg_new(&e->size, (size_t)count + 1, sizeof *e->size);
     for (int k = 0; k < count && status == SG_OK; k++) {
         double n = node->kind == SIM_MAP ? round(value[k].number) : value[k].number;
-        if (!(n >= 1 && n <= 1e12) || n != floor(n))
+        if (!(n >= 1 && n <= INT32_MAX) || n != floor(n))
             status = sim_yaml_fail(e->path, value[k].at, isnan(n) ? SG_BAD_TYPE : SG_OUT_OF_RANGE,
-                                   "the sample size %.64s must be a whole number >= 1 and <= 1e12", value[k].text);
+                                   "the sample size %.64s must be a whole number >= 1 and <= 2147483647", value[k].text);
         else e->size[e->sizes++] = (long long)n;
         for (int i = 0; i + 1 < e->sizes && status == SG_OK; i++)
             if (e->size[i] == e->size[e->sizes - 1])

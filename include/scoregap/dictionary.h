@@ -110,12 +110,15 @@ typedef struct sg_loss {
 SG_MUST_CHECK sg_status sg_loss_new(const char *text, sg_loss **loss);
 void sg_loss_delete(sg_loss *loss);
 SG_MUST_CHECK sg_status sg_loss_fits(const sg_loss *loss, const sg_model *model);
-/* Reference theta [full] of the loss when it is the truth or given (a pilot counts as the truth here: its limit). */
+/*
+ * Reference theta [full] of the loss when it is the truth or given (a pilot counts as the truth here: its limit).
+ * Errors: SG_OUT_OF_RANGE (a wrong count of numbers), SG_NOT_INTEGRABLE.
+ */
 SG_MUST_CHECK sg_status sg_loss_reference(const sg_loss *loss, const sg_model *model, double *theta, sg_at *at);
 /* Prepared constants at sg_loss_reference; builds panels there if the reference is not the truth (`panels` are those of the truth). */
 SG_MUST_CHECK sg_status sg_loss_prepare(const sg_loss *loss, const sg_model *model, const sg_panels *panels, sg_prepared **prepared);
 void sg_loss_release(const sg_loss *loss, sg_prepared *prepared);
-/* log D at the nodes of panels [n], for kind SG_DIFFUSION (zeros where D = 1). */
+/* log D at the nodes of panels [n], for kind SG_DIFFUSION (zeros where D = 1).  Errors: SG_MISFIT (another kind), SG_UNDERFLOW (D not finite or 0). */
 SG_MUST_CHECK sg_status sg_loss_log_diffusion(const sg_loss *loss, const sg_prepared *prepared, const sg_panels *panels, double *log_d);
 
 /* ---------------------------------------------------------------- dynamics */
@@ -134,7 +137,9 @@ typedef struct sg_walk {
 
 /*
  * `chains` chains of the row's dynamics at theta, started by exact draws from p_theta (so stationary from the first step).
- * Key and replicate fix every number drawn.  Errors: SG_NO_MEMORY.
+ * Key and replicate fix every number drawn; chain i does not depend on how many chains there are (but for samplers by composition).
+ * dt > 0; the step of mle draws afresh with probability 1 - exp(-dt), so INFINITY gives independent draws.
+ * Errors: SG_OUT_OF_RANGE (chains, dt), SG_MISFIT (no sampler), SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_walk_new(const sg_model *model, const double *theta, const sg_sampler *sampler, int chains, uint64_t key,
                                     uint32_t replicate, double dt, sg_walk **walk);

@@ -144,6 +144,7 @@ typedef struct {
     size_t memory;     /* bytes a thread for data kept between passes */
     int threads;       /* <= 0: what OpenMP gives */
     bool kl;           /* KL of every fit by quadrature */
+    bool skip_se;      /* leave out the second pass that gives standard errors (they are then NaN) */
     const volatile int *stop;               /* polled between replicates; may be NULL */
     void (*progress)(void *context, int done); /* called by any thread after a replicate, under a lock; may be NULL */
     void *context;

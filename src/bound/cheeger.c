@@ -29,7 +29,7 @@ static double refine(const sg_outward *o, const double *flow, int i, double *x) 
     sg_legendre_apply(sg_legendre_coefficient, o->panels->log_below + k * ORDER, s.below);
     sg_legendre_apply(sg_legendre_coefficient, o->panels->log_above + k * ORDER, s.above);
     double a = hi - golden * (hi - lo), b = lo + golden * (hi - lo), fa = log_ratio(&s, a), fb = log_ratio(&s, b);
-    for (int n = 0; n < 45; n++) {
+    for (int n = 0; n < 70; n++) {
         if (fa <= fb) {
             hi = b, b = a, fb = fa;
             a = hi - golden * (hi - lo);
@@ -135,7 +135,7 @@ sg_status sg_bound_rayleigh_upper(const sg_panels *panels, const double *log_d, 
         top = sg_larger(top, square[i]);
         size = sg_larger(size, fabs(f[i] - mean));
     }
-    if (!(size > 0) || !isfinite(size) || !(top < INFINITY)) {
+    if (!(size > 0x1p-45 * fabs(mean)) || !isfinite(size) || !isfinite(top)) {
         status = sg_fail(SG_REFUSED, "a test function of the Rayleigh quotient must be finite and not constant");
         goto out;
     }

@@ -180,18 +180,28 @@ static void density(const constants *own, const sg_block *block, double *logp, d
     own->model->family->jet(own->model, own->theta, block, &jet);
 }
 
-/* By the jet at the highest node: the panels' own log p may have another constant. */
+/*
+ * log max p by the family's own jet: the best node, then four rounds of 256 points between the neighbours of the best.
+ * The maximum over the nodes alone would depend on the grid, and with it D.
+ */
 static void find_top(constants *own, const sg_panels *panels) {
-    _Alignas(SG_ALIGN) double x[B] = {panels->x[0]}, logp[B];
-    const sg_block block = {.n = 1, .d = 1, .draws = 1, .x = x};
-    double top = -INFINITY;
-    for (int i = 0; i < panels->n; i++) {
-        if (!(panels->logp[i] > top)) continue;
-        top = panels->logp[i];
-        x[0] = panels->x[i];
+    _Alignas(SG_ALIGN) double x[B], logp[B];
+    const sg_block block = {.n = B, .d = 1, .draws = 1, .x = x};
+    int best = 0;
+    for (int i = 1; i < panels->n; i++)
+        if (panels->logp[i] > panels->logp[best]) best = i;
+    double lo = best ? panels->x[best - 1] : panels->edge[0];
+    double hi = best + 1 < panels->n ? panels->x[best + 1] : panels->edge[panels->count];
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < B; i++) x[i] = lo + (hi - lo) * i / (B - 1);
+        density(own, &block, logp, NULL);
+        best = 0;
+        for (int i = 1; i < B; i++)
+            if (logp[i] > logp[best]) best = i;
+        lo = x[best ? best - 1 : 0];
+        hi = x[best + 1 < B ? best + 1 : B - 1];
     }
-    density(own, &block, logp, NULL);
-    own->log_top = logp[0];
+    own->log_top = logp[best];
 }
 
 static sg_status fill(const choices *c, const double *theta, const sg_panels *panels, constants *own) {

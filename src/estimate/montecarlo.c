@@ -96,7 +96,7 @@ static sg_status run_replicate(const shared *s, worker *w, int replicate, sg_mon
     for (int l = 0; l < out->losses; l++) {
         sg_replicates *r = &out->loss[l];
         sg_fit fit = {.theta = r->theta + (size_t)replicate * m, .covariance = w->covariance};
-        sg_status status = sg_fit_source(w->fitter[l], &source, SG_FIT_SANDWICH, &fit);
+        sg_status status = sg_fit_source(w->fitter[l], &source, s->plan->skip_se ? 0 : SG_FIT_SANDWICH, &fit);
         if (!status) status = finish(s, w, &fit, r->se + (size_t)replicate * m, r->kl + replicate);
         if (status) return status;
         r->status[replicate] = (uint8_t)fit.status;

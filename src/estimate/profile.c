@@ -107,6 +107,13 @@ static void compare(sg_profile *p, const sg_asymptotic *a, double tolerance) {
              p->count);
 }
 
+/* Leading pairs whose eigenvalue the solver gives to 1e-6; at least one, whose error then shows in the tolerance. */
+static int trusted(const sg_spectrum *spectrum) {
+    int count = 0;
+    while (count < spectrum->count && spectrum->value_error[count] <= 1e-6) count++;
+    return count ? count : 1;
+}
+
 /* Resampling has one eigenvalue, 1, on everything that is not constant. */
 static void resampling(sg_profile *p, const sg_asymptotic *a) {
     p->eigenvalue[0] = 1;
@@ -127,12 +134,17 @@ sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_as
     } else if (loss->row->kind == SG_DIFFUSION) {
         if ((status = sg_new(&coefficient, (size_t)count * (size_t)m, sizeof(double)))) goto out;
         if ((status = diffusion_pairs(model, loss, count, &spectrum, coefficient))) goto out;
-        if ((status = allocate(m, spectrum->count, &p))) goto out;
-        for (int k = 0; k < p->count; k++) {
+        int sure = trusted(spectrum);
+        if ((status = allocate(m, sure, &p))) goto out;
+        for (int k = 0; k < sure; k++) {
             p->eigenvalue[k] = spectrum->value[k];
             tolerance = fmax(tolerance, 4 * spectrum->value_error[k]);
         }
-        for (int k = 0; k < p->count * m; k++) p->weight[k] = coefficient[k] * coefficient[k];
+        for (int j = 0; j < m; j++)
+            for (int k = 0; k < sure; k++) {
+                double c = coefficient[(size_t)j * spectrum->count + k];
+                p->weight[(size_t)j * sure + k] = c * c;
+            }
     } else {
         status = sg_fail(SG_REFUSED, "no spectral profile for this kind of generator");
         goto out;

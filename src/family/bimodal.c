@@ -1,6 +1,6 @@
 /*
- * Two wells at +-a and a smooth step between them: F = (b, b + erf x), b = x^2 - x^4/(2 a^2), theta = (1, 0).  Inside, the
- * coordinates are the weights of b and of erf x, in which neither the tails nor the small second weight cancel.
+ * Two wells at +-a and a smooth step between them: F = (b, b + erf x), b = x^2 - x^4/(2 a^2), theta = (1, 0).  Inside,
+ * the coordinates are the weights of b and of erf x, in which neither the tails nor the small second weight cancel.
  */
 #include <math.h>
 #include <stdalign.h>
@@ -40,16 +40,13 @@ static void values(double a, int n, const double *x, double *f) {
     }
 }
 
-/* bump = (erf)' */
-static void slopes(double a, int n, const double *x, const double *bump, double *f) {
+static void slopes(double a, int n, const double *x, double *f) {
     const double c = 1 / (a * a);
 #pragma omp simd
-    for (int i = 0; i < n; i++) {
-        f[i] = 2 * x[i] * (1 - c * (x[i] * x[i]));
-        f[SG_BLOCK + i] = bump[i];
-    }
+    for (int i = 0; i < n; i++) f[i] = 2 * x[i] * (1 - c * (x[i] * x[i]));
 }
 
+/* bump = (erf)' */
 static void curvatures(double a, int n, const double *x, const double *bump, double *f) {
     const double c = 6 / (a * a);
 #pragma omp simd
@@ -61,12 +58,13 @@ static void curvatures(double a, int n, const double *x, const double *bump, dou
 
 static void statistics(const void *own, int n, const double *x, double *const f[3]) {
     const double a = ((const bimodal *)own)->a;
-    alignas(SG_ALIGN) double bump[SG_BLOCK];
+    alignas(SG_ALIGN) double scratch[SG_BLOCK];
+    double *bump = f[1] ? f[1] + SG_BLOCK : scratch;
     if (f[0]) values(a, n, x, f[0]);
     if (!f[1] && !f[2]) return;
 #pragma omp simd
     for (int i = 0; i < n; i++) bump[i] = M_2_SQRTPI * exp(-x[i] * x[i]);
-    if (f[1]) slopes(a, n, x, bump, f[1]);
+    if (f[1]) slopes(a, n, x, f[1]);
     if (f[2]) curvatures(a, n, x, bump, f[2]);
 }
 

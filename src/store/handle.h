@@ -7,7 +7,7 @@
 #include <hdf5.h>
 
 /*
- * HDF5 keeps global state, and its Debian build may or may not lock it: one thread at a time is inside.  Its own printing of
+ * HDF5 keeps global state, and not every build of it has locks: one thread at a time is inside.  Its own printing of
  * errors is off while we are, and as the host program had it afterwards.
  */
 typedef struct {
@@ -30,13 +30,14 @@ typedef struct {
     sg_column_kind kind;
     size_t offset, bytes; /* in sg_record */
 } sg_column;
-extern const sg_column sg_store_column[];
-extern const int sg_store_columns;
+#define SG_COLUMN_ONE(...) +1
+enum { SG_COLUMNS = SG_RECORD_COLUMNS(SG_COLUMN_ONE, SG_COLUMN_ONE, SG_COLUMN_ONE, SG_COLUMN_ONE) };
+extern const sg_column sg_store_column[SG_COLUMNS];
 int sg_store_find_column(const char *name); /* -1 if absent */
 
 /*
- * The compound type of a record: `packed` as it lies in the file (little-endian, no holes), else as sg_record in memory.
- * An axis named like a column of the list has no column of its own.
+ * The compound type of a record: `packed` as it lies in the file (little-endian, no holes), else as sg_record in
+ * memory. An axis named like a column of the list has no column of its own.
  */
 SG_MUST_CHECK sg_status sg_store_record_type(int axes, const sg_axis *axis, bool packed, hid_t *type);
 
@@ -58,7 +59,8 @@ SG_MUST_CHECK sg_status sg_store_image_reopen(const char *path, sg_store_image *
 void sg_store_image_delete(sg_store_image *image);
 bool sg_store_set_plain(hid_t properties); /* creation properties of every object: nothing that varies */
 
-/* Puts bytes under a name so that at any instant the name holds the old or the new file, whole.  Errors as sg_store_write. */
+/* Puts bytes under a name so that at any instant the name holds the old or the new file, whole.  Errors as
+ * sg_store_write. */
 SG_MUST_CHECK sg_status sg_store_replace(const char *path, const void *bytes, size_t count);
 
 /* Rows of numbers from a text file, or standard input for "-"; *rows is to be deleted also after an error. */

@@ -8,11 +8,12 @@
 
 /*
  * A file in memory: HDF5's core driver without a backing file, on memory of ours that it leaves behind at close.
- * (H5Fget_file_image is no way to get at it: up to HDF5 1.14 its copy has a wrong checksum in superblocks of version 2 and 3.)
+ * (H5Fget_file_image is no way to get at it: up to HDF5 1.14 its copy has a wrong checksum in superblocks of version 2
+ * and 3.)
  *
- * Behind HDF5's end of file stands a seal, the SHA-256 of all bytes before it.  HDF5 checks little of what it reads and runs
- * wild on damaged files, so a sealed file is shown to it only when it is whole.  Readers of HDF5 do not see the seal; a program
- * that changes the file cuts it off.
+ * Behind HDF5's end of file stands a seal, the SHA-256 of all bytes before it.  HDF5 checks little of what it reads and
+ * runs wild on damaged files, so a sealed file is shown to it only when it is whole.  Readers of HDF5 do not see the
+ * seal; a program that changes the file cuts it off.
  */
 #define SEAL_WORDS "\nscoregap sha256 "
 enum { SEAL_LEAD = sizeof SEAL_WORDS - 1, SEAL_BYTES = SEAL_LEAD + SG_SHA256_HEX };

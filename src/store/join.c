@@ -53,7 +53,8 @@ static sg_status declare_arrays(const sg_result *source, int parts, const sg_res
     return SG_OK;
 }
 
-/* Where the values of the frame's axes stand in the records of a part; a part that declares no axes has them in order. */
+/* Where the values of the frame's axes stand in the records of a part; a part that declares no axes has them in order.
+ */
 static sg_status match_axes(const sg_result *joined, const sg_result *part, int number, int *place) {
     for (int i = 0; i < SG_RECORD_AXES; i++) place[i] = part->axes == 0 ? i : -1;
     for (int k = 0; k < part->axes; k++) {

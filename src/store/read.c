@@ -5,8 +5,8 @@
 #include <string.h>
 
 /*
- * Nothing in a file is believed: kinds, shapes and sizes are checked before memory is asked for, since a damaged header may
- * promise more than memory holds.
+ * Nothing in a file is believed: kinds, shapes and sizes are checked before memory is asked for, since a damaged header
+ * may promise more than memory holds.
  */
 
 /* --------------------------------------------------------------- attributes */
@@ -79,6 +79,8 @@ static sg_status check_schema(hid_t file, const char *path) {
     if (there < 0) return sg_store_fail(SG_CANNOT_READ, "%s is damaged", path);
     if (there == 0) return sg_fail(SG_OTHER_SCHEMA, "%s has no schema, this program reads '%s'", path, SG_SCHEMA);
     sg_status status = read_text(file, "schema", &schema);
+    if (status == SG_CANNOT_READ)
+        status = sg_fail(SG_OTHER_SCHEMA, "%s has a schema that is no text, this program reads '%s'", path, SG_SCHEMA);
     if (status == SG_OK && strcmp(schema, SG_SCHEMA) != 0)
         status = sg_fail(SG_OTHER_SCHEMA, "%s has schema '%.64s', this program reads '%s'", path, schema, SG_SCHEMA);
     sg_delete(schema);
@@ -87,7 +89,8 @@ static sg_status check_schema(hid_t file, const char *path) {
 
 /* ----------------------------------------------------------------- datasets */
 
-/* Sizes of a dataset of rank least..most; each fits an int, and what is promised can be unpacked from what is stored. */
+/* Sizes of a dataset of rank least..most; each fits an int, and what is promised can be unpacked from what is stored.
+ */
 static sg_status dataset_shape(hid_t dataset, const char *name, hsize_t file_size, int least, int most, int *shape,
                                int *rank) {
     enum { GZIP_MOST = 1040 }; /* deflate packs at most 1032 bytes in one */
@@ -105,8 +108,8 @@ static sg_status dataset_shape(hid_t dataset, const char *name, hsize_t file_siz
     sg_store_close(space);
     if (!good) return sg_fail(SG_CANNOT_READ, "/%s has another shape than the schema asks for", name);
     if (stored > file_size || bytes / GZIP_MOST > stored || (bytes > 0 && stored == 0))
-        return sg_fail(SG_CANNOT_READ, "/%s is damaged: %llu bytes are stored for %llu", name, (unsigned long long)stored,
-                       (unsigned long long)bytes);
+        return sg_fail(SG_CANNOT_READ, "/%s is damaged: %llu bytes are stored for %llu", name,
+                       (unsigned long long)stored, (unsigned long long)bytes);
     return SG_OK;
 }
 
@@ -194,10 +197,13 @@ static sg_status read_axes(hid_t file, hsize_t file_size, sg_result *result) {
 static bool class_fits(sg_column_kind kind, hid_t member) {
     H5T_class_t class = H5Tget_class(member);
     switch (kind) {
-    case SG_COLUMN_TEXT: return class == H5T_STRING && H5Tis_variable_str(member) == 0;
-    case SG_COLUMN_REAL: return class == H5T_FLOAT;
+    case SG_COLUMN_TEXT:
+        return class == H5T_STRING && H5Tis_variable_str(member) == 0;
+    case SG_COLUMN_REAL:
+        return class == H5T_FLOAT;
     case SG_COLUMN_COUNT:
-    case SG_COLUMN_FLAG: return class == H5T_INTEGER;
+    case SG_COLUMN_FLAG:
+        return class == H5T_INTEGER;
     }
     return false;
 }
@@ -214,9 +220,9 @@ static sg_status check_column(hid_t type, const char *name, sg_column_kind kind)
 static sg_status check_columns(hid_t dataset, const sg_result *result) {
     hid_t type = H5Dget_type(dataset);
     sg_status status = SG_OK;
-    int expected = sg_store_columns;
+    int expected = SG_COLUMNS;
     if (type < 0 || H5Tget_class(type) != H5T_COMPOUND) status = sg_fail(SG_CANNOT_READ, "/cells is no table");
-    for (int i = 0; i < sg_store_columns && status == SG_OK; i++)
+    for (int i = 0; i < SG_COLUMNS && status == SG_OK; i++)
         status = check_column(type, sg_store_column[i].name, sg_store_column[i].kind);
     for (int i = 0; i < result->axes && status == SG_OK; i++) {
         if (sg_store_find_column(result->axis[i].name) >= 0) continue;
@@ -231,7 +237,7 @@ static sg_status check_columns(hid_t dataset, const sg_result *result) {
 
 /* What HDF5 does not know: terminators, and axes that are named like a column. */
 static void complete_record(const sg_result *result, sg_record *record) {
-    for (int i = 0; i < sg_store_columns; i++)
+    for (int i = 0; i < SG_COLUMNS; i++)
         if (sg_store_column[i].kind == SG_COLUMN_TEXT)
             ((char *)record)[sg_store_column[i].offset + sg_store_column[i].bytes - 1] = '\0';
     for (int i = 0; i < result->axes; i++) {
@@ -274,8 +280,8 @@ static sg_status read_array(hid_t dataset, const char *name, hsize_t file_size, 
     if (status == SG_OK) status = read_member(dataset, "units", sizeof fresh->units, fresh->units);
     if (status == SG_OK) status = read_member(dataset, "description", sizeof fresh->description, fresh->description);
     if (status == SG_OK)
-        status = sg_result_array(result, name, fresh->units, fresh->description, class == H5T_INTEGER, rank - 1, shape + 1,
-                                 &array);
+        status = sg_result_array(result, name, fresh->units, fresh->description, class == H5T_INTEGER, rank - 1,
+                                 shape + 1, &array);
     if (status == SG_OK)
         status = array->bytes ? fetch(dataset, name, H5T_NATIVE_UINT8, array->byte)
                               : fetch(dataset, name, H5T_NATIVE_DOUBLE, array->value);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,10 @@ static sg_status write_all(int file, const char *path, const char *bytes, size_t
         bytes += written;
         count -= (size_t)written;
     }
-    if (fsync(file) != 0) return sg_fail(SG_CANNOT_WRITE, "%s cannot be flushed to disk: %s", path, strerror(errno));
+    int failed;
+    do failed = fsync(file);
+    while (failed && errno == EINTR);
+    if (failed) return sg_fail(SG_CANNOT_WRITE, "%s cannot be flushed to disk: %s", path, strerror(errno));
     return SG_OK;
 }
 
@@ -60,13 +64,19 @@ static sg_status flush_directory(const char *path, char *scratch) {
     return SG_OK;
 }
 
+/* Threads of one program and programs of one machine do not meet in a temporary name. */
+static void name_temporary(const char *path, size_t size, char *temporary) {
+    static atomic_uint serial;
+    snprintf(temporary, size, "%s.tmp.%ld.%u", path, (long)getpid(), atomic_fetch_add(&serial, 1));
+}
+
 sg_status sg_store_replace(const char *path, const void *bytes, size_t count) {
     char *temporary = NULL;
-    const size_t size = strlen(path) + 32;
+    const size_t size = strlen(path) + 48;
     sg_status status = check_target(path);
     if (status == SG_OK) status = sg_new(&temporary, size, 1);
     if (status != SG_OK) return status;
-    snprintf(temporary, size, "%s.tmp.%ld", path, (long)getpid());
+    name_temporary(path, size, temporary);
     status = write_temporary(temporary, path, bytes, count);
     if (status != SG_OK) goto out;
     if (rename(temporary, path) != 0) {

@@ -143,7 +143,8 @@ static bool names_clash(const char *a, const char *b) {
 static sg_status check_array_name(const sg_result *result, const char *name) {
     const char *slash = strchr(name, '/');
     size_t first = slash ? (size_t)(slash - name) : strlen(name);
-    if (!is_link_name(name, first) || (slash && (!is_link_name(slash + 1, strlen(slash + 1)) || strchr(slash + 1, '/'))))
+    if (!is_link_name(name, first) ||
+        (slash && (!is_link_name(slash + 1, strlen(slash + 1)) || strchr(slash + 1, '/'))))
         return sg_fail(SG_OUT_OF_RANGE, "'%s' cannot be the name of an array; write NAME or GROUP/NAME", name);
     if (names_clash(name, "cells") || names_clash(name, "axis"))
         return sg_fail(SG_OUT_OF_RANGE, "an array cannot be named '%s': cells and axis have their own place", name);

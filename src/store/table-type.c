@@ -3,20 +3,19 @@
 #include <math.h>
 #include <string.h>
 
-#define ENTRY_TEXT(name, length, unit, description)                                                                    \
+#define ENTRY_TEXT(name, length, unit, description) \
     {#name, unit, description, SG_COLUMN_TEXT, offsetof(sg_record, name), length},
-#define ENTRY_COUNT(name, unit, description)                                                                           \
+#define ENTRY_COUNT(name, unit, description) \
     {#name, unit, description, SG_COLUMN_COUNT, offsetof(sg_record, name), sizeof(int32_t)},
-#define ENTRY_REAL(name, unit, description)                                                                            \
+#define ENTRY_REAL(name, unit, description) \
     {#name, unit, description, SG_COLUMN_REAL, offsetof(sg_record, name), sizeof(double)},
-#define ENTRY_FLAG(name, unit, description)                                                                            \
+#define ENTRY_FLAG(name, unit, description) \
     {#name, unit, description, SG_COLUMN_FLAG, offsetof(sg_record, name), sizeof(uint8_t)},
 
-const sg_column sg_store_column[] = {SG_RECORD_COLUMNS(ENTRY_TEXT, ENTRY_COUNT, ENTRY_REAL, ENTRY_FLAG)};
-const int sg_store_columns = sizeof sg_store_column / sizeof *sg_store_column;
+const sg_column sg_store_column[SG_COLUMNS] = {SG_RECORD_COLUMNS(ENTRY_TEXT, ENTRY_COUNT, ENTRY_REAL, ENTRY_FLAG)};
 
 int sg_store_find_column(const char *name) {
-    for (int i = 0; i < sg_store_columns; i++)
+    for (int i = 0; i < SG_COLUMNS; i++)
         if (strcmp(sg_store_column[i].name, name) == 0) return i;
     return -1;
 }
@@ -24,7 +23,8 @@ int sg_store_find_column(const char *name) {
 static hid_t text_type(size_t bytes) {
     hid_t type = H5Tcopy(H5T_C_S1);
     if (type < 0) return type;
-    if (H5Tset_size(type, bytes) < 0 || H5Tset_strpad(type, H5T_STR_NULLPAD) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0) {
+    if (H5Tset_size(type, bytes) < 0 || H5Tset_strpad(type, H5T_STR_NULLPAD) < 0 ||
+        H5Tset_cset(type, H5T_CSET_UTF8) < 0) {
         sg_store_close(type);
         return H5I_INVALID_HID;
     }
@@ -33,10 +33,14 @@ static hid_t text_type(size_t bytes) {
 
 static hid_t column_type(const sg_column *column, bool packed) {
     switch (column->kind) {
-    case SG_COLUMN_TEXT: return text_type(column->bytes);
-    case SG_COLUMN_COUNT: return H5Tcopy(packed ? H5T_STD_I32LE : H5T_NATIVE_INT32);
-    case SG_COLUMN_REAL: return H5Tcopy(packed ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE);
-    case SG_COLUMN_FLAG: return H5Tcopy(packed ? H5T_STD_U8LE : H5T_NATIVE_UINT8);
+    case SG_COLUMN_TEXT:
+        return text_type(column->bytes);
+    case SG_COLUMN_COUNT:
+        return H5Tcopy(packed ? H5T_STD_I32LE : H5T_NATIVE_INT32);
+    case SG_COLUMN_REAL:
+        return H5Tcopy(packed ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE);
+    case SG_COLUMN_FLAG:
+        return H5Tcopy(packed ? H5T_STD_U8LE : H5T_NATIVE_UINT8);
     }
     return H5I_INVALID_HID;
 }
@@ -61,7 +65,7 @@ static bool has_own_column(const sg_axis *axis) {
 
 static size_t packed_size(int axes, const sg_axis *axis) {
     size_t size = 0;
-    for (int i = 0; i < sg_store_columns; i++) size += sg_store_column[i].bytes;
+    for (int i = 0; i < SG_COLUMNS; i++) size += sg_store_column[i].bytes;
     for (int i = 0; i < axes; i++)
         if (has_own_column(&axis[i])) size += sizeof(double);
     return size;
@@ -72,7 +76,7 @@ sg_status sg_store_record_type(int axes, const sg_axis *axis, bool packed, hid_t
     sg_status status = SG_OK;
     *type = H5Tcreate(H5T_COMPOUND, packed ? packed_size(axes, axis) : sizeof(sg_record));
     if (*type < 0) return sg_store_fail(SG_INTERNAL, "the type of /cells cannot be made");
-    for (int i = 0; i < sg_store_columns && status == SG_OK; i++) status = insert(*type, &sg_store_column[i], packed, &end);
+    for (int i = 0; i < SG_COLUMNS && status == SG_OK; i++) status = insert(*type, &sg_store_column[i], packed, &end);
     for (int i = 0; i < axes && status == SG_OK; i++) {
         const size_t offset = offsetof(sg_record, axis) + (size_t)i * sizeof(double);
         const sg_column column = {axis[i].name, axis[i].text_units, "", SG_COLUMN_REAL, offset, sizeof(double)};
@@ -103,11 +107,12 @@ static size_t whole_length(const char *text, size_t most) {
 
 void sg_store_canonical_record(const sg_record *record, sg_record *canonical) {
     memset(canonical, 0, sizeof *canonical);
-    for (int i = 0; i < sg_store_columns; i++) {
+    for (int i = 0; i < SG_COLUMNS; i++) {
         const sg_column *column = &sg_store_column[i];
         const char *source = (const char *)record + column->offset;
         char *target = (char *)canonical + column->offset;
-        memcpy(target, source, column->kind == SG_COLUMN_TEXT ? whole_length(source, column->bytes - 1) : column->bytes);
+        memcpy(target, source,
+               column->kind == SG_COLUMN_TEXT ? whole_length(source, column->bytes - 1) : column->bytes);
         if (column->kind != SG_COLUMN_REAL) continue;
         double value;
         memcpy(&value, source, sizeof value);

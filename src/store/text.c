@@ -160,8 +160,8 @@ static sg_status append(table *t, double value) {
 
 static sg_status other_width(const reader *r, int column, int columns) {
     if (column > columns)
-        return sg_fail(SG_BAD_DATA, "%s, line %lld, column %d: the first row has only %d columns", r->path, r->line, column,
-                       columns);
+        return sg_fail(SG_BAD_DATA, "%s, line %lld, column %d: the first row has only %d columns", r->path, r->line,
+                       column, columns);
     return sg_fail(SG_BAD_DATA, "%s, line %lld, column %d is missing: the first row has %d columns", r->path, r->line,
                    column + 1, columns);
 }
@@ -243,7 +243,8 @@ static sg_status read_rows_in_c(reader *r, table *t) {
 
 sg_status sg_store_read_text(const char *path, long long *n, int *d, double **rows) {
     const bool input = strcmp(path, "-") == 0;
-    reader r = {.path = input ? "standard input" : path, .file = input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)};
+    reader r = {.path = input ? "standard input" : path,
+                .file = input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)};
     table t = {.first = true};
     if (r.file < 0) return sg_fail(SG_CANNOT_READ, "%s cannot be opened: %s", path, strerror(errno));
     sg_status status = read_rows_in_c(&r, &t);

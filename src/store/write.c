@@ -5,8 +5,8 @@
 #include <string.h>
 
 /*
- * The file is built in memory and put on disk by sg_store_replace: HDF5 buffers, so on a full disk it fails as late as at
- * close, and version 1.10 may then crash at exit.
+ * The file is built in memory and put on disk by sg_store_replace: HDF5 buffers, so on a full disk it fails as late as
+ * at close, and version 1.10 may then crash at exit.
  */
 enum { CHUNK_BYTES = 1 << 18, GZIP_LEVEL = 6 };
 
@@ -120,7 +120,8 @@ static sg_status fill_dataset(hid_t dataset, const char *name, hid_t type, const
     return SG_OK;
 }
 
-/* Makes a group unless it is there.  /axis keeps the order of its members, for axes are known by number in the records. */
+/* Makes a group unless it is there.  /axis keeps the order of its members, for axes are known by number in the records.
+ */
 static sg_status make_group(hid_t file, const char *name, bool ordered) {
     htri_t there = H5Lexists(file, name, H5P_DEFAULT);
     sg_status status = SG_OK;
@@ -139,10 +140,10 @@ static sg_status make_group(hid_t file, const char *name, bool ordered) {
 /* -------------------------------------------------------------------- cells */
 
 static sg_status write_column_texts(hid_t dataset, hid_t type, const sg_result *result) {
-    const char *units[sizeof(sg_record)], *descriptions[sizeof(sg_record)];
+    const char *units[SG_COLUMNS + SG_RECORD_AXES], *descriptions[SG_COLUMNS + SG_RECORD_AXES];
     sg_status status = SG_OK;
     int count = 0;
-    for (; count < sg_store_columns; count++) {
+    for (; count < SG_COLUMNS; count++) {
         units[count] = sg_store_column[count].units;
         descriptions[count] = sg_store_column[count].description;
     }
@@ -286,8 +287,8 @@ sg_status sg_store_write(const char *path, const sg_result *result) {
     sg_store_host host;
     sg_store_enter(&host);
     sg_status status = build_image(result, &image);
-    if (status == SG_OK) status = sg_store_replace(path, image.bytes, image.size);
     sg_store_leave(&host);
+    if (status == SG_OK) status = sg_store_replace(path, image.bytes, image.size);
     sg_store_image_delete(&image);
     return status;
 }

@@ -9,18 +9,19 @@
 #include <gsl/gsl_errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../oracle/line.h"
 #include "scoregap/estimate.h"
 
-/* Half a unit in the last digit of the table's number, as %.{digits}g prints it; 1e-7 at most where 8 or more digits are given. */
+/* One unit in the last digit of the table's number (some were cut, not rounded); 1e-7 at most where 8 or more digits are given. */
 static double tolerance(double value) {
     char text[32];
     for (int digits = 1; digits < 16; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value) {
-            double unit = 0.6 * pow(10, 1 - digits) * pow(10, floor(log10(value))) / value;
+            double unit = 1.05 * pow(10, 1 - digits) * pow(10, floor(log10(value))) / value;
             return digits >= 8 ? fmin(1e-7, fmax(unit, 1e-12)) : fmax(unit, 1e-7);
         }
     }

@@ -63,6 +63,17 @@ static void write_foreign(const char *path, const char *schema) {
     assert_true(H5Fclose(file) >= 0);
 }
 
+/* A schema attribute that is a number. */
+static void write_number_schema(const char *path) {
+    const int value = 1;
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), scalar = H5Screate(H5S_SCALAR);
+    hid_t attribute = H5Acreate2(file, "schema", H5T_NATIVE_INT, scalar, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Awrite(attribute, H5T_NATIVE_INT, &value) >= 0);
+    H5Aclose(attribute);
+    H5Sclose(scalar);
+    assert_true(H5Fclose(file) >= 0);
+}
+
 static void test_other_schema(void **state) {
     (void)state;
     write_foreign("x.h5", NULL);
@@ -71,6 +82,8 @@ static void test_other_schema(void **state) {
     assert_read("x.h5", SG_OTHER_SCHEMA, "x.h5 has schema 'foo', this program reads 'scoregap-result-1'");
     write_foreign("x.h5", "");
     assert_read("x.h5", SG_OTHER_SCHEMA, "''");
+    write_number_schema("x.h5");
+    assert_read("x.h5", SG_OTHER_SCHEMA, "no text");
     write_foreign("x.h5", SG_SCHEMA);
     assert_read("x.h5", SG_CANNOT_READ, "/axis is missing");
 }
@@ -282,11 +295,11 @@ static void test_changed_columns(void **state) {
         hid_t type;
         sg_status status;
     } cases[] = {
-        {"gap", H5T_NATIVE_FLOAT, SG_OK},           {"n", H5T_NATIVE_INT64, SG_OK},
-        {"gap", H5I_INVALID_HID, SG_CANNOT_READ},   {"gap", H5T_NATIVE_INT, SG_CANNOT_READ},
-        {"n", H5T_NATIVE_DOUBLE, SG_CANNOT_READ},   {"loss", H5T_NATIVE_DOUBLE, SG_CANNOT_READ},
-        {"loss", variable, SG_CANNOT_READ},         {"separation", H5I_INVALID_HID, SG_CANNOT_READ},
-        {"separation", H5T_C_S1, SG_CANNOT_READ},   {"asymptotic", H5I_INVALID_HID, SG_CANNOT_READ},
+        {"gap", H5T_NATIVE_FLOAT, SG_OK},         {"n", H5T_NATIVE_INT64, SG_OK},
+        {"gap", H5I_INVALID_HID, SG_CANNOT_READ}, {"gap", H5T_NATIVE_INT, SG_CANNOT_READ},
+        {"n", H5T_NATIVE_DOUBLE, SG_CANNOT_READ}, {"loss", H5T_NATIVE_DOUBLE, SG_CANNOT_READ},
+        {"loss", variable, SG_CANNOT_READ},       {"separation", H5I_INVALID_HID, SG_CANNOT_READ},
+        {"separation", H5T_C_S1, SG_CANNOT_READ}, {"asymptotic", H5I_INVALID_HID, SG_CANNOT_READ},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         hid_t file = reopen();

@@ -1,6 +1,6 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -61,7 +61,7 @@ static void test_axes(void **state) {
 static void test_array_names(void **state) {
     (void)state;
     const int shape[3] = {2, 3, 4}, negative[1] = {-1};
-    const char *const bad[] = {"",     ".",     "..",  "/a",   "a/",          "a/b/c",   "a//b", "a/..",
+    const char *const bad[] = {"",     ".",     "..",     "/a",   "a/",        "a/b/c",   "a//b", "a/..",
                                "axis", "cells", "axis/a", "good", "good/part", "group/a", "group"};
     sg_result *result;
     sg_array *array;
@@ -144,7 +144,7 @@ static void test_join_pads(void **state) {
     for (int r = 0; r < 4; r++) assert_true(joined->record[r].gap == gap[r]);
     array = sg_result_find(joined, "gamma");
     assert_int_equal(array->shape[0], 2);
-    const double expected[16] = {1,  NAN, NAN, NAN, 11, NAN, NAN, NAN, 2, 102, 202, 302, 3, NAN, NAN, NAN};
+    const double expected[16] = {1, NAN, NAN, NAN, 11, NAN, NAN, NAN, 2, 102, 202, 302, 3, NAN, NAN, NAN};
     for (int i = 0; i < 16; i++)
         assert_true(isnan(expected[i]) ? isnan(array->value[i]) : array->value[i] == expected[i]);
     array = sg_result_find(joined, "status");
@@ -176,8 +176,10 @@ static void test_join_three_dimensions(void **state) {
     assert_int_equal(sg_result_join(frame, 2, (const sg_result *const *)part, &joined), SG_OK);
     array = sg_result_find(joined, "x");
     for (int i = 0; i < 12; i++) {
-        if (i < 4) assert_true(array->value[i] == i);
-        else assert_true(isnan(array->value[i]));
+        if (i < 4)
+            assert_true(array->value[i] == i);
+        else
+            assert_true(isnan(array->value[i]));
         assert_true(array->value[12 + i] == i);
     }
     delete_all(frame, part, 2, joined);

@@ -42,8 +42,10 @@ static void assert_same_array(const sg_array *a, const sg_array *b, int records)
         count *= (size_t)a->shape[i];
     }
     for (size_t i = 0; i < count; i++)
-        if (a->bytes) assert_int_equal(a->byte[i], b->byte[i]);
-        else assert_same_double(a->value[i], b->value[i]);
+        if (a->bytes)
+            assert_int_equal(a->byte[i], b->byte[i]);
+        else
+            assert_same_double(a->value[i], b->value[i]);
 }
 
 static void write_ok(const char *path, const sg_result *result) {
@@ -136,7 +138,8 @@ static void test_empty_result(void **state) {
     }
 }
 
-/* Equal results: another name, other garbage behind texts, other NaNs, another order of additions, a heap in another state. */
+/* Equal results: another name, other garbage behind texts, other NaNs, another order of additions, a heap in another
+ * state. */
 static void test_equal_bytes(void **state) {
     (void)state;
     sg_result *one, *two;
@@ -329,15 +332,18 @@ typedef struct {
     int number, bad;
 } job;
 
+/* Each thread writes a file of its own, and all of them one in common, which is whole at every instant. */
 static void *write_and_read(void *argument) {
     job *mine = argument;
     char path[32];
     snprintf(path, sizeof path, "thread-%d.h5", mine->number);
     for (int i = 0; i < 10; i++) {
-        sg_result *result = NULL, *back = NULL;
+        sg_result *result = NULL, *back = NULL, *common = NULL;
         if (sample_result(mine->number + 1, &result) != SG_OK || sg_store_write(path, result) != SG_OK ||
-            sg_store_read(path, &back) != SG_OK || back->records != mine->number + 1)
+            sg_store_read(path, &back) != SG_OK || back->records != mine->number + 1 ||
+            sg_store_write("common.h5", result) != SG_OK || sg_store_read("common.h5", &common) != SG_OK)
             mine->bad++;
+        sg_result_delete(common);
         sg_result_delete(result);
         sg_result_delete(back);
     }
@@ -367,18 +373,10 @@ static void test_library(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_order_of_axes),
-        cmocka_unit_test(test_empty_result),
-        cmocka_unit_test(test_equal_bytes),
-        cmocka_unit_test(test_texts_are_cut),
-        cmocka_unit_test(test_long_texts),
-        cmocka_unit_test(test_many_chunks),
-        cmocka_unit_test(test_replaces),
-        cmocka_unit_test(test_cannot_create),
-        cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_order_of_axes), cmocka_unit_test(test_empty_result),
+        cmocka_unit_test(test_equal_bytes), cmocka_unit_test(test_texts_are_cut), cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_many_chunks), cmocka_unit_test(test_replaces),      cmocka_unit_test(test_cannot_create),
+        cmocka_unit_test(test_full_disk),   cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_threads),
         cmocka_unit_test(test_library),
     };
     return cmocka_run_group_tests(tests, enter_test_directory, leave_test_directory);

@@ -1,0 +1,20 @@
+#include <signal.h>
+
+#include "sim.h"
+
+volatile int sim_stop;
+
+static void remember(int number) {
+    sim_stop = number;
+}
+
+/* The first signal asks for a clean end, the second one ends at once. */
+void sim_catch_signals(void) {
+    struct sigaction action = {.sa_handler = remember, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN; /* a file-size limit is then an error of write, with a message */
+    action.sa_flags = 0;
+    sigaction(SIGXFSZ, &action, NULL);
+}
