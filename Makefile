@@ -69,7 +69,7 @@ $(OUT)/%.o: %.c $(OUT)/flags
 	$(Q)$(CC) $(CFLAGS) -c $< -o $@
 
 # Only here, so that a commit compiles one file.
-$(OUT)/sim/provenance.o: CFLAGS += @$(OUT)/provenance
+$(OUT)/sim/provenance.o: private CFLAGS += @$(OUT)/provenance
 $(OUT)/sim/provenance.o: $(OUT)/provenance
 
 $(LIB): $(OBJ)

@@ -7,6 +7,11 @@ static double finite_or_nan(double value) {
     return isfinite(value) ? value : NAN;
 }
 
+/* Lengths were checked when the plan was made. */
+static void set_text(size_t size, char *member, const char *text, size_t length) {
+    memcpy(member, text, length < size ? length : size - 1);
+}
+
 static void set_status(char text[16], sg_status status) {
     snprintf(text, 16, "%s", sg_status_name(status));
 }
@@ -16,10 +21,10 @@ static void set_status(char text[16], sg_status status) {
 static void record_names(const sim_group *group, const sim_cell *cell, int l, sg_record *out) {
     const char *text = group->model->text, *name = group->model->family->name;
     const sg_loss *loss = group->loss[l];
-    snprintf(out->family, sizeof out->family, "%s", name);
-    snprintf(out->parameters, sizeof out->parameters, "%.*s", (int)(strlen(text) - strlen(name) - 2), text + strlen(name) + 1);
-    snprintf(out->loss, sizeof out->loss, "%s", loss->text);
-    snprintf(out->clock, sizeof out->clock, "%s", loss->row->clock);
+    set_text(sizeof out->family, out->family, name, strlen(name));
+    set_text(sizeof out->parameters, out->parameters, text + strlen(name) + 1, strlen(text) - strlen(name) - 2);
+    set_text(sizeof out->loss, out->loss, loss->text, strlen(loss->text));
+    set_text(sizeof out->clock, out->clock, loss->row->clock, strlen(loss->row->clock));
     out->n = (int32_t)(cell->n < INT32_MAX ? cell->n : INT32_MAX);
     out->m = group->model->m;
     out->replicates = cell->replicates;

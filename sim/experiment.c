@@ -44,7 +44,7 @@ static sg_status read_word(const sim_experiment *e, const char *key, const sim_n
 }
 
 static sg_status read_schema(sim_experiment *e, const descriptor *key, const sim_node *node) {
-    const char *word;
+    const char *word = NULL;
     sg_status status = read_word(e, key->name, node, &word);
     if (status == SG_OK && strcmp(word, SIM_EXPERIMENT_SCHEMA) != 0)
         return sim_yaml_fail(e->path, node, SG_OTHER_SCHEMA, "the schema is '%.64s', this program reads '%s'", word,
@@ -102,7 +102,7 @@ static sg_status read_measure(sim_experiment *e, const descriptor *key, const si
     e->measure = 0;
     for (int i = 0; i < node->count; i++) {
         const sim_node *item = node->item[i];
-        const char *word;
+        const char *word = NULL;
         int bit = 0;
         sg_status status = read_word(e, "a name in measure", item, &word);
         if (status != SG_OK) return status;
@@ -158,7 +158,7 @@ static sg_status read_pairs(const sim_experiment *e, const sim_node *node, sim_f
 }
 
 static sg_status add_loss(const sim_experiment *e, const sim_node *node, int *count, sim_loss_choice *list) {
-    const char *word;
+    const char *word = NULL;
     sg_loss *loss = NULL;
     sg_status status = read_word(e, "a loss", node, &word);
     if (status != SG_OK) return status;

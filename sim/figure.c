@@ -80,6 +80,7 @@ static sg_status read_line(sim_figure *figure, char *text) {
     if (!strcmp(text, "x")) return read_x(figure->path, colon, &figure->x);
     if (!strcmp(text, "columns")) return read_words(figure->path, colon, &figure->columns, figure->column);
     if (!strcmp(text, "arrays")) return read_words(figure->path, colon, &figure->arrays, figure->array);
+    if (!strcmp(text, "also")) return read_words(figure->path, colon, &figure->extras, figure->extra);
     if (!strcmp(text, "parameters")) figure->parameters = atoi(colon);
     if (!strcmp(text, "size") && sscanf(colon, "%lf %lf", &figure->width, &figure->height) != 2)
         return sg_fail(SG_BAD_SYNTAX, "%s: size must be two numbers, in centimetres", figure->path);

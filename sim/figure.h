@@ -4,6 +4,7 @@
  *     # x: axis            one curve a loss against a grid key; `n`: against the sample size; `any`: against a grid key if there is one
  *     # columns: A B       columns of the table cells of which at least one value must be there
  *     # arrays: A B        arrays that the result must have
+ *     # also: A B          arrays that are drawn where the result has them
  *     # parameters: 2      cells with another number of free parameters are left out
  *     # size: 17 9.5       width and height in centimetres
  *
@@ -24,8 +25,8 @@ typedef enum { SIM_X_AXIS, SIM_X_SIZE, SIM_X_ANY } sim_x;
 typedef struct {
     char name[64], directory[PATH_MAX], path[PATH_MAX + 80];
     sim_x x;
-    int columns, arrays, parameters; /* parameters 0: any number */
-    char column[SIM_FIGURE_NEEDS][48], array[SIM_FIGURE_NEEDS][48];
+    int columns, arrays, extras, parameters; /* parameters 0: any number */
+    char column[SIM_FIGURE_NEEDS][48], array[SIM_FIGURE_NEEDS][48], extra[SIM_FIGURE_NEEDS][48];
     double width, height; /* cm */
 } sim_figure;
 
@@ -54,7 +55,7 @@ typedef struct {
     int files, variants, losses, families, series, records;
     const char *const *file;
     sg_result *const *result;
-    char **variant;             /* family and the keys that do not run along x */
+    char **variant;             /* family and the keys that do not run along x: family(key=value,...) */
     const char **loss, **family;
     sim_series *one;            /* [series] */
     int *home;                  /* [records] of all files, one after the other: series, or -1 */

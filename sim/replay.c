@@ -55,6 +55,12 @@ static sg_status find_record(const sg_result *result, const sim_plan *plan, int 
     return sg_fail(SG_BAD_DATA, "the file has no record of cell %d with loss %s that agrees with its experiment", c, loss);
 }
 
+/* A loss that could not be set up has no replicates. */
+static bool was_sampled(const sg_result *result, int record) {
+    const char *status = result->record[record].status_montecarlo;
+    return !strcmp(status, sg_status_name(SG_OK)) || !strcmp(status, sg_status_name(SG_BAD_DATA));
+}
+
 static const double *stored(const sg_result *result, const char *name, int record, int replicate, int m) {
     const sg_array *array = sg_result_find(result, name);
     int width = m ? m : 1;
@@ -171,11 +177,13 @@ static sg_status replay_cell(const sim_args *args, const sim_plan *plan, const s
     sg_status status = wanted(args, group, want);
     if (status == SG_OK) status = sim_analysis_new(group, SIM_MONTECARLO, how.threads, &analysis);
     for (int l = 0; l < group->losses && status == SG_OK; l++) {
-        int record;
+        int record = 0;
         if (!want[l]) continue;
         sg_montecarlo_plan run = sim_cell_montecarlo(plan, cell, analysis, &how, slot);
-        replayed *x = &list[(*count)++];
+        replayed *x = &list[*count];
         status = find_record(result, plan, args->cell, l, &record);
+        if (status == SG_OK && !args->losses && !was_sampled(result, record)) continue;
+        (*count)++;
         if (status == SG_OK) status = replay_loss(&run, l, args->replicate, x);
         if (status == SG_OK) status = compare(result, record, args->replicate, x);
     }

@@ -53,12 +53,12 @@ static int print_json(const sim_plan *plan, const sim_outcome *out, sg_status st
 
 static void print_table(const sim_plan *plan, const sim_outcome *out) {
     const sim_experiment *e = plan->experiment;
-    int name = (int)strlen(e->name), room = sim_width(stdout) - (name > 10 ? name : 10) - 2 - 47;
+    int name = strlen(e->name) > 10 ? (int)strlen(e->name) : 10, room = sim_width(stdout) - name - 42;
     int width = room > 20 ? room : 20, bytes = width;
     if ((int)strlen(e->claim) > width) /* never cut within a character */
         while (bytes > 0 && ((unsigned char)e->claim[bytes] & 0xc0) == 0x80) bytes--;
     printf("%-*s  %-*s  %6s  %10s  %8s  %8s\n", name, "experiment", width, "claim", "cells", "replicates", "failures", "seconds");
-    printf("%-*s  %-*.*s  %6d  %10lld  %8lld  %8.1f\n", name > 10 ? name : 10, e->name, width, bytes, e->claim, out->cells,
+    printf("%-*s  %-*.*s  %6d  %10lld  %8lld  %8.1f\n", name, e->name, width, bytes, e->claim, out->cells,
            out->replicates, out->failed_fits + out->failed_measures, out->seconds);
     printf("%s: %d records%s", out->output, out->records, out->kept ? "" : "\n");
     if (out->kept) printf(" (%d of %d cells were there)\n", out->kept, out->cells);

@@ -69,7 +69,7 @@ static sg_status exact_draws(const sim_args *args, source *s, sink *out) {
 static sg_status tune(const sim_args *args, source *s) {
     double step = 0.1, factor = 2;
     if (args->step > 0 || s->setting.loss->row->kind == SG_RESAMPLE) {
-        s->step = args->step;
+        s->step = args->step > 0 ? args->step : INFINITY; /* resampling for ever: a new draw each time */
         return SG_OK;
     }
     for (int round = 0; round < TUNING_ROUNDS; round++) {

@@ -18,18 +18,32 @@ void sg_pass_means_clear(sg_pass_means *means) {
     memset(means, 0, sizeof *means);
 }
 
-static inline double sum_of(int n, const double *restrict x) {
-    double sum = 0;
-#pragma omp simd reduction(+ : sum) aligned(x : 64)
-    for (int i = 0; i < n; i++) sum += x[i];
-    return sum;
+/* Four vectors of four partial sums: one would wait for each addition to end. */
+typedef double lanes __attribute__((vector_size(32)));
+
+static inline double total(lanes a, lanes b, lanes c, lanes d) {
+    lanes s = (a + b) + (c + d);
+    return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
-static inline double dot(int n, const double *restrict x, const double *restrict y) {
-    double sum = 0;
-#pragma omp simd reduction(+ : sum) aligned(x, y : 64)
-    for (int i = 0; i < n; i++) sum += x[i] * y[i];
-    return sum;
+static inline double sum_of(int n, const double *x) {
+    const lanes *v = (const lanes *)x;
+    lanes a = {0}, b = {0}, c = {0}, d = {0};
+    int i = 0;
+    for (; i + 16 <= n; i += 16, v += 4) a += v[0], b += v[1], c += v[2], d += v[3];
+    double rest = 0;
+    for (; i < n; i++) rest += x[i];
+    return total(a, b, c, d) + rest;
+}
+
+static inline double dot(int n, const double *x, const double *y) {
+    const lanes *v = (const lanes *)x, *w = (const lanes *)y;
+    lanes a = {0}, b = {0}, c = {0}, d = {0};
+    int i = 0;
+    for (; i + 16 <= n; i += 16, v += 4, w += 4) a += v[0] * w[0], b += v[1] * w[1], c += v[2] * w[2], d += v[3] * w[3];
+    double rest = 0;
+    for (; i < n; i++) rest += x[i] * y[i];
+    return total(a, b, c, d) + rest;
 }
 
 /* Adds sum_i over `width` stacked rows of x_j x_k to the packed pairs. */

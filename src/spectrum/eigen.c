@@ -5,6 +5,7 @@
 #include <cblas.h>
 
 #include "base/vecmath.h"
+#include "numeric/legendre.h"
 #include "scoregap/spectrum.h"
 #include "shoot.h"
 
@@ -345,14 +346,40 @@ static double isolation(const search *s, int k) {
 }
 
 /*
- * Relative change of eigenvalue k when the cut at node i is moved out to infinity: p f^2 integrated over the tail, where p falls like exp(-s x)
- * and f^2 grows by what an eigenfunction may; all of it, when the tail is too flat for a decaying solution.
+ * Relative change of eigenvalue k when the cut at one end is moved out to infinity.  In the coordinate dy = dx/sqrt(D) the density p sqrt(D)
+ * falls like exp(-s y) and f^2 grows by what an eigenfunction may; all of it, when the tail is too flat for a decaying solution.
  */
-static double cut_effect(const search *s, int k, int i, double log_tail) {
-    if (log_tail == -INFINITY) return 0;
-    double f = s->out->function[(size_t)k * (size_t)s->n + (size_t)i], log_p = s->panels->logp[i];
-    double log_d = s->log_dp[i] - log_p, q = 4 * exp(s->out->log_value[k] - log_d - 2 * (log_p - log_tail));
-    return q < 1 ? fmin(1, UNCUT * f * f * exp(log_tail) / sqrt(1 - q)) : 1;
+static double cut_effect(const search *s, int k, int side) {
+    const sg_panels *p = s->panels;
+    const int b = side < 0 ? 0 : p->count - 1, i = side < 0 ? 0 : s->n - 1;
+    double root[SG_PANEL_ORDER], c[SG_PANEL_ORDER];
+    if ((side < 0 ? p->log_tail_lo : p->log_tail_hi) == -INFINITY) return 0;
+    for (int j = 0; j < SG_PANEL_ORDER; j++) {
+        int at = b * SG_PANEL_ORDER + j;
+        root[j] = 0.5 * (p->logp[at] + s->log_dp[at]);
+    }
+    sg_legendre_apply(sg_legendre_coefficient, root, c);
+    double fall = -side * sg_legendre_slope(c, side) / (0.5 * (p->edge[b + 1] - p->edge[b]));
+    double f = s->out->function[(size_t)k * (size_t)s->n + (size_t)i], log_d = s->log_dp[i] - p->logp[i];
+    double q = 4 * exp(s->out->log_value[k] - log_d) / (fall * fall);
+    return fall > 0 && q < 1 ? fmin(1, UNCUT * f * f * exp(p->logp[i]) / (fall * sqrt(1 - q))) : 1;
+}
+
+/* First-order effect of relative errors of p and D p on the panels: their shares of the norm and of the energy. */
+static double defect_effect(const search *s, int k) {
+    const double *f = s->out->function + (size_t)k * (size_t)s->n, *g = s->out->derivative + (size_t)k * (size_t)s->n, *of_p, *of_dp;
+    double sum = 0;
+    sg_shoot_defects(s->shoot, &of_p, &of_dp);
+    for (int b = 0; b < s->panels->count; b++) {
+        double norm = 0, energy = 0;
+#pragma omp simd reduction(+ : norm, energy)
+        for (int i = b * SG_PANEL_ORDER; i < (b + 1) * SG_PANEL_ORDER; i++) {
+            norm += s->panels->mass[i] * f[i] * f[i];
+            energy += s->panels->weight[i] * exp(s->log_dp[i] - s->out->log_value[k]) * g[i] * g[i];
+        }
+        sum += norm * of_p[b] + energy * of_dp[b];
+    }
+    return sum;
 }
 
 /* Kato and Temple: off by at most residual^2 over the distance from the Rayleigh quotient; Weyl: by the residual. */
@@ -366,10 +393,10 @@ static sg_status find_errors(search *s) {
     if (status) return status;
     double floor = 0x1p-52 * (4 * depth + 8 * sg_shoot_cells(s->shoot) + 64) + p->error;
     for (int k = 0; k < s->count; k++) {
-        double cut = cut_effect(s, k, 0, p->log_tail_lo) + cut_effect(s, k, s->n - 1, p->log_tail_hi);
+        double other = cut_effect(s, k, -1) + cut_effect(s, k, 1) + defect_effect(s, k);
         double shift, r = residual(s, k, &shift);
         s->out->residual = fmax(s->out->residual, r);
-        s->out->value_error[k] = floor + fmin(r, shift + r * r / isolation(s, k)) + cut;
+        s->out->value_error[k] = floor + fmin(r, shift + r * r / isolation(s, k)) + other;
     }
     return SG_OK;
 }

@@ -63,8 +63,8 @@ static double power_step(iteration *it) {
         top = it->next[i] > top ? it->next[i] : top;
     }
     it->out->steps++;
-    if (least > 0) narrow(it->out, op->log_scale + log(least), op->log_scale + log(most));
     it->out->log_value = op->log_scale + log(sg_operator_rayleigh(op, it->gamma, it->next));
+    narrow(it->out, it->out->log_value, op->log_scale + log(most)); /* least <= Rayleigh quotient <= C_P <= most */
     for (int i = 0; i < op->n; i++) it->gamma[i] = it->next[i] / top;
     return log(most / least);
 }
@@ -84,12 +84,12 @@ static bool power_steps(iteration *it, int most) {
     return width(it->out) < 100 * WIDTH;
 }
 
-/* The eigenvalue between the ends of the enclosure by bisection on Sturm's count; its function becomes the reference. */
+/* The eigenvalue between the ends of the enclosure by bisection on Sturm's count; its function becomes the reference, if it is found. */
 static sg_status shoot(iteration *it, const double *log_d) {
     sg_shoot *s = NULL;
     double lo = -it->out->log_upper - 1e-9, hi = -it->out->log_lower + 1e-9;
     sg_status status = sg_shoot_new(it->op->panels, log_d, hi, &s);
-    if (status) return status;
+    if (status) return status == SG_NOT_CONVERGED ? SG_OK : status;
     for (int k = 0; k < 200 && hi - lo > 1e-15 * fmax(1, fabs(hi)); k++) {
         double mid = 0.5 * (lo + hi);
         if (sg_shoot_count(s, sg_scaled_exp(mid), NULL) > 0)

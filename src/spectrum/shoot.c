@@ -34,12 +34,20 @@ typedef struct {
     sg_scaled f, w;
 } state;
 
+/* A positive function on the panels, each by the Legendre series of its logarithm or of itself, whichever ends sooner. */
+typedef struct {
+    double *series; /* [n] */
+    double *log_unit; /* [count] NAN: the series is that of the logarithm; otherwise that of the function over exp(log_unit) */
+    double *defect; /* [count] estimated relative error */
+} form;
+
 struct sg_shoot {
     const sg_panels *panels;
     int count, room;
     cell *cells;
     edge_series *edges; /* beside the cells, since a sweep needs no more */
-    double *log_dp, *series_p, *series_dp; /* [n]; Legendre coefficients of log p and log D p */
+    double *log_dp;                        /* [n] */
+    form p, dp;
     state *left, *right;                   /* [count + 1] at the left edge of a cell in its units; the last at the right end */
     double *matrix;                        /* [count][4] */
     sg_scaled lambda;
@@ -118,6 +126,36 @@ static void range(const double *x, double *least, double *most) {
     }
 }
 
+static sg_status new_form(const sg_panels *panels, const double *log_value, form *made) {
+    sg_status status = sg_new(&made->series, (size_t)panels->n, sizeof(double));
+    if (!status) status = sg_new(&made->log_unit, (size_t)panels->count, sizeof(double));
+    if (!status) status = sg_new(&made->defect, (size_t)panels->count, sizeof(double));
+    if (status) return status;
+    for (int k = 0; k < panels->count; k++) {
+        const double *here = log_value + k * ORDER;
+        double value[ORDER], lo, hi;
+        range(here, &lo, &hi);
+#pragma omp simd
+        for (int j = 0; j < ORDER; j++) value[j] = exp(here[j] - hi);
+        double of_log = sg_legendre_rest(here), of_value = sg_legendre_rest(value) * exp(hi - lo);
+        made->log_unit[k] = of_value < of_log ? hi : NAN;
+        made->defect[k] = of_value < of_log ? of_value : of_log;
+        sg_legendre_apply(sg_legendre_coefficient, of_value < of_log ? value : here, made->series + k * ORDER);
+    }
+    return SG_OK;
+}
+
+static void delete_form(form *f) {
+    sg_delete(f->series);
+    sg_delete(f->log_unit);
+    sg_delete(f->defect);
+}
+
+static double form_at(const form *f, int panel, double t) {
+    double value = sg_legendre_sum(f->series + panel * ORDER, t);
+    return isnan(f->log_unit[panel]) ? value : log(value > 1e-300 ? value : 1e-300) + f->log_unit[panel];
+}
+
 /* log p and log D p at the nodes of a cell: those of the panel, or interpolated. */
 static void densities(const sg_shoot *s, const cell *c, double *log_p, double *log_dp) {
     const int at = c->panel * ORDER;
@@ -129,7 +167,8 @@ static void densities(const sg_shoot *s, const cell *c, double *log_p, double *l
     double lo = s->panels->edge[c->panel], hi = s->panels->edge[c->panel + 1];
     for (int j = 0; j < ORDER; j++) {
         double x = 0.5 * (c->lo + c->hi) + c->half * sg_legendre_node[j], t = ((x - lo) - (hi - x)) / (hi - lo);
-        sg_legendre_pair(s->series_p + at, s->series_dp + at, t, &log_p[j], &log_dp[j]);
+        log_p[j] = form_at(&s->p, c->panel, t);
+        log_dp[j] = form_at(&s->dp, c->panel, t);
     }
 }
 
@@ -235,8 +274,8 @@ void sg_shoot_delete(sg_shoot *s) {
     sg_delete(s->cells);
     sg_delete(s->edges);
     sg_delete(s->log_dp);
-    sg_delete(s->series_p);
-    sg_delete(s->series_dp);
+    delete_form(&s->p);
+    delete_form(&s->dp);
     sg_delete(s->left);
     sg_delete(s->right);
     sg_delete(s->matrix);
@@ -255,11 +294,9 @@ sg_status sg_shoot_new(const sg_panels *panels, const double *log_d, double log_
     if ((status = sg_new(&s->cells, (size_t)s->room, sizeof *s->cells))) goto out;
     if ((status = sg_new(&s->edges, (size_t)s->room, sizeof *s->edges))) goto out;
     if ((status = sg_new(&s->log_dp, n, sizeof(double)))) goto out;
-    if ((status = sg_new(&s->series_p, n, sizeof(double)))) goto out;
-    if ((status = sg_new(&s->series_dp, n, sizeof(double)))) goto out;
     for (size_t i = 0; i < n; i++) s->log_dp[i] = panels->logp[i] + (log_d ? log_d[i] : 0);
-    sg_panels_coefficients(panels, panels->logp, s->series_p);
-    sg_panels_coefficients(panels, s->log_dp, s->series_dp);
+    if ((status = new_form(panels, panels->logp, &s->p))) goto out;
+    if ((status = new_form(panels, s->log_dp, &s->dp))) goto out;
     for (int k = 0; k < panels->count; k++)
         if ((status = split(s, k, 0, panels->edge[k], panels->edge[k + 1], log_top))) goto out;
     size_t edges = (size_t)s->count + 1;
@@ -276,6 +313,11 @@ out:
 
 int sg_shoot_cells(const sg_shoot *shoot) {
     return shoot->count;
+}
+
+void sg_shoot_defects(const sg_shoot *shoot, const double **of_p, const double **of_dp) {
+    *of_p = shoot->p.defect;
+    *of_dp = shoot->dp.defect;
 }
 
 /* ------------------------------------------------------------------- sweeps */

@@ -33,6 +33,9 @@ SG_MUST_CHECK sg_status sg_shoot_new(const sg_panels *panels, const double *log_
 void sg_shoot_delete(sg_shoot *shoot);
 int sg_shoot_cells(const sg_shoot *shoot);
 
+/* Estimated relative errors of p and of D p as polynomials on the panels, [panels->count] each. */
+void sg_shoot_defects(const sg_shoot *shoot, const double **of_p, const double **of_dp);
+
 /* Number of eigenvalues in (0, lambda); *end, if not NULL, gets v at the right end up to a factor (zero at eigenvalues). */
 int sg_shoot_count(sg_shoot *shoot, sg_scaled lambda, sg_scaled *end);
 

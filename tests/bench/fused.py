@@ -12,13 +12,12 @@ N = 10_000
 C = 2 / np.sqrt(np.pi)
 
 
-def table(cells=8192):
-    x = np.linspace(-9, 9, 400_001)
+def table(cells=20_000):
+    """Distribution function on a uniform grid: a table uniform in u would put false mass between the modes."""
+    x = np.linspace(-9, 9, cells + 1)
     p = np.exp(x**2 - x**4 / 18)
     cdf = np.concatenate([[0], np.cumsum((p[1:] + p[:-1]) / 2)])
-    cdf /= cdf[-1]
-    u = np.linspace(0, 1, cells + 1)
-    return u, np.interp(u, cdf, x)
+    return cdf / cdf[-1], x
 
 
 def fit(rng, u_table, x_table):
