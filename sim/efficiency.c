@@ -25,11 +25,14 @@ static sg_status compute(const sim_args *args, answer *w) {
     sim_setting *s = &w->setting;
     sg_status status;
     if ((status = sim_setting_open(args, s))) return status;
-    if ((status = sg_asymptotic_new(s->model, s->loss, &w->a))) return status;
-    note(w, w->a->status, w->a->message);
+    status = sg_asymptotic_new(s->model, s->loss, &w->a);
+    if (status && (status == SG_NO_MEMORY || sg_status_exit(status) == 2)) return status;
+    if (status) note(w, status, sg_message()); /* the gap and the bounds that need no covariance still stand */
+    else note(w, w->a->status, w->a->message);
     if ((status = sg_spectrum_gap(s->model, s->loss, s->prepared, s->panels, &w->gap))) return status;
     note(w, w->gap.status, w->gap.message);
     if ((status = sg_bounds_of(s->model, s->loss, w->a, &w->gap, &w->bounds))) return status;
+    if (!w->a) return SG_OK;
     status = sg_profile_new(s->model, s->loss, w->a, 0, &w->profile);
     if (status == SG_NO_MEMORY) return status;
     if (status) note(w, status, sg_message());
@@ -72,27 +75,36 @@ static void bounds_json(json_t *o, const answer *w) {
     json_object_set_new(o, "cheeger_gap_upper", sim_json_real(exp(b->log_cheeger_gap_upper)));
 }
 
-static int print_json(const answer *w, double seconds) {
+/* Members of the asymptotic covariance; nulls where there is none or where no digit is left. */
+static void covariance_json(json_t *o, const answer *w) {
     const sg_asymptotic *a = w->a;
-    bool digits = a->status == SG_OK;
+    const sg_model *model = w->setting.model;
+    bool digits = a && a->status == SG_OK;
+    json_t *theta = json_array();
+    for (int j = 0; j < model->m; j++) json_array_append_new(theta, sim_json_real(model->named[model->free[j]]));
+    json_object_set_new(o, "parameters", sim_json_parameters(model));
+    json_object_set_new(o, "theta", theta);
+    json_object_set_new(o, "gamma_mle", a ? sim_json_matrix(a->m, a->gamma_mle) : json_null());
+    json_object_set_new(o, "gamma", digits ? sim_json_matrix(a->m, a->gamma) : json_null());
+    json_object_set_new(o, "gamma_error", sim_json_real(a ? a->gamma_error : NAN));
+    json_object_set_new(o, "inefficiency", digits ? sim_json_vector(a->m, a->inefficiency) : json_null());
+    json_object_set_new(o, "inefficiency_error", sim_json_real(a ? a->inefficiency_error : NAN));
+    json_object_set_new(o, "restricted_poincare", sim_json_real(digits ? a->restricted_poincare : NAN));
+    json_object_set_new(o, "restricted_poincare_error", sim_json_real(a ? a->restricted_poincare_error : NAN));
+    json_object_set_new(o, "norm_gamma", sim_json_real(digits ? sg_norm2(a->m, a->gamma) : NAN));
+    json_object_set_new(o, "norm_gamma_mle", sim_json_real(a ? sg_norm2(a->m, a->gamma_mle) : NAN));
+    json_object_set_new(o, "mean_psi", sim_json_real(a ? a->mean_psi : NAN));
+}
+
+static int print_json(const answer *w, double seconds) {
+    bool certified = w->gap.status == SG_OK;
     json_t *o = json_object();
     json_object_set_new(o, "family", json_string(w->setting.model->text));
     json_object_set_new(o, "loss", json_string(w->setting.loss->text));
-    json_object_set_new(o, "parameters", sim_json_parameters(w->setting.model));
-    json_object_set_new(o, "theta", sim_json_vector(a->m, a->theta));
-    json_object_set_new(o, "gamma_mle", sim_json_matrix(a->m, a->gamma_mle));
-    json_object_set_new(o, "gamma", digits ? sim_json_matrix(a->m, a->gamma) : json_null());
-    json_object_set_new(o, "gamma_error", sim_json_real(a->gamma_error));
-    json_object_set_new(o, "inefficiency", digits ? sim_json_vector(a->m, a->inefficiency) : json_null());
-    json_object_set_new(o, "inefficiency_error", sim_json_real(a->inefficiency_error));
-    json_object_set_new(o, "restricted_poincare", digits ? sim_json_real(a->restricted_poincare) : json_null());
-    json_object_set_new(o, "restricted_poincare_error", sim_json_real(a->restricted_poincare_error));
-    json_object_set_new(o, "poincare", sim_json_real(w->gap.poincare));
-    json_object_set_new(o, "poincare_lower", sim_json_real(1 / w->gap.gap_upper));
-    json_object_set_new(o, "poincare_upper", sim_json_real(1 / w->gap.gap_lower));
-    json_object_set_new(o, "norm_gamma", digits ? sim_json_real(sg_norm2(a->m, a->gamma)) : json_null());
-    json_object_set_new(o, "norm_gamma_mle", sim_json_real(sg_norm2(a->m, a->gamma_mle)));
-    json_object_set_new(o, "mean_psi", sim_json_real(a->mean_psi));
+    covariance_json(o, w);
+    json_object_set_new(o, "poincare", sim_json_real(certified ? w->gap.poincare : NAN));
+    json_object_set_new(o, "poincare_lower", sim_json_real(certified ? 1 / w->gap.gap_upper : NAN));
+    json_object_set_new(o, "poincare_upper", sim_json_real(certified ? 1 / w->gap.gap_lower : NAN));
     bounds_json(o, w);
     json_object_set_new(o, "profile", profile_json(w->profile));
     json_object_set_new(o, "clock", json_string(w->setting.loss->row->clock));
@@ -130,29 +142,35 @@ static void print_profile(const sg_profile *p) {
     }
 }
 
-static void print_text(const answer *w, double seconds) {
-    const sg_asymptotic *a = w->a;
+static void print_covariance(const sg_model *model, const sg_asymptotic *a) {
+    print_matrix("Gamma_MLE (n Cov of maximum likelihood)", model, a->m, a->gamma_mle);
+    if (a->status != SG_OK) return;
+    print_matrix("Gamma (n Cov of this loss)", model, a->m, a->gamma);
+    printf("  error estimate %.2g in operator norm\n", a->gamma_error);
+    printf("inefficiency         ");
+    for (int j = 0; j < a->m; j++) printf(" %.10g", a->inefficiency[j]);
+    printf("  (error of the largest %.2g)\n", a->inefficiency_error);
+    printf("restricted Poincare   %.10g (error %.2g)\n", a->restricted_poincare, a->restricted_poincare_error);
+    printf("check                 |E psi| is %.2g standard deviations\n", a->mean_psi);
+}
+
+static void print_bounds(const answer *w) {
     const sg_bounds *b = &w->bounds;
-    printf("%s, %s\n", w->setting.model->text, w->setting.loss->text);
-    print_matrix("Gamma_MLE (n Cov of maximum likelihood)", w->setting.model, a->m, a->gamma_mle);
-    if (a->status == SG_OK) {
-        print_matrix("Gamma (n Cov of this loss)", w->setting.model, a->m, a->gamma);
-        printf("  error estimate %.2g in operator norm\n", a->gamma_error);
-        printf("inefficiency         ");
-        for (int j = 0; j < a->m; j++) printf(" %.10g", a->inefficiency[j]);
-        printf("  (error of the largest %.2g)\n", a->inefficiency_error);
-        printf("restricted Poincare   %.10g (error %.2g)\n", a->restricted_poincare, a->restricted_poincare_error);
-    }
-    printf("Poincare              %.10g in [%.13g, %.13g]\n", w->gap.poincare, 1 / w->gap.gap_upper, 1 / w->gap.gap_lower);
     if (isfinite(b->khr_poincare.bound))
         printf("bound on |Gamma|      %.6g with C_P, %.6g with C_res; |Gamma| is %.6g\n", b->khr_poincare.bound, b->khr_restricted.bound,
-               a->khr.norm_gamma);
+               w->a->khr.norm_gamma);
     if (isfinite(b->kantorovich)) printf("Kantorovich bound     %.6g on the inefficiency\n", b->kantorovich);
     if (isfinite(b->log_muckenhoupt_lower))
         printf("Muckenhoupt           %.6g <= C_P <= %.6g\nCheeger               %.6g <= gap <= %.6g\n", exp(b->log_muckenhoupt_lower),
                exp(b->log_muckenhoupt_upper), exp(b->log_cheeger_gap_lower), exp(b->log_cheeger_gap_upper));
+}
+
+static void print_text(const answer *w, double seconds) {
+    printf("%s, %s (%.3f s)\n", w->setting.model->text, w->setting.loss->text, seconds);
+    if (w->a) print_covariance(w->setting.model, w->a);
+    printf("Poincare              %.10g in [%.13g, %.13g]\n", w->gap.poincare, 1 / w->gap.gap_upper, 1 / w->gap.gap_lower);
+    print_bounds(w);
     print_profile(w->profile);
-    printf("check: |E psi| is %.2g standard deviations; %.3f s\n", a->mean_psi, seconds);
     printf("status                %s%s%s\n", sg_status_name(w->status), *w->message ? ": " : "", w->message);
 }
 

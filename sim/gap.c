@@ -3,8 +3,10 @@
 
 #include "setting.h"
 
-static double log10_of(const sg_gap *gap) {
-    return gap->log10_gap;
+/* Nothing could be computed: the object says why. */
+static void no_gap(sg_gap *gap, sg_status status) {
+    *gap = (sg_gap){.gap = NAN, .gap_lower = NAN, .gap_upper = NAN, .log10_gap = NAN, .poincare = NAN, .relaxation_time = NAN, .method = "none", .status = status};
+    snprintf(gap->message, sizeof gap->message, "%s", sg_message());
 }
 
 static int print_json(const sim_setting *s, const sg_gap *gap, double seconds) {
@@ -17,7 +19,7 @@ static int print_json(const sim_setting *s, const sg_gap *gap, double seconds) {
     json_object_set_new(o, "gap", sim_json_real(gap->gap * hidden));
     json_object_set_new(o, "gap_lower", sim_json_real(gap->gap_lower * hidden));
     json_object_set_new(o, "gap_upper", sim_json_real(gap->gap_upper * hidden));
-    json_object_set_new(o, "log10_gap", sim_json_real(log10_of(gap)));
+    json_object_set_new(o, "log10_gap", sim_json_real(gap->log10_gap));
     json_object_set_new(o, "poincare", sim_json_real(gap->poincare * hidden));
     json_object_set_new(o, "relaxation_time", sim_json_real(gap->relaxation_time * hidden));
     json_object_set_new(o, "clock", json_string(s->loss->row->clock));
@@ -32,7 +34,7 @@ static void print_text(const sim_setting *s, const sg_gap *gap, double seconds) 
     printf("%s, %s (dynamics of %s)\n", s->model->text, s->loss->row->dynamics, s->loss->text);
     printf("gap              %.12g\n", gap->gap);
     printf("  enclosure      [%.15g, %.15g]\n", gap->gap_lower, gap->gap_upper);
-    printf("log10 gap        %.12g\n", log10_of(gap));
+    printf("log10 gap        %.12g\n", gap->log10_gap);
     printf("Poincare         %.12g\n", gap->poincare);
     printf("relaxation time  %.12g (unit of time: %s)\n", gap->relaxation_time, s->loss->row->clock);
     printf("method           %s, %d iterations, %.4f s\n", gap->method, gap->iterations, seconds);
@@ -45,7 +47,9 @@ static int run(const sim_args *args) {
     double start = sim_now();
     sg_status status = sim_setting_open(args, &s);
     if (!status) status = sg_spectrum_gap(s.model, s.loss, s.prepared, s.panels, &gap);
-    if (status) {
+    bool answered = args->json && s.loss && sg_status_exit(status) == 1;
+    if (status && answered) no_gap(&gap, status);
+    if (status && !answered) {
         sim_setting_close(&s);
         return sim_fail(status);
     }

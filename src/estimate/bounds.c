@@ -212,5 +212,10 @@ sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asym
         sg_bound_khr_upper(&asymptotic->khr, asymptotic->restricted_poincare, &out->khr_restricted);
         if (gap) sg_bound_khr_upper(&asymptotic->khr, 1 / gap->gap_lower, &out->khr_poincare);
     }
-    return line_bounds(model, loss, out);
+    sg_status status = line_bounds(model, loss, out);
+    if (!status && gap && gap->status == SG_NOT_ATTAINED) { /* on a truncated law these sides say nothing of the whole one */
+        out->log_muckenhoupt_upper = INFINITY;
+        out->log_cheeger_gap_lower = -INFINITY;
+    }
+    return status;
 }

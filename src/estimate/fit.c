@@ -224,7 +224,9 @@ static sg_status fit_newton(sg_fitter *f, sg_objective objective, int *iteration
     f->refusals = 0;
     sg_status status = sg_newton(f->m, objective, f, &settings, f->delta, iterations, f->newton);
     /* stuck against the edge of the parameter space */
-    if (status == SG_NOT_CONVERGED && f->refusals > 0) return SG_NOT_INTEGRABLE;
+    if (status == SG_NOT_CONVERGED && f->refusals > 0)
+        return sg_fail(SG_NOT_INTEGRABLE, "the fit runs against the edge of the parameter space of %s: the data do not suit the family",
+                       f->model->family->name);
     return status;
 }
 

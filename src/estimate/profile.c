@@ -59,7 +59,9 @@ static sg_status diffusion_pairs(const sg_model *model, const sg_loss *loss, int
     if ((status = sg_loss_log_diffusion(loss, prepared, panels, log_d))) goto out;
     if ((status = sg_new(&derivative, (size_t)panels->n * (size_t)model->m, sizeof(double)))) goto out;
     if ((status = score_derivatives(model, loss, panels, derivative))) goto out;
-    if ((status = sg_line_spectrum(panels, log_d, count, spectrum))) goto out;
+    /* the grid that resolves p need not resolve the highest pairs of a strong D: take those that it does */
+    while ((status = sg_line_spectrum(panels, log_d, count, spectrum)) == SG_NOT_CONVERGED && count > 8) count /= 2;
+    if (status) goto out;
     status = sg_line_profile(panels, log_d, *spectrum, model->m, derivative, coefficient);
 out:
     sg_delete(log_d);

@@ -11,6 +11,7 @@
 
 #define MOST_PAIRS 2000
 #define GROUP 1e-3   /* relative distance below which functions are made orthogonal explicitly */
+#define EQUAL 1e-12  /* relative distance below which eigenvalues are not told apart */
 #define TWINS 1e-9   /* relative distance below which one joined function may be a mixture of several */
 #define SLOW 1e-3    /* eigenvalues that much smaller are projected out of residuals */
 #define UNCUT 4      /* safety factor of the estimated effect of the cut */
@@ -218,22 +219,21 @@ static void keep(search *s) {
 }
 
 /*
- * Function k.  Eigenvalues that agree to rounding (wells that do not see each other) have several functions for one number: then the
- * sweeps are joined in a well that no earlier function lives in, if need be at a number a few roundings off, which separates the wells.
+ * Function k.  Eigenvalues that agree to rounding (wells, or a well and a barrier, that do not see each other) have several functions for one
+ * number.  A number a few roundings off gives the one that lives where the sweeps are joined, and nowhere else; the next is joined where no earlier
+ * one lives.
  */
 static sg_status find_function(search *s, int k) {
-    static const double shift[] = {0, 0, 0x1p-48, -0x1p-48, 0x1p-46, -0x1p-46};
+    static const double shift[] = {0, 0x1p-45, -0x1p-45, 0x1p-43, -0x1p-43, 0};
     int first = k, twin = k;
     while (first > 0 && close(s, first - 1, first, GROUP)) first--;
     while (twin > 0 && close(s, twin - 1, k, TWINS)) twin--;
-    double best = candidate(s, k, first, 0, NULL);
-    keep(s);
-    if (twin < k && best < 0.7) {
-        mark(s, twin, k);
-        for (int t = 1; t < 6 && best < 0.7; t++) {
-            double left = candidate(s, k, first, shift[t], s->avoid);
-            if (left > best) keep(s), best = left;
-        }
+    bool equal = (k > 0 && close(s, k - 1, k, EQUAL)) || (k + 1 < s->count && close(s, k, k + 1, EQUAL));
+    mark(s, twin, k);
+    double best = 0;
+    for (int t = equal; t < 6 && best < 0.7; t++) {
+        double left = candidate(s, k, first, shift[t], t > 0 && twin < k ? s->avoid : NULL);
+        if (left > best) keep(s), best = left;
     }
     if (!(best > 0 && isfinite(inner(s, s->best_f, s->best_f))))
         return sg_fail(SG_UNDERFLOW, "eigenfunction %d is beyond the range of double precision: ask for fewer eigenpairs", k + 1);

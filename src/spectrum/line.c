@@ -172,7 +172,13 @@ static void join(const enclosure *e, const enclosure *finer, enclosure *all) {
 }
 
 static void judge(const enclosure *e, double drift, sg_gap *out) {
-    if (e->outside > 1e-3) {
+    if (!isfinite(e->log_value)) {
+        out->status = SG_UNCERTIFIED;
+        out->gap = out->log10_gap = out->poincare = out->relaxation_time = NAN;
+        out->gap_lower = 0;
+        out->gap_upper = INFINITY;
+        snprintf(out->message, sizeof out->message, "the integral operator is not finite at some node: p falls faster than x can be resolved");
+    } else if (e->outside > 1e-3) {
         out->status = SG_NOT_ATTAINED;
         out->gap_lower = 0; /* the truncated law bounds from above only */
         snprintf(out->message, sizeof out->message,
