@@ -7,7 +7,8 @@
 
 typedef enum { AS_FLAG, AS_TEXT, AS_PAIR, AS_LOSS, AS_INT, AS_COUNT, AS_REAL, AS_REALS, AS_SEED, AS_BYTES } reading;
 
-/* One table: option, value's name, what it needs of the command (0: every command takes it), how it is read, where it goes, range. */
+/* One table: option, value's name, what it needs of the command (0: every command takes it), how it is read, where it
+ * goes, range. */
 typedef struct {
     const char *name, *value;
     int takes;
@@ -19,25 +20,33 @@ typedef struct {
 
 #define AT(member) offsetof(sim_args, member)
 static const option options[] = {
-    {"-p", "KEY=VALUE", SIM_TAKES_P, AS_PAIR, 0, 0, 0, "key of the family; may be repeated (`scoregap list families` shows them)"},
-    {"--loss", "LOSS", SIM_TAKES_LOSS, AS_LOSS, 0, 0, 0, "loss with its options, e.g. preconditioned:with=stein,direction=erf"},
-    {"--dynamics", "NAME", SIM_TAKES_DYNAMICS, AS_TEXT, AT(dynamics), 0, 0, "sampler, in place of the loss that it is paired with"},
-    {"--theta", "T1,T2,..", SIM_TAKES_THETA, AS_REALS, AT(theta), 0, 0, "replaces the truth (free parameters, or all of them)"},
+    {"-p", "KEY=VALUE", SIM_TAKES_P, AS_PAIR, 0, 0, 0,
+     "key of the family; may be repeated (`scoregap list families` shows them)"},
+    {"--loss", "LOSS", SIM_TAKES_LOSS, AS_LOSS, 0, 0, 0,
+     "loss with its options, e.g. preconditioned:with=stein,direction=erf"},
+    {"--dynamics", "NAME", SIM_TAKES_DYNAMICS, AS_TEXT, AT(dynamics), 0, 0,
+     "sampler, in place of the loss that it is paired with"},
+    {"--theta", "T1,T2,..", SIM_TAKES_THETA, AS_REALS, AT(theta), 0, 0,
+     "replaces the truth (free parameters, or all of them)"},
     {"--data", "FILE", SIM_TAKES_DATA, AS_TEXT, AT(data), 0, 0, "CSV of numbers, one row a datum, or FILE.h5:/dataset"},
     {"-n", "N", SIM_TAKES_N, AS_COUNT, AT(n), 1, 1e12, "number of draws"},
     {"-o", "FILE", SIM_TAKES_OUTPUT, AS_TEXT, AT(output), 0, 0, "where to write"},
-    {"--threads", "N", SIM_TAKES_THREADS, AS_INT, AT(threads), 1, 4096, "threads (default: all); results do not depend on it"},
-    {"--smoke", NULL, SIM_TAKES_SMOKE, AS_FLAG, AT(smoke), 0, 0, "the small version that the experiment file describes"},
+    {"--threads", "N", SIM_TAKES_THREADS, AS_INT, AT(threads), 1, 4096,
+     "threads (default: all); results do not depend on it"},
+    {"--smoke", NULL, SIM_TAKES_SMOKE, AS_FLAG, AT(smoke), 0, 0,
+     "the small version that the experiment file describes"},
     {"--fresh", NULL, SIM_TAKES_FRESH, AS_FLAG, AT(fresh), 0, 0, "recompute cells that are already there"},
     {"--cell", "I", SIM_TAKES_CELL, AS_INT, AT(cell), 0, INT_MAX, "number of the cell, from 0"},
     {"--replicate", "R", SIM_TAKES_CELL, AS_INT, AT(replicate), 0, INT_MAX, "number of the replicate, from 0"},
-    {"--step", "DT", SIM_TAKES_CHAIN, AS_REAL, AT(step), 0, 1e6, "step of the dynamics (default: tuned to accept 57 %)"},
+    {"--step", "DT", SIM_TAKES_CHAIN, AS_REAL, AT(step), 0, 1e6,
+     "step of the dynamics (default: tuned to accept 57 %)"},
     {"--thin", "K", SIM_TAKES_CHAIN, AS_INT, AT(thin), 1, INT_MAX, "keep every K-th state (default 1)"},
     {"--chains", "C", SIM_TAKES_CHAIN, AS_INT, AT(chains), 1, SG_BLOCK, "chains that run side by side (default 1)"},
     {"--figure", "NAME", SIM_TAKES_FIGURE, AS_TEXT, AT(figure), 0, 0, "figure to draw (`scoregap list figures`)"},
     {"--epsilon", "E", SIM_TAKES_EPSILON, AS_REAL, AT(epsilon), 0, 1, "total-variation distance"},
     {"--seed", "S", SIM_TAKES_SEED, AS_SEED, AT(seed), 0, 0, "seed of everything that is drawn, decimal or 0x.."},
-    {"--memory", "BYTES", SIM_TAKES_MEMORY, AS_BYTES, AT(memory), 0, 0, "data kept between passes, a thread; 64M is the default"},
+    {"--memory", "BYTES", SIM_TAKES_MEMORY, AS_BYTES, AT(memory), 0, 0,
+     "data kept between passes, a thread; 64M is the default"},
     {"--json", NULL, 0, AS_FLAG, AT(json), 0, 0, "one JSON object on standard output"},
     {"--help", NULL, 0, AS_FLAG, AT(help), 0, 0, "this text"},
 };
@@ -52,7 +61,8 @@ void sim_args_describe(const sim_command *command, FILE *out) {
     for (int k = 0; k < OPTIONS; k++) {
         char left[40];
         if (!taken(command, &options[k])) continue;
-        snprintf(left, sizeof left, "%s%s%s", options[k].name, options[k].value ? " " : "", options[k].value ? options[k].value : "");
+        snprintf(left, sizeof left, "%s%s%s", options[k].name, options[k].value ? " " : "",
+                 options[k].value ? options[k].value : "");
         fprintf(out, "  %-20s %s\n", left, options[k].help);
     }
 }
@@ -69,8 +79,10 @@ static int read_pair(char *text, sim_args *args) {
 static int read_number(const option *o, const char *text, double *value) {
     if (!sg_number_read(text, value)) return sim_complain(2, "%s takes a number, not '%s'", o->name, text);
     if (*value < o->lo || *value > o->hi || ((o->as == AS_REAL) && *value <= o->lo))
-        return sim_complain(2, "%s %s is out of range: it must be %s %g and <= %g", o->name, text, o->as == AS_REAL ? ">" : ">=", o->lo, o->hi);
-    if (o->as != AS_REAL && *value != (double)(long long)*value) return sim_complain(2, "%s takes a whole number, not '%s'", o->name, text);
+        return sim_complain(2, "%s %s is out of range: it must be %s %g and <= %g", o->name, text,
+                            o->as == AS_REAL ? ">" : ">=", o->lo, o->hi);
+    if (o->as != AS_REAL && *value != (double)(long long)*value)
+        return sim_complain(2, "%s takes a whole number, not '%s'", o->name, text);
     return 0;
 }
 
@@ -81,7 +93,8 @@ static int read_reals(const option *o, const char *text, sg_reals *reals) {
     strcpy(copy, text);
     for (char *rest = copy, *piece; (piece = strsep(&rest, ",/"));) {
         if (reals->n == SG_REALS) return sim_complain(2, "%s takes at most %d numbers", o->name, SG_REALS);
-        if (!sg_number_read(piece, &reals->v[reals->n++])) return sim_complain(2, "%s takes numbers separated by commas; '%s' is none", o->name, piece);
+        if (!sg_number_read(piece, &reals->v[reals->n++]))
+            return sim_complain(2, "%s takes numbers separated by commas; '%s' is none", o->name, piece);
     }
     return 0;
 }
@@ -92,7 +105,10 @@ static int read_bytes(const option *o, const char *text, size_t *bytes) {
     double value, unit = 1;
     if (length && length < sizeof digits) {
         char last = text[length - 1];
-        unit = last == 'K' || last == 'k' ? 1024. : last == 'M' || last == 'm' ? 1048576. : last == 'G' || last == 'g' ? 1073741824. : 1;
+        unit = last == 'K' || last == 'k'   ? 1024.
+               : last == 'M' || last == 'm' ? 1048576.
+               : last == 'G' || last == 'g' ? 1073741824.
+                                            : 1;
         snprintf(digits, sizeof digits, "%.*s", (int)(unit > 1 ? length - 1 : length), text);
         if (sg_number_read(digits, &value) && value >= 0 && value * unit < 1e15) {
             *bytes = (size_t)(value * unit);
@@ -106,7 +122,8 @@ static int read_seed(const option *o, const char *text, sim_args *args) {
     char *end;
     errno = 0;
     unsigned long long seed = strtoull(text, &end, 0);
-    if (errno || end == text || *end || strchr(text, '-')) return sim_complain(2, "%s takes a whole number from 0 to 2^64 - 1, not '%s'", o->name, text);
+    if (errno || end == text || *end || strchr(text, '-'))
+        return sim_complain(2, "%s takes a whole number from 0 to 2^64 - 1, not '%s'", o->name, text);
     args->seed = seed;
     args->seed_given = true;
     return 0;
@@ -117,17 +134,28 @@ static int read_value(const option *o, char *text, sim_args *args) {
     double number;
     int leave;
     switch (o->as) {
-    case AS_FLAG: *(bool *)at = true; return 0;
-    case AS_TEXT: *(const char **)at = text; return 0;
-    case AS_PAIR: return read_pair(text, args);
+    case AS_FLAG:
+        *(bool *)at = true;
+        return 0;
+    case AS_TEXT:
+        *(const char **)at = text;
+        return 0;
+    case AS_PAIR:
+        return read_pair(text, args);
     case AS_LOSS:
         if (args->losses == SIM_LOSSES) return sim_complain(2, "more than %d --loss options", SIM_LOSSES);
         args->loss[args->losses++] = text;
         return 0;
-    case AS_REALS: return read_reals(o, text, (sg_reals *)at);
-    case AS_SEED: return read_seed(o, text, args);
-    case AS_BYTES: return read_bytes(o, text, (size_t *)at);
-    case AS_INT: case AS_COUNT: case AS_REAL: break;
+    case AS_REALS:
+        return read_reals(o, text, (sg_reals *)at);
+    case AS_SEED:
+        return read_seed(o, text, args);
+    case AS_BYTES:
+        return read_bytes(o, text, (size_t *)at);
+    case AS_INT:
+    case AS_COUNT:
+    case AS_REAL:
+        break;
     }
     if ((leave = read_number(o, text, &number))) return leave;
     if (o->as == AS_INT) *(int *)at = (int)number;
@@ -140,7 +168,9 @@ static int unknown_option(const char *word, const sim_command *command) {
     const char *names[OPTIONS], *nearest;
     int count = 0;
     for (int k = 0; k < OPTIONS; k++) {
-        if (!strcmp(options[k].name, word)) return sim_complain(2, "`scoregap %s` does not take %s; see `scoregap %s --help`", command->name, word, command->name);
+        if (!strcmp(options[k].name, word))
+            return sim_complain(2, "`scoregap %s` does not take %s; see `scoregap %s --help`", command->name, word,
+                                command->name);
         if (taken(command, &options[k])) names[count++] = options[k].name;
     }
     nearest = sg_nearest(word, count, names);
@@ -193,7 +223,10 @@ int sim_args_read(int count, char **word, const sim_command *command, sim_args *
         if (leave) return leave;
     }
     if (args->help) return 0;
-    if (args->positionals < command->least) return sim_complain(2, "too few arguments; usage: scoregap %s", command->usage);
-    if (args->positionals > command->most) return sim_complain(2, "unexpected argument '%s'; usage: scoregap %s", args->positional[command->most], command->usage);
+    if (args->positionals < command->least)
+        return sim_complain(2, "too few arguments; usage: scoregap %s", command->usage);
+    if (args->positionals > command->most)
+        return sim_complain(2, "unexpected argument '%s'; usage: scoregap %s", args->positional[command->most],
+                            command->usage);
     return 0;
 }

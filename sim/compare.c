@@ -26,11 +26,15 @@ static sg_status at_estimate(const sim_args *args, line *l) {
     if ((status = sg_model_panels(l->fitted, l->fitted->truth, 0, &panels))) goto out;
     if ((status = sg_loss_prepare(l->loss, l->fitted, panels, &prepared))) goto out;
     if ((status = sg_spectrum_gap(l->fitted, l->loss, prepared, panels, &gap))) goto out;
-    if (gap.status == SG_OK) l->gap = gap.gap;
-    else snprintf(l->message, sizeof l->message, "gap: %s", gap.message);
+    if (gap.status == SG_OK)
+        l->gap = gap.gap;
+    else
+        snprintf(l->message, sizeof l->message, "gap: %s", gap.message);
     if ((status = sg_asymptotic_new(l->fitted, l->loss, &a))) goto out;
-    if (a->status == SG_OK) l->inefficiency = a->inefficiency[a->m - 1];
-    else snprintf(l->message, sizeof l->message, "inefficiency: %s", a->message);
+    if (a->status == SG_OK)
+        l->inefficiency = a->inefficiency[a->m - 1];
+    else
+        snprintf(l->message, sizeof l->message, "inefficiency: %s", a->message);
 out:
     sg_asymptotic_delete(a);
     if (l->fitted) sg_loss_release(l->loss, prepared);
@@ -38,7 +42,8 @@ out:
     return status;
 }
 
-static sg_status make_line(const sim_args *args, const sg_model *model, const sim_data *data, const char *text, line *l) {
+static sg_status make_line(const sim_args *args, const sg_model *model, const sim_data *data, const char *text,
+                           line *l) {
     sg_status status;
     l->inefficiency = l->gap = NAN;
     if ((status = sg_loss_new(text, &l->loss))) return status;
@@ -51,7 +56,8 @@ static sg_status make_line(const sim_args *args, const sg_model *model, const si
         return status == SG_NO_MEMORY ? status : SG_OK;
     }
     status = at_estimate(args, l);
-    if (status) snprintf(l->message, sizeof l->message, "%s", sg_message()); /* the estimate stands; its theory does not */
+    if (status)
+        snprintf(l->message, sizeof l->message, "%s", sg_message()); /* the estimate stands; its theory does not */
     return status == SG_NO_MEMORY ? status : SG_OK;
 }
 
@@ -108,11 +114,13 @@ static void print_text(const sg_model *model, const sim_data *data, const line *
             snprintf(cell, sizeof cell, "%.6g +- %.3g", l->fit ? l->fit->theta[j] : NAN, l->fit ? l->fit->se[j] : NAN);
             printf(" %22s", cell);
         }
-        printf(" %13.6g %13.6g  %s%s%s\n", l->inefficiency, l->gap, sg_status_name(l->status), *l->message ? ": " : "", l->message);
+        printf(" %13.6g %13.6g  %s%s%s\n", l->inefficiency, l->gap, sg_status_name(l->status), *l->message ? ": " : "",
+               l->message);
     }
     const line *winner = best(lines, count);
     if (winner)
-        printf("\nof the losses without the partition function, %s gives up least at its estimate (variance x %.4g in the worst direction)\n",
+        printf("\nof the losses without the partition function, %s gives up least at its estimate (variance x %.4g in "
+               "the worst direction)\n",
                winner->loss->text, winner->inefficiency);
 }
 
@@ -138,9 +146,12 @@ static int run(const sim_args *args) {
     if (!status) status = sim_data_open(args, model, &data);
     if (!status) count = choose(args, model, text);
     for (int k = 0; k < count && !status; k++) status = make_line(args, model, &data, text[k], &lines[k]);
-    if (status) leave = sim_fail(status);
-    else if (args->json) leave = print_json(model, &data, lines, count);
-    else print_text(model, &data, lines, count);
+    if (status)
+        leave = sim_fail(status);
+    else if (args->json)
+        leave = print_json(model, &data, lines, count);
+    else
+        print_text(model, &data, lines, count);
     for (int k = 0; k < count; k++) {
         if (!leave && lines[k].status) leave = 1;
         sim_fit_delete(lines[k].fit);
@@ -156,7 +167,8 @@ const sim_command sim_command_compare = {
     .name = "compare",
     .usage = "compare FAMILY [-p key=value]... --data FILE [--loss A --loss B ...] [--json]",
     .summary = "which loss for these data: estimates, standard errors, inefficiency and gap at each estimate",
-    .help = "Fits every loss named (or all that fit the family) to the data, and computes at each estimate, as if it were the truth, the\n"
+    .help = "Fits every loss named (or all that fit the family) to the data, and computes at each estimate, as if it "
+            "were the truth, the\n"
             "worst-direction inefficiency against maximum likelihood and the spectral gap of the paired dynamics.",
     .example = "scoregap compare bimodal -p a=2 --data x.csv --loss mle --loss score-matching",
     .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DATA | SIM_TAKES_THETA,

@@ -27,23 +27,28 @@ static sg_status compute(const sim_args *args, answer *w) {
     if ((status = sim_setting_open(args, s))) return status;
     status = sg_asymptotic_new(s->model, s->loss, &w->a);
     if (status && (status == SG_NO_MEMORY || sg_status_exit(status) == 2)) return status;
-    if (status) note(w, status, sg_message()); /* the gap and the bounds that need no covariance still stand */
-    else note(w, w->a->status, w->a->message);
+    if (status)
+        note(w, status, sg_message()); /* the gap and the bounds that need no covariance still stand */
+    else
+        note(w, w->a->status, w->a->message);
     if ((status = sg_spectrum_gap(s->model, s->loss, s->prepared, s->panels, &w->gap))) return status;
     note(w, w->gap.status, w->gap.message);
     if ((status = sg_bounds_of(s->model, s->loss, w->a, &w->gap, &w->bounds))) return status;
     if (!w->a) return SG_OK;
     status = sg_profile_new(s->model, s->loss, w->a, 0, &w->profile);
     if (status == SG_NO_MEMORY) return status;
-    if (status) note(w, status, sg_message());
-    else note(w, w->profile->status, w->profile->message);
+    if (status)
+        note(w, status, sg_message());
+    else
+        note(w, w->profile->status, w->profile->message);
     return SG_OK;
 }
 
 static json_t *profile_json(const sg_profile *p) {
     if (!p) return json_null();
     json_t *o = json_object(), *weights = json_array();
-    for (int j = 0; j < p->m; j++) json_array_append_new(weights, sim_json_vector(p->count, p->weight + (size_t)j * p->count));
+    for (int j = 0; j < p->m; j++)
+        json_array_append_new(weights, sim_json_vector(p->count, p->weight + (size_t)j * p->count));
     json_object_set_new(o, "eigenvalues", sim_json_vector(p->count, p->eigenvalue));
     json_object_set_new(o, "weights", weights);
     json_object_set_new(o, "remainder", sim_json_vector(p->m, p->remainder));
@@ -127,7 +132,8 @@ static void print_matrix(const char *title, const sg_model *model, int m, const 
 
 static void print_profile(const sg_profile *p) {
     if (!p) return;
-    printf("spectral profile, the heaviest of %d eigenpairs (share of Var S on each, parameter by parameter)\n", p->count);
+    printf("spectral profile, the heaviest of %d eigenpairs (share of Var S on each, parameter by parameter)\n",
+           p->count);
     for (int j = 0; j < p->m; j++) {
         double total = p->remainder[j];
         for (int k = 0; k < p->count; k++) total += p->weight[j * p->count + k];
@@ -138,7 +144,8 @@ static void print_profile(const sg_profile *p) {
             printf(" %.4g (%.1f %%)", p->eigenvalue[k], 100 * share);
             shown++;
         }
-        printf("; inefficiency of this parameter alone %.9g, by the spectral form %.9g\n", p->ratio_quadrature[j], p->ratio_spectral[j]);
+        printf("; inefficiency of this parameter alone %.9g, by the spectral form %.9g\n", p->ratio_quadrature[j],
+               p->ratio_spectral[j]);
     }
 }
 
@@ -157,18 +164,20 @@ static void print_covariance(const sg_model *model, const sg_asymptotic *a) {
 static void print_bounds(const answer *w) {
     const sg_bounds *b = &w->bounds;
     if (isfinite(b->khr_poincare.bound))
-        printf("bound on |Gamma|      %.6g with C_P, %.6g with C_res; |Gamma| is %.6g\n", b->khr_poincare.bound, b->khr_restricted.bound,
-               w->a->khr.norm_gamma);
+        printf("bound on |Gamma|      %.6g with C_P, %.6g with C_res; |Gamma| is %.6g\n", b->khr_poincare.bound,
+               b->khr_restricted.bound, w->a->khr.norm_gamma);
     if (isfinite(b->kantorovich)) printf("Kantorovich bound     %.6g on the inefficiency\n", b->kantorovich);
     if (isfinite(b->log_muckenhoupt_lower))
-        printf("Muckenhoupt           %.6g <= C_P <= %.6g\nCheeger               %.6g <= gap <= %.6g\n", exp(b->log_muckenhoupt_lower),
-               exp(b->log_muckenhoupt_upper), exp(b->log_cheeger_gap_lower), exp(b->log_cheeger_gap_upper));
+        printf("Muckenhoupt           %.6g <= C_P <= %.6g\nCheeger               %.6g <= gap <= %.6g\n",
+               exp(b->log_muckenhoupt_lower), exp(b->log_muckenhoupt_upper), exp(b->log_cheeger_gap_lower),
+               exp(b->log_cheeger_gap_upper));
 }
 
 static void print_text(const answer *w, double seconds) {
     printf("%s, %s (%.3f s)\n", w->setting.model->text, w->setting.loss->text, seconds);
     if (w->a) print_covariance(w->setting.model, w->a);
-    printf("Poincare              %.10g in [%.13g, %.13g]\n", w->gap.poincare, 1 / w->gap.gap_upper, 1 / w->gap.gap_lower);
+    printf("Poincare              %.10g in [%.13g, %.13g]\n", w->gap.poincare, 1 / w->gap.gap_upper,
+           1 / w->gap.gap_lower);
     print_bounds(w);
     print_profile(w->profile);
     printf("status                %s%s%s\n", sg_status_name(w->status), *w->message ? ": " : "", w->message);
@@ -180,9 +189,12 @@ static int run(const sim_args *args) {
     int leave = 0;
     sg_status status = compute(args, &w);
     double seconds = sim_now() - start;
-    if (status) leave = sim_fail(status);
-    else if (args->json) leave = print_json(&w, seconds);
-    else print_text(&w, seconds);
+    if (status)
+        leave = sim_fail(status);
+    else if (args->json)
+        leave = print_json(&w, seconds);
+    else
+        print_text(&w, seconds);
     if (!leave && w.status) leave = 1;
     sg_profile_delete(w.profile);
     sg_asymptotic_delete(w.a);
@@ -194,9 +206,12 @@ const sim_command sim_command_efficiency = {
     .name = "efficiency",
     .usage = "efficiency FAMILY [-p key=value]... --loss LOSS [--theta T1,..] [--json]",
     .summary = "asymptotic covariance of a loss against maximum likelihood, with bounds and spectral profile",
-    .help = "Computes Gamma, the limit of n Cov(theta-hat) for the loss, by quadrature at the family's truth (or at --theta), and Gamma_MLE;\n"
-            "the inefficiencies are the generalized eigenvalues of the one against the other.  Each value has an error estimate from a\n"
-            "second grid.  Beside them: the Poincare constant and the restricted one, upper bounds, and the spectral profile of the score,\n"
+    .help = "Computes Gamma, the limit of n Cov(theta-hat) for the loss, by quadrature at the family's truth (or at "
+            "--theta), and Gamma_MLE;\n"
+            "the inefficiencies are the generalized eigenvalues of the one against the other.  Each value has an error "
+            "estimate from a\n"
+            "second grid.  Beside them: the Poincare constant and the restricted one, upper bounds, and the spectral "
+            "profile of the score,\n"
             "which explains the inefficiency as 1 + (coefficient of variation of the eigenvalues under the profile)^2.",
     .example = "scoregap efficiency bimodal -p a=3 --loss score-matching",
     .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS | SIM_TAKES_THETA,

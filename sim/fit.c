@@ -31,10 +31,11 @@ static void print_text(const sg_model *model, const sg_loss *loss, const sim_dat
     for (int j = 0; j < model->m; j++) {
         char name[SG_NAME];
         sg_model_parameter(model, j, name);
-        printf("  %-12s %14.8g %12.4g   [%.6g, %.6g]\n", name, fit->theta[j], fit->se[j], fit->theta[j] - quantile * fit->se[j],
-               fit->theta[j] + quantile * fit->se[j]);
+        printf("  %-12s %14.8g %12.4g   [%.6g, %.6g]\n", name, fit->theta[j], fit->se[j],
+               fit->theta[j] - quantile * fit->se[j], fit->theta[j] + quantile * fit->se[j]);
     }
-    printf("standard errors: sandwich, with the mean derivative of the estimating equation (valid under misspecification)\n");
+    printf("standard errors: sandwich, with the mean derivative of the estimating equation (valid under "
+           "misspecification)\n");
     printf("status: %s%s%s\n", sg_status_name(fit->status), *fit->message ? ": " : "", fit->message);
 }
 
@@ -48,9 +49,12 @@ static int run(const sim_args *args) {
     if (!status) status = sim_loss(args, model, &loss);
     if (!status) status = sim_data_open(args, model, &data);
     if (!status) status = sim_fit_new(model, loss, &data, &fit);
-    if (status) leave = sim_fail(status);
-    else if (args->json) leave = print_json(model, loss, &data, fit);
-    else print_text(model, loss, &data, fit);
+    if (status)
+        leave = sim_fail(status);
+    else if (args->json)
+        leave = print_json(model, loss, &data, fit);
+    else
+        print_text(model, loss, &data, fit);
     if (!leave && fit->status) leave = 1;
     sim_fit_delete(fit);
     sg_delete(data.rows);
@@ -63,11 +67,15 @@ const sim_command sim_command_fit = {
     .name = "fit",
     .usage = "fit FAMILY [-p key=value]... --loss LOSS --data FILE [--theta T1,..] [--json]",
     .summary = "estimate from your data, with sandwich standard errors and intervals",
-    .help = "Fits the free parameters to data by one loss.  Structure keys define the model; truth keys and --theta only start fits that\n"
-            "are not convex, and are the reference of preconditioners with at=truth.  Standard errors are those of the estimating equation,\n"
-            "H^-1 M H^-1 / n with H its mean derivative: valid when the model is wrong.  DATA is a CSV of numbers (one row a datum,\n"
+    .help = "Fits the free parameters to data by one loss.  Structure keys define the model; truth keys and --theta "
+            "only start fits that\n"
+            "are not convex, and are the reference of preconditioners with at=truth.  Standard errors are those of the "
+            "estimating equation,\n"
+            "H^-1 M H^-1 / n with H its mean derivative: valid when the model is wrong.  DATA is a CSV of numbers (one "
+            "row a datum,\n"
             "optional header line) or FILE.h5:/dataset.  A fit that fails is printed with its status, exit status 1.",
-    .example = "scoregap sample gaussian -p s=2 -n 1000 -o x.csv && scoregap fit gaussian --loss score-matching --data x.csv",
+    .example =
+        "scoregap sample gaussian -p s=2 -n 1000 -o x.csv && scoregap fit gaussian --loss score-matching --data x.csv",
     .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DATA | SIM_TAKES_THETA,
     .least = 1,
     .most = 1,

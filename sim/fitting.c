@@ -8,7 +8,8 @@ static sg_status check_range(const sg_model *model, const sim_data *data) {
     for (long long i = 0; i < data->n; i++) {
         double x = data->rows[i * data->d];
         if (space->shape <= SG_INTERVAL && (x < space->lo || x > space->hi))
-            return sg_fail(SG_BAD_DATA, "datum %lld is %g, outside the support [%g, %g] of %s", i + 1, x, space->lo, space->hi, model->family->name);
+            return sg_fail(SG_BAD_DATA, "datum %lld is %g, outside the support [%g, %g] of %s", i + 1, x, space->lo,
+                           space->hi, model->family->name);
     }
     return SG_OK;
 }
@@ -19,7 +20,8 @@ sg_status sim_data_open(const sim_args *args, const sg_model *model, sim_data *d
     if (!args->data) return sg_fail(SG_BAD_SYNTAX, "give the data with --data FILE");
     if ((status = sg_data_read(args->data, &data->n, &data->d, &data->rows))) return status;
     if (data->d != model->space.d)
-        return sg_fail(SG_BAD_DATA, "%s has %d columns where %s has dimension %d", args->data, data->d, model->text, model->space.d);
+        return sg_fail(SG_BAD_DATA, "%s has %d columns where %s has dimension %d", args->data, data->d, model->text,
+                       model->space.d);
     if (data->n <= model->m)
         return sg_fail(SG_BAD_DATA, "%s has %lld data, too few for %d parameters", args->data, data->n, model->m);
     return check_range(model, data);
@@ -43,9 +45,10 @@ static sg_status allocate(int m, sim_fit **out) {
     return sg_new(&fit->covariance, (size_t)m * (size_t)m, sizeof(double));
 }
 
-/* The whitening of the data themselves: coordinates in which the estimating equation is well conditioned, whatever the start. */
-static sg_status whitened_fit(const sg_model *model, const sg_loss *loss, const sg_panels *panels, const sg_source *source, double *whiten,
-                              sim_fit *out) {
+/* The whitening of the data themselves: coordinates in which the estimating equation is well conditioned, whatever the
+ * start. */
+static sg_status whitened_fit(const sg_model *model, const sg_loss *loss, const sg_panels *panels,
+                              const sg_source *source, double *whiten, sim_fit *out) {
     sg_fitter *fitter = NULL;
     sg_fit fit = {.theta = out->theta, .covariance = out->covariance};
     sg_status status = sg_data_whitening(model, loss, model->truth, panels, source, whiten, &out->condition);
@@ -75,7 +78,9 @@ sg_status sim_fit_new(const sg_model *model, const sg_loss *loss, const sim_data
         for (int k = 0; k < m * m; k++) fit->covariance[k] = NAN;
         status = SG_OK;
     }
-    if (fit->status) snprintf(fit->message, sizeof fit->message, "%s", *sg_message() ? sg_message() : sg_status_sentence(fit->status));
+    if (fit->status)
+        snprintf(fit->message, sizeof fit->message, "%s",
+                 *sg_message() ? sg_message() : sg_status_sentence(fit->status));
     for (int j = 0; j < m; j++) fit->se[j] = sqrt(fit->covariance[j + j * m]);
 out:
     sg_delete(whiten);

@@ -16,7 +16,7 @@ typedef struct {
     double *theta, *se, *covariance; /* [m], [m], [m,m] */
     double condition;
     int iterations;
-    sg_status status;   /* of the fit */
+    sg_status status; /* of the fit */
     char message[512];
 } sim_fit;
 /* Errors of set-up; a fit that fails is in out->status. */

@@ -5,7 +5,14 @@
 
 /* Nothing could be computed: the object says why. */
 static void no_gap(sg_gap *gap, sg_status status) {
-    *gap = (sg_gap){.gap = NAN, .gap_lower = NAN, .gap_upper = NAN, .log10_gap = NAN, .poincare = NAN, .relaxation_time = NAN, .method = "none", .status = status};
+    *gap = (sg_gap){.gap = NAN,
+                    .gap_lower = NAN,
+                    .gap_upper = NAN,
+                    .log10_gap = NAN,
+                    .poincare = NAN,
+                    .relaxation_time = NAN,
+                    .method = "none",
+                    .status = status};
     snprintf(gap->message, sizeof gap->message, "%s", sg_message());
 }
 
@@ -55,8 +62,10 @@ static int run(const sim_args *args) {
     }
     double seconds = sim_now() - start;
     int leave = 0;
-    if (args->json) leave = print_json(&s, &gap, seconds);
-    else print_text(&s, &gap, seconds);
+    if (args->json)
+        leave = print_json(&s, &gap, seconds);
+    else
+        print_text(&s, &gap, seconds);
     sim_setting_close(&s);
     return gap.status ? 1 : leave;
 }
@@ -65,9 +74,12 @@ const sim_command sim_command_gap = {
     .name = "gap",
     .usage = "gap FAMILY [-p key=value]... [--loss LOSS | --dynamics NAME] [--theta T1,..] [--json]",
     .summary = "spectral gap of the dynamics paired with a loss, with a two-sided enclosure",
-    .help = "Computes the spectral gap of the generator of a loss at the family's truth (or at --theta), in the generator's own time.\n"
-            "On the line the gap is the reciprocal of the largest eigenvalue of a positive integral operator, so that it has relative\n"
-            "accuracy at any size; the enclosure holds the value whatever the iteration did.  When the gap cannot be certified the status\n"
+    .help = "Computes the spectral gap of the generator of a loss at the family's truth (or at --theta), in the "
+            "generator's own time.\n"
+            "On the line the gap is the reciprocal of the largest eigenvalue of a positive integral operator, so that "
+            "it has relative\n"
+            "accuracy at any size; the enclosure holds the value whatever the iteration did.  When the gap cannot be "
+            "certified the status\n"
             "says why and the exit status is 1.",
     .example = "scoregap gap bimodal -p a=3",
     .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS | SIM_TAKES_THETA,

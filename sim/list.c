@@ -31,7 +31,8 @@ static void print_fields(const sg_field *fields) {
     for (; fields && fields->key; fields++) {
         char range[128];
         sg_field_range(fields, sizeof range, range);
-        printf("    %-10s = %-10s %-12s %s\n", fields->key, fields->initial ? fields->initial : "", range, fields->help ? fields->help : "");
+        printf("    %-10s = %-10s %-12s %s\n", fields->key, fields->initial ? fields->initial : "", range,
+               fields->help ? fields->help : "");
     }
 }
 
@@ -62,7 +63,8 @@ static json_t *parameters_json(const sg_family *family) {
 
 static json_t *groups_json(const sg_family *family) {
     json_t *o = json_object();
-    for (int k = 0; family->groups && family->groups[k]; k += 2) json_object_set_new(o, family->groups[k], json_string(family->groups[k + 1]));
+    for (int k = 0; family->groups && family->groups[k]; k += 2)
+        json_object_set_new(o, family->groups[k], json_string(family->groups[k + 1]));
     return o;
 }
 
@@ -113,9 +115,11 @@ static int list_rows(bool json, bool dynamics) {
         json_array_append_new(array, row_json(row));
         if (json) continue;
         if (dynamics) {
-            printf("%-26s generator %s; unit of time: %s; loss: %s\n", row->dynamics, row->generator_formula, row->clock, row->name);
+            printf("%-26s generator %s; unit of time: %s; loss: %s\n", row->dynamics, row->generator_formula,
+                   row->clock, row->name);
         } else {
-            printf("%s\n    %s\n    generator %s; dynamics: %s\n", row->name, row->summary, row->generator_formula, row->dynamics);
+            printf("%s\n    %s\n    generator %s; dynamics: %s\n", row->name, row->summary, row->generator_formula,
+                   row->dynamics);
             print_fields(row->options);
         }
     }
@@ -141,7 +145,9 @@ static int list_files(bool json, const char *what, const char *directory, const 
     if (!dir) return sim_complain(2, "the directory %s of the %s is not there", directory, what);
     for (struct dirent *entry; (entry = readdir(dir)) && count < 512;) {
         size_t length = strlen(entry->d_name);
-        if (length <= lead + tail || strncmp(entry->d_name, prefix, lead) || strcmp(entry->d_name + length - tail, suffix)) continue;
+        if (length <= lead + tail || strncmp(entry->d_name, prefix, lead) ||
+            strcmp(entry->d_name + length - tail, suffix))
+            continue;
         names[count++] = strndup(entry->d_name + lead, length - lead - tail);
     }
     closedir(dir);
@@ -183,7 +189,8 @@ const sim_command sim_command_list = {
     .name = "list",
     .usage = "list families|losses|dynamics|experiments|figures [--json]",
     .summary = "what there is: families with their keys, losses with their options, samplers, experiments, figures",
-    .help = "Lists families (density, keys with default and range, names of the parameters), losses (with options, generator and the sampler\n"
+    .help = "Lists families (density, keys with default and range, names of the parameters), losses (with options, "
+            "generator and the sampler\n"
             "that is paired with each), dynamics, and the experiments and figures that come with the program.",
     .example = "scoregap list losses",
     .takes = 0,

@@ -4,13 +4,16 @@
 
 #include "args.h"
 
-static const sim_command *const commands[] = {&sim_command_list,       &sim_command_gap,     &sim_command_efficiency, &sim_command_fit,
-                                              &sim_command_compare,    &sim_command_sample,  &sim_command_check,      &sim_command_run,
-                                              &sim_command_replay,     &sim_command_table,   &sim_command_plot};
+static const sim_command *const commands[] = {&sim_command_list,  &sim_command_gap,     &sim_command_efficiency,
+                                              &sim_command_fit,   &sim_command_compare, &sim_command_sample,
+                                              &sim_command_check, &sim_command_run,     &sim_command_replay,
+                                              &sim_command_table, &sim_command_plot};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_overview(FILE *out) {
-    fprintf(out, "scoregap %s - statistical efficiency of tractable losses, and the mixing of the processes behind them\n\n", SIM_VERSION);
+    fprintf(out,
+            "scoregap %s - statistical efficiency of tractable losses, and the mixing of the processes behind them\n\n",
+            SIM_VERSION);
     fprintf(out, "usage: scoregap COMMAND [options]\n\n");
     for (int k = 0; k < COMMANDS; k++) fprintf(out, "  %-11s %s\n", commands[k]->name, commands[k]->summary);
     fprintf(out, "\n`scoregap COMMAND --help` explains a command and shows an example.\n");
@@ -47,8 +50,10 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
         const sim_command *command = argc > 2 ? find(argv[2]) : NULL;
         if (argc > 2 && !command) return unknown(argv[2]);
-        if (command) print_help(command);
-        else print_overview(stdout);
+        if (command)
+            print_help(command);
+        else
+            print_overview(stdout);
         return 0;
     }
     if (!strcmp(argv[1], "--version")) {

@@ -42,8 +42,10 @@ static void put_header(sink *out, int d) {
     if (out->array) return;
     if (out->chains > 1) fprintf(out->file, "chain,");
     for (int a = 0; a < d; a++) {
-        if (d == 1) fprintf(out->file, "x");
-        else fprintf(out->file, "x%d", a + 1);
+        if (d == 1)
+            fprintf(out->file, "x");
+        else
+            fprintf(out->file, "x%d", a + 1);
         fputc(a + 1 < d ? ',' : '\n', out->file);
     }
 }
@@ -74,7 +76,8 @@ static sg_status tune(const sim_args *args, source *s) {
     }
     for (int round = 0; round < TUNING_ROUNDS; round++) {
         sg_walk *walk = NULL;
-        sg_status status = sg_walk_new(s->setting.model, s->setting.model->truth, s->sampler, 64, args->seed, (uint32_t)round + 1, step, &walk);
+        sg_status status = sg_walk_new(s->setting.model, s->setting.model->truth, s->sampler, 64, args->seed,
+                                       (uint32_t)round + 1, step, &walk);
         if (status) return status;
         sg_walk_advance(s->setting.loss, s->setting.prepared, walk, TUNING_STEPS);
         double share = (double)walk->accepted / (double)(walk->proposed + (walk->proposed == 0));
@@ -91,11 +94,13 @@ static sg_status walk_draws(const sim_args *args, source *s, sink *out) {
     int d = s->setting.model->space.d;
     sg_status status = tune(args, s);
     if (status) return status;
-    status = sg_walk_new(s->setting.model, s->setting.model->truth, s->sampler, args->chains, args->seed, 0, s->step, &s->walk);
+    status = sg_walk_new(s->setting.model, s->setting.model->truth, s->sampler, args->chains, args->seed, 0, s->step,
+                         &s->walk);
     if (status) return status;
     for (long long row = 0; row < args->n && !out->failed;) {
         sg_walk_advance(s->setting.loss, s->setting.prepared, s->walk, args->thin);
-        for (int c = 0; c < args->chains && row < args->n; c++, row++) put_row(out, c, d, s->walk->block.x + c, SG_BLOCK);
+        for (int c = 0; c < args->chains && row < args->n; c++, row++)
+            put_row(out, c, d, s->walk->block.x + c, SG_BLOCK);
     }
     if (s->walk->proposed) s->acceptance = (double)s->walk->accepted / (double)s->walk->proposed;
     return SG_OK;
@@ -117,7 +122,8 @@ static int print_json(const sim_args *args, const source *s, json_t *draws) {
 static int produce(const sim_args *args, source *s) {
     sink out = {.file = stdout, .chains = s->dynamics ? args->chains : 1};
     sg_status status;
-    if (args->output && !(out.file = fopen(args->output, "w"))) return sim_complain(2, "%s cannot be created", args->output);
+    if (args->output && !(out.file = fopen(args->output, "w")))
+        return sim_complain(2, "%s cannot be created", args->output);
     if (args->json && !args->output) out.array = json_array();
     put_header(&out, s->setting.model->space.d);
     status = s->dynamics ? walk_draws(args, s, &out) : exact_draws(args, s, &out);
@@ -126,7 +132,8 @@ static int produce(const sim_args *args, source *s) {
     if (out.failed) return sim_complain(1, "writing %s failed", args->output ? args->output : "standard output");
     if (args->json) return print_json(args, s, out.array);
     if (s->dynamics && isfinite(s->acceptance))
-        fprintf(stderr, "scoregap: %s, step %.4g, acceptance %.3f, started from exact draws\n", s->setting.loss->row->dynamics, s->step, s->acceptance);
+        fprintf(stderr, "scoregap: %s, step %.4g, acceptance %.3f, started from exact draws\n",
+                s->setting.loss->row->dynamics, s->step, s->acceptance);
     return 0;
 }
 
@@ -147,11 +154,15 @@ const sim_command sim_command_sample = {
     .name = "sample",
     .usage = "sample FAMILY [-p key=value]... [--loss LOSS | --dynamics NAME] -n N [-o FILE] [--json]",
     .summary = "exact draws, or draws by the dynamics that is paired with a loss",
-    .help = "Writes N draws as CSV with a header line.  Without --loss and --dynamics they are exact and independent (inverse distribution\n"
-            "function with an error below 1e-9, or exact composition).  With one of them they are the states of the paired Markov chain, a\n"
-            "Metropolis-adjusted step that leaves the law exactly invariant, started from an exact draw; --chains runs several side by side.",
+    .help = "Writes N draws as CSV with a header line.  Without --loss and --dynamics they are exact and independent "
+            "(inverse distribution\n"
+            "function with an error below 1e-9, or exact composition).  With one of them they are the states of the "
+            "paired Markov chain, a\n"
+            "Metropolis-adjusted step that leaves the law exactly invariant, started from an exact draw; --chains runs "
+            "several side by side.",
     .example = "scoregap sample bimodal -p a=3 --dynamics langevin -n 1000 --thin 10",
-    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS | SIM_TAKES_THETA | SIM_TAKES_N | SIM_TAKES_OUTPUT | SIM_TAKES_SEED | SIM_TAKES_CHAIN,
+    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS | SIM_TAKES_THETA | SIM_TAKES_N | SIM_TAKES_OUTPUT |
+             SIM_TAKES_SEED | SIM_TAKES_CHAIN,
     .least = 1,
     .most = 1,
     .run = run,

@@ -57,19 +57,21 @@ enum {
 
 typedef struct sim_command {
     const char *name;
-    const char *usage;   /* "gap FAMILY [-p key=value]... [--loss LOSS | --dynamics NAME]" */
-    const char *summary; /* one line */
-    const char *help;    /* paragraphs: what is computed, what is printed, exit status */
-    const char *example; /* a command that works, with what it prints or makes */
-    int takes, least, most; /* option bits; number of positional arguments */
+    const char *usage;                /* "gap FAMILY [-p key=value]... [--loss LOSS | --dynamics NAME]" */
+    const char *summary;              /* one line */
+    const char *help;                 /* paragraphs: what is computed, what is printed, exit status */
+    const char *example;              /* a command that works, with what it prints or makes */
+    int takes, least, most;           /* option bits; number of positional arguments */
     int (*run)(const sim_args *args); /* returns the exit status */
 } sim_command;
 
 /* One table, in the order of the help: sim/main.c. */
-extern const sim_command sim_command_list, sim_command_gap, sim_command_efficiency, sim_command_fit, sim_command_compare,
-    sim_command_sample, sim_command_check, sim_command_run, sim_command_replay, sim_command_table, sim_command_plot;
+extern const sim_command sim_command_list, sim_command_gap, sim_command_efficiency, sim_command_fit,
+    sim_command_compare, sim_command_sample, sim_command_check, sim_command_run, sim_command_replay, sim_command_table,
+    sim_command_plot;
 
-/* Prints "scoregap: SENTENCE" with sg_message() (and the general sentence if that is empty) on standard error; returns the exit status of `status`. */
+/* Prints "scoregap: SENTENCE" with sg_message() (and the general sentence if that is empty) on standard error; returns
+ * the exit status of `status`. */
 int sim_fail(sg_status status);
 /* The same with a sentence of the program's own; status 1 or 2. */
 int sim_complain(int leave, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -95,8 +97,9 @@ int sim_width(FILE *stream);
 double sim_now(void);
 
 /*
- * Progress on standard error: on a terminal one line redrawn at most ten times a second (bar, share, rate, time left), otherwise one plain
- * line every five seconds.  Thread-safe under the caller's lock.  `unit` is "replicates" or the like.
+ * Progress on standard error: on a terminal one line redrawn at most ten times a second (bar, share, rate, time left),
+ * otherwise one plain line every five seconds.  Thread-safe under the caller's lock.  `unit` is "replicates" or the
+ * like.
  */
 typedef struct sim_progress sim_progress;
 sim_progress *sim_progress_open(const char *title, const char *unit, double total);
@@ -107,7 +110,8 @@ void sim_progress_close(sim_progress *progress);
 extern volatile int sim_stop;
 void sim_catch_signals(void);
 
-/* Directory of experiments or plots: beside the program's source tree (found from the executable), or PREFIX/share/scoregap after installation. */
+/* Directory of experiments or plots: beside the program's source tree (found from the executable), or
+ * PREFIX/share/scoregap after installation. */
 const char *sim_share(const char *what);
 
 #define SIM_VERSION "0.1.0"

@@ -16,9 +16,12 @@ static void put_real(FILE *out, double value) {
 /* Tabs and line ends inside a text would break the row. */
 static void put_text(FILE *out, const char *text) {
     for (; *text; text++) {
-        if (*text == '\t') fputs("\\t", out);
-        else if (*text == '\n') fputs("\\n", out);
-        else if (*text != '\r') fputc(*text, out);
+        if (*text == '\t')
+            fputs("\\t", out);
+        else if (*text == '\n')
+            fputs("\\n", out);
+        else if (*text != '\r')
+            fputc(*text, out);
     }
 }
 
@@ -51,7 +54,8 @@ static void write_attributes(const sg_result *result, FILE *out) {
 
 static void put_key(const sg_result *result, int r, FILE *out) {
     const sg_record *record = &result->record[r];
-    fprintf(out, "%d\t%d\t%s\t%s\t%s\t%d\t", r, (int)record->cell, record->family, record->parameters, record->loss, (int)record->n);
+    fprintf(out, "%d\t%d\t%s\t%s\t%s\t%d\t", r, (int)record->cell, record->family, record->parameters, record->loss,
+            (int)record->n);
     for (int a = 0; a < result->axes && a < SG_RECORD_AXES; a++) put_real(out, record->axis[a]), fputc('\t', out);
 }
 
@@ -65,12 +69,15 @@ static void write_array(const sg_result *result, const sg_array *array, FILE *ou
     for (int r = 0; r < result->records; r++)
         for (int i = 0; i < size; i++) {
             int rest = i, index[3] = {0};
-            if (array->bytes ? sg_array_record_bytes(array, r)[i] == 255 : isnan(sg_array_record(array, r)[i])) continue;
+            if (array->bytes ? sg_array_record_bytes(array, r)[i] == 255 : isnan(sg_array_record(array, r)[i]))
+                continue;
             for (int k = array->rank - 1; k >= 0; k--) index[k] = rest % array->shape[k], rest /= array->shape[k];
             put_key(result, r, out);
             for (int k = 0; k < array->rank; k++) fprintf(out, "%d\t", index[k]);
-            if (array->bytes) fprintf(out, "%d", sg_array_record_bytes(array, r)[i]);
-            else put_real(out, sg_array_record(array, r)[i]);
+            if (array->bytes)
+                fprintf(out, "%d", sg_array_record_bytes(array, r)[i]);
+            else
+                put_real(out, sg_array_record(array, r)[i]);
             fputc('\n', out);
         }
 }
@@ -85,7 +92,9 @@ static sg_status unknown_table(const sg_result *result, const char *name) {
         snprintf(list + used, sizeof list - used, ", %s", result->array[k].name);
     }
     nearest = sg_nearest(name, count, names);
-    if (nearest) return sg_fail(SG_UNKNOWN, "no table '%s' in this file; the nearest is '%s' (there are %.300s)", name, nearest, list);
+    if (nearest)
+        return sg_fail(SG_UNKNOWN, "no table '%s' in this file; the nearest is '%s' (there are %.300s)", name, nearest,
+                       list);
     return sg_fail(SG_UNKNOWN, "no table '%s' in this file; there are %.400s", name, list);
 }
 
@@ -107,9 +116,9 @@ sg_status sim_table_write(const sg_result *result, const char *name, FILE *out) 
 
 static json_t *cells_json(const sg_result *result) {
     json_t *o = json_object(), *column;
-#define JSON_COLUMN(name, make)                                                                                        \
-    column = json_array();                                                                                             \
-    for (int r = 0; r < result->records; r++) json_array_append_new(column, make(result->record[r].name));             \
+#define JSON_COLUMN(name, make)                                                                            \
+    column = json_array();                                                                                 \
+    for (int r = 0; r < result->records; r++) json_array_append_new(column, make(result->record[r].name)); \
     json_object_set_new(o, #name, column);
 #define JSON_TEXT(name, length, unit, description) JSON_COLUMN(name, json_string)
 #define JSON_COUNT(name, unit, description) JSON_COLUMN(name, json_integer)
@@ -117,7 +126,8 @@ static json_t *cells_json(const sg_result *result) {
     SG_RECORD_COLUMNS(JSON_TEXT, JSON_COUNT, JSON_REAL_, JSON_COUNT)
     for (int a = 0; a < result->axes && a < SG_RECORD_AXES; a++) {
         column = json_array();
-        for (int r = 0; r < result->records; r++) json_array_append_new(column, sim_json_real(result->record[r].axis[a]));
+        for (int r = 0; r < result->records; r++)
+            json_array_append_new(column, sim_json_real(result->record[r].axis[a]));
         json_object_set_new(o, result->axis[a].name, column);
     }
     return o;
@@ -128,9 +138,12 @@ static int run(const sim_args *args) {
     const char *name = args->positionals > 1 ? args->positional[1] : "cells";
     int leave = 0;
     sg_status status = sg_store_read(args->positional[0], &result);
-    if (!status && args->json && strcmp(name, "cells")) leave = sim_complain(2, "--json prints the table 'cells' only");
-    else if (!status && args->json) leave = sim_json_print(cells_json(result)) ? 0 : 1;
-    else if (!status) status = sim_table_write(result, name, stdout);
+    if (!status && args->json && strcmp(name, "cells"))
+        leave = sim_complain(2, "--json prints the table 'cells' only");
+    else if (!status && args->json)
+        leave = sim_json_print(cells_json(result)) ? 0 : 1;
+    else if (!status)
+        status = sim_table_write(result, name, stdout);
     if (status) leave = sim_fail(status);
     sg_result_delete(result);
     return leave;
@@ -140,8 +153,10 @@ const sim_command sim_command_table = {
     .name = "table",
     .usage = "table FILE.h5 [NAME] [--json]",
     .summary = "a table of a result file as tab-separated text, names in the first row",
-    .help = "Prints the table NAME (default: cells, one row a cell and loss).  Others: attributes (where the file comes from), and every\n"
-            "array of the file (theta, status, gamma, profile/weights, ...), one row an entry.  Undefined values print as NaN.",
+    .help = "Prints the table NAME (default: cells, one row a cell and loss).  Others: attributes (where the file "
+            "comes from), and every\n"
+            "array of the file (theta, status, gamma, profile/weights, ...), one row an entry.  Undefined values print "
+            "as NaN.",
     .example = "scoregap table results/bimodal-separation.h5 cells",
     .takes = 0,
     .least = 1,

@@ -27,29 +27,29 @@ extern "C" {
  * program that fails with it (1: the work failed; 2: the request was wrong),
  * sentence.
  */
-#define SG_STATUS_LIST(X)                                                                                              \
-    X(SG_OK, "ok", 0, "done")                                                                                          \
-    X(SG_NO_MEMORY, "no-memory", 1, "memory is exhausted")                                                             \
-    X(SG_UNKNOWN, "unknown", 2, "the name is not known")                                                               \
-    X(SG_OUT_OF_RANGE, "out-of-range", 2, "a value lies outside its range")                                            \
-    X(SG_BAD_TYPE, "bad-type", 2, "a value has the wrong type")                                                        \
-    X(SG_BAD_SYNTAX, "bad-syntax", 2, "the text cannot be read")                                                       \
-    X(SG_BAD_DATA, "bad-data", 2, "the data cannot be used")                                                           \
-    X(SG_MISFIT, "misfit", 2, "the loss does not fit the family")                                                      \
-    X(SG_CANNOT_READ, "cannot-read", 2, "the file cannot be read")                                                     \
-    X(SG_CANNOT_CREATE, "cannot-create", 2, "the output cannot be created")                                            \
-    X(SG_OTHER_SCHEMA, "other-schema", 2, "the file has another schema")                                               \
-    X(SG_CANNOT_WRITE, "cannot-write", 1, "writing failed")                                                            \
-    X(SG_SINGULAR, "singular", 1, "a matrix is singular to working precision")                                         \
-    X(SG_NOT_CONVERGED, "not-converged", 1, "the iteration did not converge")                                          \
-    X(SG_NOT_INTEGRABLE, "not-integrable", 1, "the fitted density is not integrable")                                  \
-    X(SG_PILOT_FAILED, "pilot-failed", 1, "the pilot fit of a two-step loss failed")                                   \
-    X(SG_REFUSED, "refused", 1, "the quantity is not defined here")                                                    \
-    X(SG_UNCERTIFIED, "uncertified", 1, "the value could not be certified")                                            \
-    X(SG_NO_DIGITS, "no-digits", 1, "the error estimate leaves no correct digit")                                      \
-    X(SG_UNDERFLOW, "underflow", 1, "the value is below the range of double precision")                                \
-    X(SG_NOT_ATTAINED, "not-attained", 1, "the gap is the bottom of the essential spectrum")                           \
-    X(SG_STOPPED, "stopped", 1, "the work was stopped")                                                                \
+#define SG_STATUS_LIST(X)                                                                    \
+    X(SG_OK, "ok", 0, "done")                                                                \
+    X(SG_NO_MEMORY, "no-memory", 1, "memory is exhausted")                                   \
+    X(SG_UNKNOWN, "unknown", 2, "the name is not known")                                     \
+    X(SG_OUT_OF_RANGE, "out-of-range", 2, "a value lies outside its range")                  \
+    X(SG_BAD_TYPE, "bad-type", 2, "a value has the wrong type")                              \
+    X(SG_BAD_SYNTAX, "bad-syntax", 2, "the text cannot be read")                             \
+    X(SG_BAD_DATA, "bad-data", 2, "the data cannot be used")                                 \
+    X(SG_MISFIT, "misfit", 2, "the loss does not fit the family")                            \
+    X(SG_CANNOT_READ, "cannot-read", 2, "the file cannot be read")                           \
+    X(SG_CANNOT_CREATE, "cannot-create", 2, "the output cannot be created")                  \
+    X(SG_OTHER_SCHEMA, "other-schema", 2, "the file has another schema")                     \
+    X(SG_CANNOT_WRITE, "cannot-write", 1, "writing failed")                                  \
+    X(SG_SINGULAR, "singular", 1, "a matrix is singular to working precision")               \
+    X(SG_NOT_CONVERGED, "not-converged", 1, "the iteration did not converge")                \
+    X(SG_NOT_INTEGRABLE, "not-integrable", 1, "the fitted density is not integrable")        \
+    X(SG_PILOT_FAILED, "pilot-failed", 1, "the pilot fit of a two-step loss failed")         \
+    X(SG_REFUSED, "refused", 1, "the quantity is not defined here")                          \
+    X(SG_UNCERTIFIED, "uncertified", 1, "the value could not be certified")                  \
+    X(SG_NO_DIGITS, "no-digits", 1, "the error estimate leaves no correct digit")            \
+    X(SG_UNDERFLOW, "underflow", 1, "the value is below the range of double precision")      \
+    X(SG_NOT_ATTAINED, "not-attained", 1, "the gap is the bottom of the essential spectrum") \
+    X(SG_STOPPED, "stopped", 1, "the work was stopped")                                      \
     X(SG_INTERNAL, "internal", 1, "an internal check failed")
 
 typedef enum sg_status {
@@ -192,7 +192,7 @@ typedef struct sg_field {
     int parity;          /* INT: 0 any, 1 odd, 2 even */
     const char *choices; /* WORD: "constant|power|stein"; NULL otherwise */
     const char *help;    /* one line: meaning and unit */
-} sg_field; /* a list ends with a descriptor whose key is NULL */
+} sg_field;              /* a list ends with a descriptor whose key is NULL */
 
 typedef struct {
     const char *key, *value;
@@ -200,11 +200,14 @@ typedef struct {
 
 /*
  * Fills `out` with the defaults and then with the pairs.  `owner` ("family bimodal") goes into messages.
- * Errors: SG_UNKNOWN (names the nearest key), SG_BAD_TYPE, SG_OUT_OF_RANGE (names the range), SG_BAD_SYNTAX (a key twice).
+ * Errors: SG_UNKNOWN (names the nearest key), SG_BAD_TYPE, SG_OUT_OF_RANGE (names the range), SG_BAD_SYNTAX (a key
+ * twice).
  */
-SG_MUST_CHECK sg_status sg_fields_read(const sg_field *fields, const char *owner, int count, const sg_pair *pairs, void *out);
+SG_MUST_CHECK sg_status sg_fields_read(const sg_field *fields, const char *owner, int count, const sg_pair *pairs,
+                                       void *out);
 
-/* Canonical text of the members, "a=3,b=0.5", in list order, numbers as sg_number_text; cut to `size`. Returns the length. */
+/* Canonical text of the members, "a=3,b=0.5", in list order, numbers as sg_number_text; cut to `size`. Returns the
+ * length. */
 int sg_fields_text(const sg_field *fields, const void *values, size_t size, char *text);
 
 /* "> 0", "[0, 1)", "even >= 4", "constant|power|stein": the range of one descriptor, for messages and help. */

@@ -1,10 +1,11 @@
 /*
  * scoregap/dictionary.h - one row, one reversible generator L, three readings of it side by side:
- * the loss (what a block of data adds to the estimating equation), the generator (what the spectrum module diagonalizes),
- * the dynamics (one step of the sampler).  A row knows no particular family.
+ * the loss (what a block of data adds to the estimating equation), the generator (what the spectrum module
+ * diagonalizes), the dynamics (one step of the sampler).  A row knows no particular family.
  *
- * For S = grad_theta log p_theta at the truth, every loss here has per-datum gradient psi = c L S and population Hessian |c| H,
- * H = E(S, S^T) the Dirichlet matrix, hence asymptotic covariance H^-1 Cov(L S) H^-1 (KHR section 3, QR section 3).
+ * For S = grad_theta log p_theta at the truth, every loss here has per-datum gradient psi = c L S and population
+ * Hessian |c| H, H = E(S, S^T) the Dirichlet matrix, hence asymptotic covariance H^-1 Cov(L S) H^-1 (KHR section 3, QR
+ * section 3).
  */
 #ifndef SCOREGAP_DICTIONARY_H
 #define SCOREGAP_DICTIONARY_H
@@ -28,9 +29,9 @@ enum { SG_PSI = 1, SG_ROOT = 2, SG_VALUE = 4, SG_CURVATURE = 8 };
 
 /*
  * What a row says of each point of a block, B = SG_BLOCK:
- *   value [B]; psi [m][B] gradient of the loss in theta; root [m][roots][B]: roots of the Dirichlet form, E(S_j,S_k) = E sum_a root_ja root_ka
- *   (diffusions: D^{1/2} grad S_j; resampling: S_j - E S_j); curvature [m(m+1)/2][B] packed second theta-derivative of the loss.
- * Members not asked for are NULL.
+ *   value [B]; psi [m][B] gradient of the loss in theta; root [m][roots][B]: roots of the Dirichlet form, E(S_j,S_k) =
+ * E sum_a root_ja root_ka (diffusions: D^{1/2} grad S_j; resampling: S_j - E S_j); curvature [m(m+1)/2][B] packed
+ * second theta-derivative of the loss. Members not asked for are NULL.
  */
 typedef struct {
     int m, roots, want;
@@ -46,16 +47,16 @@ struct sg_walk;
 typedef struct sg_prepared sg_prepared; /* the row's own constants: opaque, immutable after prepare */
 
 typedef struct sg_row {
-    const char *name;     /* of the loss */
-    const char *dynamics; /* of the sampler */
-    const char *clock;    /* what happens in one unit of time of the generator */
+    const char *name;                        /* of the loss */
+    const char *dynamics;                    /* of the sampler */
+    const char *clock;                       /* what happens in one unit of time of the generator */
     const char *generator_formula, *summary; /* for lists and the README's table */
     const sg_field *options;
     size_t options_size;
     sg_kind kind;
-    sg_fit_kind fit;      /* on exponential families */
-    bool local;           /* datum needs log Z and its derivatives (sg_local) */
-    const char *pilot;    /* name of the row that gives a pilot; NULL if it never needs one */
+    sg_fit_kind fit;   /* on exponential families */
+    bool local;        /* datum needs log Z and its derivatives (sg_local) */
+    const char *pilot; /* name of the row that gives a pilot; NULL if it never needs one */
 
     /* Does the loss fit this model (space, capabilities, options)?  SG_MISFIT with a sentence otherwise. */
     sg_status (*fits)(const void *options, const sg_model *model);
@@ -66,21 +67,25 @@ typedef struct sg_row {
     /* Jets needed for the readings `want` (SG_PSI ...) of the datum. */
     int (*jets)(const sg_model *model, int want);
     /*
-     * Makes the constants at theta [full] with panels of p_theta (either may go after the call; what is kept is copied).  Called once a
-     * cell, or once an iteration of a two-step fit, where `*prepared` of the same row and model, if not NULL, is reused without allocating.
+     * Makes the constants at theta [full] with panels of p_theta (either may go after the call; what is kept is
+     * copied).  Called once a cell, or once an iteration of a two-step fit, where `*prepared` of the same row and
+     * model, if not NULL, is reused without allocating.
      */
-    sg_status (*prepare)(const void *options, const sg_model *model, const double *theta, const sg_panels *panels, sg_prepared **prepared);
+    sg_status (*prepare)(const void *options, const sg_model *model, const double *theta, const sg_panels *panels,
+                         sg_prepared **prepared);
     void (*release)(sg_prepared *prepared);
     /*
-     * The loss: fills datum->want from the jet (along any chart) of p_theta at the block.  `local` is NULL unless row->local.
-     * In the hot loop: vectorized, no allocation.
+     * The loss: fills datum->want from the jet (along any chart) of p_theta at the block.  `local` is NULL unless
+     * row->local. In the hot loop: vectorized, no allocation.
      */
-    void (*datum)(const sg_prepared *prepared, const sg_local *local, const sg_block *block, const sg_jet *jet, sg_datum *datum);
-    /* The generator, by kind.  SG_DIFFUSION: D [B] (a multiple of the identity so far) and its gradient [d][B]; NULL means D = 1. */
+    void (*datum)(const sg_prepared *prepared, const sg_local *local, const sg_block *block, const sg_jet *jet,
+                  sg_datum *datum);
+    /* The generator, by kind.  SG_DIFFUSION: D [B] (a multiple of the identity so far) and its gradient [d][B]; NULL
+     * means D = 1. */
     void (*diffusion)(const sg_prepared *prepared, const sg_block *block, double *D, double *grad_D);
     /*
-     * The dynamics: one step of size dt of every chain of the block (chain i = point i), leaving p_theta exactly invariant; adds the
-     * number of accepted proposals to *accepted.  `scratch` belongs to the caller (sg_walk_new).
+     * The dynamics: one step of size dt of every chain of the block (chain i = point i), leaving p_theta exactly
+     * invariant; adds the number of accepted proposals to *accepted.  `scratch` belongs to the caller (sg_walk_new).
      */
     void (*step)(const sg_prepared *prepared, struct sg_walk *walk);
     /*
@@ -115,34 +120,38 @@ SG_MUST_CHECK sg_status sg_loss_fits(const sg_loss *loss, const sg_model *model)
  * Errors: SG_OUT_OF_RANGE (a wrong count of numbers), SG_NOT_INTEGRABLE.
  */
 SG_MUST_CHECK sg_status sg_loss_reference(const sg_loss *loss, const sg_model *model, double *theta, sg_at *at);
-/* Prepared constants at sg_loss_reference; builds panels there if the reference is not the truth (`panels` are those of the truth). */
-SG_MUST_CHECK sg_status sg_loss_prepare(const sg_loss *loss, const sg_model *model, const sg_panels *panels, sg_prepared **prepared);
+/* Prepared constants at sg_loss_reference; builds panels there if the reference is not the truth (`panels` are those of
+ * the truth). */
+SG_MUST_CHECK sg_status sg_loss_prepare(const sg_loss *loss, const sg_model *model, const sg_panels *panels,
+                                        sg_prepared **prepared);
 void sg_loss_release(const sg_loss *loss, sg_prepared *prepared);
-/* log D at the nodes of panels [n], for kind SG_DIFFUSION (zeros where D = 1).  Errors: SG_MISFIT (another kind), SG_UNDERFLOW (D not finite or 0). */
-SG_MUST_CHECK sg_status sg_loss_log_diffusion(const sg_loss *loss, const sg_prepared *prepared, const sg_panels *panels, double *log_d);
+/* log D at the nodes of panels [n], for kind SG_DIFFUSION (zeros where D = 1).  Errors: SG_MISFIT (another kind),
+ * SG_UNDERFLOW (D not finite or 0). */
+SG_MUST_CHECK sg_status sg_loss_log_diffusion(const sg_loss *loss, const sg_prepared *prepared, const sg_panels *panels,
+                                              double *log_d);
 
 /* ---------------------------------------------------------------- dynamics */
 
 /* Up to SG_BLOCK chains that take steps together. */
 typedef struct sg_walk {
     const sg_model *model;
-    const double *theta; /* [full] */
+    const double *theta;       /* [full] */
     const sg_sampler *sampler; /* for rows that resample */
     double dt;
     sg_stream stream;
-    sg_block block;      /* the chains' states */
+    sg_block block; /* the chains' states */
     long long proposed, accepted;
-    sg_arena *arena;     /* scratch of the steps */
+    sg_arena *arena; /* scratch of the steps */
 } sg_walk;
 
 /*
- * `chains` chains of the row's dynamics at theta, started by exact draws from p_theta (so stationary from the first step).
- * Key and replicate fix every number drawn; chain i does not depend on how many chains there are (but for samplers by composition).
- * dt > 0; the step of mle draws afresh with probability 1 - exp(-dt), so INFINITY gives independent draws.
- * Errors: SG_OUT_OF_RANGE (chains, dt), SG_MISFIT (no sampler), SG_NO_MEMORY.
+ * `chains` chains of the row's dynamics at theta, started by exact draws from p_theta (so stationary from the first
+ * step). Key and replicate fix every number drawn; chain i does not depend on how many chains there are (but for
+ * samplers by composition). dt > 0; the step of mle draws afresh with probability 1 - exp(-dt), so INFINITY gives
+ * independent draws. Errors: SG_OUT_OF_RANGE (chains, dt), SG_MISFIT (no sampler), SG_NO_MEMORY.
  */
-SG_MUST_CHECK sg_status sg_walk_new(const sg_model *model, const double *theta, const sg_sampler *sampler, int chains, uint64_t key,
-                                    uint32_t replicate, double dt, sg_walk **walk);
+SG_MUST_CHECK sg_status sg_walk_new(const sg_model *model, const double *theta, const sg_sampler *sampler, int chains,
+                                    uint64_t key, uint32_t replicate, double dt, sg_walk **walk);
 void sg_walk_delete(sg_walk *walk);
 /* Takes `steps` steps; the stream advances one block a step. */
 void sg_walk_advance(const sg_loss *loss, const sg_prepared *prepared, sg_walk *walk, int steps);

@@ -17,10 +17,10 @@ extern "C" {
 /*
  * Asymptotic covariance of sqrt(n)(theta_hat - theta*) by quadrature at the model's truth, through QR of weighted
  * rows: R of sqrt(p) root, R_psi of sqrt(p)(psi - E psi), R_S of sqrt(p)(S - E S);
- *   gamma = B^T B, B = R_psi R^-1 R^-T;   inefficiency = squared singular values of B R_S^T;   restricted_poincare = ||R_S R^-1||^2.
- * Everything is done on two grids (the second with all panels halved); `_error` members are absolute errors estimated from
- * their difference and from the rounding amplified by the conditioning of R.
- * All matrices [m,m], symmetric.
+ *   gamma = B^T B, B = R_psi R^-1 R^-T;   inefficiency = squared singular values of B R_S^T;   restricted_poincare =
+ * ||R_S R^-1||^2. Everything is done on two grids (the second with all panels halved); `_error` members are absolute
+ * errors estimated from their difference and from the rounding amplified by the conditioning of R. All matrices [m,m],
+ * symmetric.
  */
 typedef struct sg_asymptotic {
     int m;
@@ -30,52 +30,57 @@ typedef struct sg_asymptotic {
     double *inefficiency;      /* [m] generalized eigenvalues of gamma against gamma_mle, ascending */
     double inefficiency_error; /* of the largest, absolute */
     double restricted_poincare, restricted_poincare_error;
-    double *dirichlet;         /* [m,m] H; for information: nothing is computed from it */
-    double *fisher;            /* [m,m] Cov S */
-    double *whiten;            /* [m,m] W = R^-1: basis of the whitening chart */
-    double *metric_root;       /* [m,m] R_S: inefficiency of a covariance C is the spectrum of R_S C R_S^T */
-    double *cov_psi;           /* [m,m] Cov psi */
-    double condition;          /* of R */
-    double mean_psi;           /* max_j |E psi_j| / (E psi_j^2)^{1/2}: zero but for a lost boundary term */
-    double rho;                /* n * rho(n): max over v of Var(v'Av)/(v'Hv)^2, A the Hessian of one datum; a cell is asymptotic if rho/n <= 0.01 */
-    sg_khr_terms khr;          /* terms of the KHR/QR bound; NaN for rows that are not diffusions */
-    sg_status status;          /* SG_OK; SG_NO_DIGITS: an error reaches the size of its value; SG_SINGULAR */
+    double *dirichlet;   /* [m,m] H; for information: nothing is computed from it */
+    double *fisher;      /* [m,m] Cov S */
+    double *whiten;      /* [m,m] W = R^-1: basis of the whitening chart */
+    double *metric_root; /* [m,m] R_S: inefficiency of a covariance C is the spectrum of R_S C R_S^T */
+    double *cov_psi;     /* [m,m] Cov psi */
+    double condition;    /* of R */
+    double mean_psi;     /* max_j |E psi_j| / (E psi_j^2)^{1/2}: zero but for a lost boundary term */
+    double rho; /* n * rho(n): max over v of Var(v'Av)/(v'Hv)^2, A the Hessian of one datum; a cell is asymptotic if
+                   rho/n <= 0.01 */
+    sg_khr_terms khr; /* terms of the KHR/QR bound; NaN for rows that are not diffusions */
+    sg_status status; /* SG_OK; SG_NO_DIGITS: an error reaches the size of its value; SG_SINGULAR */
     char message[256];
 } sg_asymptotic;
-/* Errors: SG_SINGULAR (H or the information; names the direction), SG_MISFIT, SG_REFUSED, SG_NO_MEMORY; otherwise see out->status. */
+/* Errors: SG_SINGULAR (H or the information; names the direction), SG_MISFIT, SG_REFUSED, SG_NO_MEMORY; otherwise see
+ * out->status. */
 SG_MUST_CHECK sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymptotic **out);
 void sg_asymptotic_delete(sg_asymptotic *asymptotic);
 
 /*
- * Spectral form (theory: section "one generator" of the manual): with -L = sum l_k <phi_k, .> phi_k and S_j = sum c_jk phi_k,
- *   Cov S = sum c c^T, H = sum l c c^T, Cov LS = sum l^2 c c^T.
- * Sums over the first `count` pairs, the parts of the quadrature values that they leave, and the inefficiency of parameter j alone both ways.
+ * Spectral form (theory: section "one generator" of the manual): with -L = sum l_k <phi_k, .> phi_k and S_j = sum c_jk
+ * phi_k, Cov S = sum c c^T, H = sum l c c^T, Cov LS = sum l^2 c c^T. Sums over the first `count` pairs, the parts of
+ * the quadrature values that they leave, and the inefficiency of parameter j alone both ways.
  */
 typedef struct sg_profile {
     int m, count;
-    double *eigenvalue;         /* [count] */
-    double *weight;             /* [m][count] c_jk^2 */
-    double *remainder;          /* [m] Var S_j - sum_k weight: what the pairs leave */
+    double *eigenvalue;                  /* [count] */
+    double *weight;                      /* [m][count] c_jk^2 */
+    double *remainder;                   /* [m] Var S_j - sum_k weight: what the pairs leave */
     double *remainder_h, *remainder_psi; /* [m] the same for H_jj and (Cov psi)_jj */
-    double *ratio_spectral;     /* [m] (sum w)(sum l^2 w)/(sum l w)^2 over the pairs */
-    double *ratio_quadrature;   /* [m] Var S_j Cov(psi)_jj / H_jj^2 */
-    double *ratio_bound;        /* [m] how far the two may differ, from the remainders and eigenvalue errors */
-    double disagreement;        /* max_j |spectral - quadrature| / quadrature */
-    sg_status status;           /* SG_OK; SG_UNCERTIFIED: they differ by more than ratio_bound, or the solver's floor is reached */
+    double *ratio_spectral;              /* [m] (sum w)(sum l^2 w)/(sum l w)^2 over the pairs */
+    double *ratio_quadrature;            /* [m] Var S_j Cov(psi)_jj / H_jj^2 */
+    double *ratio_bound;                 /* [m] how far the two may differ, from the remainders and eigenvalue errors */
+    double disagreement;                 /* max_j |spectral - quadrature| / quadrature */
+    sg_status
+        status; /* SG_OK; SG_UNCERTIFIED: they differ by more than ratio_bound, or the solver's floor is reached */
     char message[256];
 } sg_profile;
 /* count <= 0: a default (64). */
-SG_MUST_CHECK sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic, int count, sg_profile **out);
+SG_MUST_CHECK sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic,
+                                       int count, sg_profile **out);
 void sg_profile_delete(sg_profile *profile);
 
 /* Bounds that the efficiency command and the tables print. */
 typedef struct {
-    double kantorovich;                    /* upper bound on the worst inefficiency; INFINITY for diffusions */
+    double kantorovich;                        /* upper bound on the worst inefficiency; INFINITY for diffusions */
     sg_khr_chain khr_poincare, khr_restricted; /* upper bounds on ||Gamma||; NaN where they do not apply */
     double log_muckenhoupt_lower, log_muckenhoupt_upper; /* of C_P */
     double log_cheeger_gap_lower, log_cheeger_gap_upper;
 } sg_bounds;
-SG_MUST_CHECK sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic, const sg_gap *gap, sg_bounds *out);
+SG_MUST_CHECK sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic,
+                                     const sg_gap *gap, sg_bounds *out);
 
 /* KL(p_truth || p_theta) by quadrature; INFINITY when p_theta is not integrable.  theta [m]: the free parameters. */
 SG_MUST_CHECK sg_status sg_kl(const sg_model *model, const sg_panels *panels, const double *theta, double *kl);
@@ -86,7 +91,7 @@ SG_MUST_CHECK sg_status sg_kl(const sg_model *model, const sg_panels *panels, co
  * Where data come from, block by block, in any order, by several threads: a pure function of the block number.
  */
 typedef struct sg_source {
-    long long n;       /* data */
+    long long n; /* data */
     int d;
     const double *rows;   /* [n][d] row-major, for a user's data; or */
     const double *packed; /* [blocks][d][SG_BLOCK], drawn before and kept; or, both NULL, drawn anew at each pass: */
@@ -103,16 +108,17 @@ void sg_source_pack(sg_source *source, double *packed);
 /* --------------------------------------------------------------------- fit */
 
 /*
- * A fitter holds all that a fit of one loss needs (whitening chart, prepared row, workspace, packed data within the budget) and
- * is used by one thread; sg_fit touches no heap except where a two-step loss or a far-away likelihood must rebuild panels.
+ * A fitter holds all that a fit of one loss needs (whitening chart, prepared row, workspace, packed data within the
+ * budget) and is used by one thread; sg_fit touches no heap except where a two-step loss or a far-away likelihood must
+ * rebuild panels.
  */
 typedef struct sg_fitter sg_fitter;
 /*
- * `whiten` [m,m] (asymptotic->whiten; NULL: identity).  `reference` [full]: origin of the chart and start of the iteration.
- * `panels` of p at `reference` (borrowed for the life of the fitter).
+ * `whiten` [m,m] (asymptotic->whiten; NULL: identity).  `reference` [full]: origin of the chart and start of the
+ * iteration. `panels` of p at `reference` (borrowed for the life of the fitter).
  */
-SG_MUST_CHECK sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double *reference, const double *whiten,
-                                      const sg_panels *panels, sg_fitter **fitter);
+SG_MUST_CHECK sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double *reference,
+                                      const double *whiten, const sg_panels *panels, sg_fitter **fitter);
 void sg_fitter_delete(sg_fitter *fitter);
 
 enum { SG_FIT_SANDWICH = 1 }; /* also the standard errors, by a second pass at theta_hat */
@@ -121,14 +127,16 @@ typedef struct {
     double *theta;      /* [m] NaN where undefined */
     double *covariance; /* [m,m] sandwich covariance of theta_hat (already divided by n); NaN unless asked for */
     int iterations, passes;
-    sg_status status;   /* SG_OK, SG_SINGULAR, SG_NOT_CONVERGED, SG_NOT_INTEGRABLE, SG_PILOT_FAILED: data, not an error */
-} sg_fit;               /* arrays belong to the caller */
+    sg_status status; /* SG_OK, SG_SINGULAR, SG_NOT_CONVERGED, SG_NOT_INTEGRABLE, SG_PILOT_FAILED: data, not an error */
+} sg_fit;             /* arrays belong to the caller */
 /* Returns an error only for SG_NO_MEMORY and the like; a fit that fails says so in fit->status. */
 SG_MUST_CHECK sg_status sg_fit_source(sg_fitter *fitter, const sg_source *source, int want, sg_fit *fit);
 
-/* Factor R of the Dirichlet matrix of the data at theta [full], block by block (triangular update); whiten = R^-1.  For a user's data. */
-SG_MUST_CHECK sg_status sg_data_whitening(const sg_model *model, const sg_loss *loss, const double *theta, const sg_panels *panels,
-                                          const sg_source *source, double *whiten, double *condition);
+/* Factor R of the Dirichlet matrix of the data at theta [full], block by block (triangular update); whiten = R^-1.  For
+ * a user's data. */
+SG_MUST_CHECK sg_status sg_data_whitening(const sg_model *model, const sg_loss *loss, const double *theta,
+                                          const sg_panels *panels, const sg_source *source, double *whiten,
+                                          double *condition);
 
 /* ------------------------------------------------------------- Monte Carlo */
 
@@ -140,12 +148,12 @@ typedef struct {
     const sg_asymptotic *const *asymptotic; /* [losses] entries may be NULL (whitening is then the identity) */
     long long n;
     int replicates;
-    uint64_t key;      /* data key: sg_cell_key */
-    size_t memory;     /* bytes a thread for data kept between passes */
-    int threads;       /* <= 0: what OpenMP gives */
-    bool kl;           /* KL of every fit by quadrature */
-    bool skip_se;      /* leave out the second pass that gives standard errors (they are then NaN) */
-    const volatile int *stop;               /* polled between replicates; may be NULL */
+    uint64_t key;             /* data key: sg_cell_key */
+    size_t memory;            /* bytes a thread for data kept between passes */
+    int threads;              /* <= 0: what OpenMP gives */
+    bool kl;                  /* KL of every fit by quadrature */
+    bool skip_se;             /* leave out the second pass that gives standard errors (they are then NaN) */
+    const volatile int *stop; /* polled between replicates; may be NULL */
     void (*progress)(void *context, int done); /* called by any thread after a replicate, under a lock; may be NULL */
     void *context;
 } sg_montecarlo_plan;
@@ -155,10 +163,10 @@ uint64_t sg_cell_key(uint64_t seed, const sg_model *model, long long n);
 
 /* What the replicates of one loss gave.  m of the model. */
 typedef struct {
-    double *theta;      /* [replicates][m] */
-    uint8_t *status;    /* [replicates] sg_status */
-    double *se;         /* [replicates][m] sandwich standard errors of theta_hat */
-    double *kl;         /* [replicates]; NaN unless asked for */
+    double *theta;   /* [replicates][m] */
+    uint8_t *status; /* [replicates] sg_status */
+    double *se;      /* [replicates][m] sandwich standard errors of theta_hat */
+    double *kl;      /* [replicates]; NaN unless asked for */
 } sg_replicates;
 
 typedef struct sg_montecarlo {
@@ -172,7 +180,8 @@ typedef struct sg_montecarlo {
 SG_MUST_CHECK sg_status sg_montecarlo_run(const sg_montecarlo_plan *plan, sg_montecarlo **out);
 void sg_montecarlo_delete(sg_montecarlo *montecarlo);
 /* One replicate alone, one loss: the same bits as in the run. */
-SG_MUST_CHECK sg_status sg_montecarlo_replay(const sg_montecarlo_plan *plan, int loss, int replicate, double *theta, double *se, double *kl, sg_fit *fit);
+SG_MUST_CHECK sg_status sg_montecarlo_replay(const sg_montecarlo_plan *plan, int loss, int replicate, double *theta,
+                                             double *se, double *kl, sg_fit *fit);
 
 /* What a table says of the replicates of one loss. */
 typedef struct sg_summary {
@@ -182,13 +191,14 @@ typedef struct sg_summary {
     double *coverage, *coverage_se;       /* [m] share of 95 % intervals that hold the truth, over used replicates */
     double *robust;                       /* [m] n (IQR/1.349)^2 */
     double *quantile;                     /* [m][5] of sqrt(n)(theta_hat - theta): 0.025 0.25 0.5 0.75 0.975 */
-    double worst, worst_se;               /* largest generalized eigenvalue of n Cov against gamma_mle, paired jackknife */
-    double kl_median, kl_mean, kl_mean_se;/* +inf possible */
-    double kl_lo, kl_hi;                  /* 2.5 % and 97.5 % quantiles */
-    bool asymptotic;                      /* rho/n <= 0.01 */
-    sg_status status;                     /* SG_OK, or SG_BAD_DATA: fewer than 3 usable replicates, no summary over nothing */
+    double worst, worst_se; /* largest generalized eigenvalue of n Cov against gamma_mle, paired jackknife */
+    double kl_median, kl_mean, kl_mean_se; /* +inf possible */
+    double kl_lo, kl_hi;                   /* 2.5 % and 97.5 % quantiles */
+    bool asymptotic;                       /* rho/n <= 0.01 */
+    sg_status status; /* SG_OK, or SG_BAD_DATA: fewer than 3 usable replicates, no summary over nothing */
 } sg_summary;
-SG_MUST_CHECK sg_status sg_summary_new(const sg_montecarlo_plan *plan, const sg_montecarlo *montecarlo, int loss, sg_summary **out);
+SG_MUST_CHECK sg_status sg_summary_new(const sg_montecarlo_plan *plan, const sg_montecarlo *montecarlo, int loss,
+                                       sg_summary **out);
 void sg_summary_delete(sg_summary *summary);
 
 #ifdef __cplusplus

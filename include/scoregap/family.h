@@ -3,7 +3,8 @@
  * quadrature.  A family knows no loss.
  *
  * A family has `full` parameters; a model has some of them free (key free=).  Everything a family computes is in full
- * coordinates theta [full], of which the parameters by name are linear combinations (mostly: the same); a chart (below) selects and scales the free ones, so that no family and no row ever does.
+ * coordinates theta [full], of which the parameters by name are linear combinations (mostly: the same); a chart (below)
+ * selects and scales the free ones, so that no family and no row ever does.
  */
 #ifndef SCOREGAP_FAMILY_H
 #define SCOREGAP_FAMILY_H
@@ -27,32 +28,34 @@ typedef struct {
 
 #define SG_BLOCK 256 /* points a block: the arrays of a block of a few parameters stay in the first-level cache */
 
-/* Structure of arrays: coordinate a of point i is x[a * SG_BLOCK + i].  The draws that belong to one datum are adjacent. */
+/* Structure of arrays: coordinate a of point i is x[a * SG_BLOCK + i].  The draws that belong to one datum are
+ * adjacent. */
 typedef struct {
     int n, d;
-    int draws;           /* points a datum, 1 when nothing is drawn */
-    double *x;           /* [d][SG_BLOCK], 64-byte aligned */
+    int draws;            /* points a datum, 1 when nothing is drawn */
+    double *x;            /* [d][SG_BLOCK], 64-byte aligned */
     const double *weight; /* [n] of quadrature; NULL for data */
 } sg_block;
 
 /* What a jet may hold; asked for by bits. */
 enum {
-    SG_LOGP = 1,      /* log p_theta up to log Z(theta) (exactly, when the family is SG_NORMALIZED) */
-    SG_DX = 2,        /* grad_x log p */
-    SG_DXX = 4,       /* second x-derivatives, packed lower triangle */
-    SG_DT = 8,        /* grad_theta log p before subtracting grad log Z: the statistics F of an exponential family */
-    SG_DT_DX = 16,    /* grad_x of it */
-    SG_DT_DXX = 32,   /* second x-derivatives of it, packed */
-    SG_DTT = 64,      /* second theta-derivatives, packed; these three are zero for an exponential family */
+    SG_LOGP = 1,    /* log p_theta up to log Z(theta) (exactly, when the family is SG_NORMALIZED) */
+    SG_DX = 2,      /* grad_x log p */
+    SG_DXX = 4,     /* second x-derivatives, packed lower triangle */
+    SG_DT = 8,      /* grad_theta log p before subtracting grad log Z: the statistics F of an exponential family */
+    SG_DT_DX = 16,  /* grad_x of it */
+    SG_DT_DXX = 32, /* second x-derivatives of it, packed */
+    SG_DTT = 64,    /* second theta-derivatives, packed; these three are zero for an exponential family */
     SG_DTT_DX = 128,
     SG_DTT_DXX = 256,
     SG_JET_ALL = 511
 };
 
 /*
- * Derivatives of log p at the points of a block.  With B = SG_BLOCK, D = d(d+1)/2, M = m(m+1)/2 (packed pairs (j,k), k <= j, at j(j+1)/2 + k):
- *   logp [B]  dx [d][B]  dxx [D][B]  dt [m][B]  dt_dx [m][d][B]  dt_dxx [m][D][B]  dtt [M][B]  dtt_dx [M][d][B]  dtt_dxx [M][D][B]
- * Members not asked for are NULL.  All 64-byte aligned; a family may fill the padding from n to B with anything finite or not.
+ * Derivatives of log p at the points of a block.  With B = SG_BLOCK, D = d(d+1)/2, M = m(m+1)/2 (packed pairs (j,k), k
+ * <= j, at j(j+1)/2 + k): logp [B]  dx [d][B]  dxx [D][B]  dt [m][B]  dt_dx [m][d][B]  dt_dxx [m][D][B]  dtt [M][B]
+ * dtt_dx [M][d][B]  dtt_dxx [M][D][B] Members not asked for are NULL.  All 64-byte aligned; a family may fill the
+ * padding from n to B with anything finite or not.
  */
 typedef struct {
     int m, d, want;
@@ -76,17 +79,17 @@ typedef struct sg_family sg_family;
 typedef struct sg_model {
     const sg_family *family;
     sg_space space;
-    int full;              /* parameters of the family */
-    int m;                 /* free ones */
-    int *free;             /* [m] their indices, ascending in the order of the family */
-    double *direction;     /* [full][m] row-major: column j is how theta moves when free parameter j moves by one */
-    double *truth;         /* [full] coordinates */
-    double *named;         /* [full] the same point in the parameters by name */
-    double *to_named;      /* [full][full] row-major, coordinates to parameters; NULL: they are the same */
-    char text[512];        /* canonical: "bimodal(a=3,free=base/erf)" (default free is written out) */
-    void *own;             /* the family's numbers */
-    bool moved;            /* the truth was replaced by sg_model_set_truth */
-} sg_model; /* immutable after it is made; shared by threads */
+    int full;          /* parameters of the family */
+    int m;             /* free ones */
+    int *free;         /* [m] their indices, ascending in the order of the family */
+    double *direction; /* [full][m] row-major: column j is how theta moves when free parameter j moves by one */
+    double *truth;     /* [full] coordinates */
+    double *named;     /* [full] the same point in the parameters by name */
+    double *to_named;  /* [full][full] row-major, coordinates to parameters; NULL: they are the same */
+    char text[512];    /* canonical: "bimodal(a=3,free=base/erf)" (default free is written out) */
+    void *own;         /* the family's numbers */
+    bool moved;        /* the truth was replaced by sg_model_set_truth */
+} sg_model;            /* immutable after it is made; shared by threads */
 
 #define SG_NAME 32
 #define SG_LANDMARKS 16
@@ -101,16 +104,18 @@ struct sg_family {
     const sg_field *keys; /* NULL-key terminated; roles SG_STRUCTURE and SG_TRUTH; `free` is added by the registry */
     size_t keys_size;
     uint32_t can;
-    const char *free_initial;   /* "all" or a group or list of names */
-    const char *const *groups;  /* name, list, name, list, ..., NULL: further words that free= accepts; may be NULL */
-    /* Fills space, full, truth (of the parameters by name) and own from the struct of keys.  The registry frees truth and own with sg_delete. */
+    const char *free_initial;  /* "all" or a group or list of names */
+    const char *const *groups; /* name, list, name, list, ..., NULL: further words that free= accepts; may be NULL */
+    /* Fills space, full, truth (of the parameters by name) and own from the struct of keys.  The registry frees truth
+     * and own with sg_delete. */
     sg_status (*make)(const void *keys, sg_model *model);
     void (*parameter)(const sg_model *model, int index, char name[SG_NAME]);
     /*
-     * Parameters by name are linear combinations of the coordinates theta [full] in which everything else here is expressed: how the
-     * coordinates move [full] when parameter `index` moves by one, beside other free parameters or `alone` (then it may hold something
-     * else fixed).  NULL: each parameter is a coordinate.  Bimodal: coordinates are the weights of b and of erf x; its parameter erf
-     * moves both (F_2 = b + erf x), alone only the second, which keeps the weight of b and makes the score monotone.
+     * Parameters by name are linear combinations of the coordinates theta [full] in which everything else here is
+     * expressed: how the coordinates move [full] when parameter `index` moves by one, beside other free parameters or
+     * `alone` (then it may hold something else fixed).  NULL: each parameter is a coordinate.  Bimodal: coordinates are
+     * the weights of b and of erf x; its parameter erf moves both (F_2 = b + erf x), alone only the second, which keeps
+     * the weight of b and makes the score monotone.
      */
     void (*direction)(const sg_model *model, int index, bool alone, double *direction);
     /* Fills what jet->want asks for (jet->m = model->full).  Loops over the block vectorize; nothing is allocated. */
@@ -123,12 +128,13 @@ struct sg_family {
     void (*draw)(const sg_model *model, const double *theta, sg_stream *stream, sg_block *block);
 };
 
-extern const sg_family *const sg_families[]; /* NULL-terminated: the registry */
+extern const sg_family *const sg_families[];       /* NULL-terminated: the registry */
 const sg_family *sg_family_find(const char *name); /* NULL if unknown (no message) */
 
 /*
  * Model from text: family name and pairs key=value; free=NAME/NAME/.. or a group or all.
- * Errors: SG_UNKNOWN (family, key or free name, with the nearest), SG_BAD_TYPE, SG_OUT_OF_RANGE, SG_BAD_SYNTAX, SG_NO_MEMORY.
+ * Errors: SG_UNKNOWN (family, key or free name, with the nearest), SG_BAD_TYPE, SG_OUT_OF_RANGE, SG_BAD_SYNTAX,
+ * SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_model_new(const char *family, int count, const sg_pair *pairs, sg_model **model);
 void sg_model_delete(sg_model *model);
@@ -150,19 +156,22 @@ void sg_model_free(const sg_model *model, const double *theta, double *free_thet
 void sg_model_expand(const sg_model *model, const double *free_theta, double *theta);
 /* Name of free parameter j. */
 void sg_model_parameter(const sg_model *model, int j, char name[SG_NAME]);
-/* Text of structure and truth keys and of truth values, without free=: what the data depend on.  Written to text [size]. */
+/* Text of structure and truth keys and of truth values, without free=: what the data depend on.  Written to text
+ * [size]. */
 void sg_model_data_text(const sg_model *model, size_t size, char *text);
-/* Number of jet calls a block of quadrature needs is hidden here: panels of p_theta with tests F, F', F''; see sg_panels_new for `level`. */
+/* Number of jet calls a block of quadrature needs is hidden here: panels of p_theta with tests F, F', F''; see
+ * sg_panels_new for `level`. */
 SG_MUST_CHECK sg_status sg_model_panels(const sg_model *model, const double *theta, int level, sg_panels **panels);
 /* The same cut at another depth (sg_panels_new; 200 above): what a deeper cut changes is the error of the cut. */
-SG_MUST_CHECK sg_status sg_model_panels_deep(const sg_model *model, const double *theta, double depth, int level, sg_panels **panels);
+SG_MUST_CHECK sg_status sg_model_panels_deep(const sg_model *model, const double *theta, double depth, int level,
+                                             sg_panels **panels);
 
 /* ------------------------------------------------------------------ charts */
 
 /*
- * Linear coordinates on the free parameters: theta = origin + basis delta, basis [full][m] row-major (row of parameter i at basis + i*m).
- * With basis = direction * R^-1, R the factor of the Dirichlet matrix, the derivatives along delta are the whitened statistics, in which
- * Gram sums are well conditioned.
+ * Linear coordinates on the free parameters: theta = origin + basis delta, basis [full][m] row-major (row of parameter
+ * i at basis + i*m). With basis = direction * R^-1, R the factor of the Dirichlet matrix, the derivatives along delta
+ * are the whitened statistics, in which Gram sums are well conditioned.
  */
 typedef struct sg_chart {
     int full, m;
@@ -170,16 +179,19 @@ typedef struct sg_chart {
     double *basis;  /* [full][m] */
 } sg_chart;
 /* origin = theta [full]; whiten [m,m] column-major (NULL: identity): basis = direction * whiten. */
-SG_MUST_CHECK sg_status sg_chart_new(const sg_model *model, const double *theta, const double *whiten, sg_chart **chart);
+SG_MUST_CHECK sg_status sg_chart_new(const sg_model *model, const double *theta, const double *whiten,
+                                     sg_chart **chart);
 void sg_chart_delete(sg_chart *chart);
 /* theta [full] = origin + basis delta */
 void sg_chart_theta(const sg_chart *chart, const double *delta, double *theta);
 
 /*
- * Jet along the chart at theta: calls the family, then contracts every theta-index with the basis.  `raw` has m = full, `jet` m = chart->m; both want
- * the same.  A chart that is the identity on all parameters is passed through without copying (jet then aliases raw).
+ * Jet along the chart at theta: calls the family, then contracts every theta-index with the basis.  `raw` has m = full,
+ * `jet` m = chart->m; both want the same.  A chart that is the identity on all parameters is passed through without
+ * copying (jet then aliases raw).
  */
-void sg_chart_jet(const sg_model *model, const sg_chart *chart, const double *theta, const sg_block *block, sg_jet *raw, sg_jet *jet);
+void sg_chart_jet(const sg_model *model, const sg_chart *chart, const double *theta, const sg_block *block, sg_jet *raw,
+                  sg_jet *jet);
 
 /* --------------------------------------------- log-partition and sampling */
 
@@ -188,34 +200,38 @@ typedef struct {
     double log_z;
     double *gradient; /* [m]   E_theta DT */
     double *hessian;  /* [m,m] Cov_theta DT (+ E DTT outside exponential families) */
-} sg_local; /* arrays belong to the caller */
+} sg_local;           /* arrays belong to the caller */
 
 /*
- * Evaluates sg_local near a reference theta, the chart's origin, on the nodes of `panels` (which were built there; chart
- * and panels are borrowed by sg_partition_new only, panels may be NULL for SG_NORMALIZED).  For exponential families the
- * statistics along the chart are kept at the nodes, so that one evaluation is one exp and m(m+3)/2 sums a node: about
- * 5 us for bimodal, without allocation.  Far from the reference, where the nodes do not carry p_theta, panels are built for
- * that one evaluation (about 0.5 ms, allocates).  Panels lighter than e^-75 of the heaviest node are left out of the sums.
- * One object a thread (it holds scratch).  A NULL gradient or hessian is not wanted.
+ * Evaluates sg_local near a reference theta, the chart's origin, on the nodes of `panels` (which were built there;
+ * chart and panels are borrowed by sg_partition_new only, panels may be NULL for SG_NORMALIZED).  For exponential
+ * families the statistics along the chart are kept at the nodes, so that one evaluation is one exp and m(m+3)/2 sums a
+ * node: about 5 us for bimodal, without allocation.  Far from the reference, where the nodes do not carry p_theta,
+ * panels are built for that one evaluation (about 0.5 ms, allocates).  Panels lighter than e^-75 of the heaviest node
+ * are left out of the sums. One object a thread (it holds scratch).  A NULL gradient or hessian is not wanted.
  * sg_partition_new errors: SG_REFUSED for a family that is neither linear nor normalized, SG_NO_MEMORY.
- * sg_partition_at errors: SG_NOT_INTEGRABLE when theta is not inside, or p_theta is not resolved by the panels and panels
- * rebuilt at theta fail too.
+ * sg_partition_at errors: SG_NOT_INTEGRABLE when theta is not inside, or p_theta is not resolved by the panels and
+ * panels rebuilt at theta fail too.
  */
 typedef struct sg_partition sg_partition;
-SG_MUST_CHECK sg_status sg_partition_new(const sg_model *model, const sg_chart *chart, const sg_panels *panels, sg_partition **partition);
+SG_MUST_CHECK sg_status sg_partition_new(const sg_model *model, const sg_chart *chart, const sg_panels *panels,
+                                         sg_partition **partition);
 void sg_partition_delete(sg_partition *partition);
 SG_MUST_CHECK sg_status sg_partition_at(sg_partition *partition, const double *delta, sg_local *local);
 
 /*
- * Exact sampler of p_theta; immutable, shared by threads.  `panels` of p_theta are borrowed by sg_sampler_new only; NULL: built
- * there if needed.  The model must outlive it.  Errors: SG_NOT_INTEGRABLE, SG_NO_MEMORY, and those of sg_model_panels.
+ * Exact sampler of p_theta; immutable, shared by threads.  `panels` of p_theta are borrowed by sg_sampler_new only;
+ * NULL: built there if needed.  The model must outlive it.  Errors: SG_NOT_INTEGRABLE, SG_NO_MEMORY, and those of
+ * sg_model_panels.
  */
 typedef struct sg_sampler sg_sampler;
-SG_MUST_CHECK sg_status sg_sampler_new(const sg_model *model, const double *theta, const sg_panels *panels, sg_sampler **sampler);
+SG_MUST_CHECK sg_status sg_sampler_new(const sg_model *model, const double *theta, const sg_panels *panels,
+                                       sg_sampler **sampler);
 void sg_sampler_delete(sg_sampler *sampler);
 /* Fills block->x for block->n points from the stream (which the caller has put at its block). */
 void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *block);
-double sg_sampler_error(const sg_sampler *sampler); /* bound on the error of the distribution function; 0 for exact composition */
+double sg_sampler_error(
+    const sg_sampler *sampler); /* bound on the error of the distribution function; 0 for exact composition */
 
 #ifdef __cplusplus
 }

@@ -41,18 +41,18 @@ typedef struct {
  */
 typedef struct sg_panels {
     int count, n;
-    const double *edge;          /* [count + 1] */
-    const double *x;             /* nodes, ascending */
-    const double *weight;        /* Lebesgue weights: sum_i weight_i f(x_i) = int f dx */
-    const double *logp;          /* normalized log density, log q - log_z */
-    const double *mass;          /* weight_i exp(logp_i); sums to 1 */
-    const double *log_below;     /* log P(X <= x_i), relative accuracy in the left tail */
-    const double *log_above;     /* log P(X > x_i), relative accuracy in the right tail */
-    const double *edge_below;    /* [count + 1] log P(X <= edge); -INFINITY at the first */
-    const double *edge_above;    /* [count + 1] log P(X > edge); -INFINITY at the last */
-    double log_z;                /* log int exp(log q) dx over [edge_0, edge_count] */
+    const double *edge;              /* [count + 1] */
+    const double *x;                 /* nodes, ascending */
+    const double *weight;            /* Lebesgue weights: sum_i weight_i f(x_i) = int f dx */
+    const double *logp;              /* normalized log density, log q - log_z */
+    const double *mass;              /* weight_i exp(logp_i); sums to 1 */
+    const double *log_below;         /* log P(X <= x_i), relative accuracy in the left tail */
+    const double *log_above;         /* log P(X > x_i), relative accuracy in the right tail */
+    const double *edge_below;        /* [count + 1] log P(X <= edge); -INFINITY at the first */
+    const double *edge_above;        /* [count + 1] log P(X > edge); -INFINITY at the last */
+    double log_z;                    /* log int exp(log q) dx over [edge_0, edge_count] */
     double log_tail_lo, log_tail_hi; /* estimated log of the mass cut off at either end; -INFINITY at a finite end */
-    double error;                /* estimated relative error of the integrals of the tests against p */
+    double error;                    /* estimated relative error of the integrals of the tests against p */
 } sg_panels;
 
 /*
@@ -61,42 +61,45 @@ typedef struct sg_panels {
  * The cut: outwards of the modes until log q lies `depth` below its maximum (and below its lowest interior barrier
  * by 60 more: deep wells stay inside).  Refinement: a panel is halved while log q changes by more than 3 across it,
  * or while the Legendre coefficients of exp(log q - local maximum) and of the tests on it have not decayed to `tol` of
- * their size (tests: relative to the largest value of |test| sqrt(p) over the grid, so that a panel without mass is not refined for them).
- * `level` >= 0 halves every panel that many times afterwards, for error estimates by comparison.
+ * their size (tests: relative to the largest value of |test| sqrt(p) over the grid, so that a panel without mass is not
+ * refined for them). `level` >= 0 halves every panel that many times afterwards, for error estimates by comparison.
  *
  * tol: relative, 1e-15 <= tol; 1e-13 is usual.  depth: natural-log units, 200 is usual (mass e^-200 is cut).
  * Cost: about 20 evaluations of 16 points a panel kept; a smooth unimodal law has 60-150 panels at depth 200.
  * Errors: SG_NOT_INTEGRABLE (log q does not fall below the cut within |x| <= 1e100, or is not finite in the
  * interior), SG_NOT_CONVERGED (more than 20000 panels), SG_NO_MEMORY.  Allocates.
  */
-SG_MUST_CHECK sg_status sg_panels_new(const sg_density *density, double tol, double depth, int level, sg_panels **panels);
+SG_MUST_CHECK sg_status sg_panels_new(const sg_density *density, double tol, double depth, int level,
+                                      sg_panels **panels);
 void sg_panels_delete(sg_panels *panels);
 
 /*
  * The same nodes with another density, given by its unnormalized log q [n] at the nodes: `into` was made by
- * sg_panels_copy of the same panels and is overwritten; nothing is allocated.  For a parameter that moves a little (pilots, Newton
- * steps on the log-partition function).  Errors: SG_NOT_INTEGRABLE when the density does not fall off inside the panels
- * (more than 1e-12 of the mass estimated beyond an infinite end) or is not resolved by them (log q changes by more than 8 across a panel that
- * holds more than 1e-14 of the mass).
+ * sg_panels_copy of the same panels and is overwritten; nothing is allocated.  For a parameter that moves a little
+ * (pilots, Newton steps on the log-partition function).  Errors: SG_NOT_INTEGRABLE when the density does not fall off
+ * inside the panels (more than 1e-12 of the mass estimated beyond an infinite end) or is not resolved by them (log q
+ * changes by more than 8 across a panel that holds more than 1e-14 of the mass).
  */
 SG_MUST_CHECK sg_status sg_panels_copy(const sg_panels *panels, sg_panels **copy);
 SG_MUST_CHECK sg_status sg_panels_reweight(const sg_panels *panels, const double *logq, sg_panels *into);
 
 /*
  * Running integrals at the nodes: F_i = int_{edge_0}^{x_i} f, or from x_i to the right end.  Exact for f that is a
- * polynomial of degree < SG_PANEL_ORDER on each panel.  O(16 n), vectorized, no allocation, f and F may not overlap.  `edges` [count + 1], if not
- * NULL, gets the integral at the panel edges.
+ * polynomial of degree < SG_PANEL_ORDER on each panel.  O(16 n), vectorized, no allocation, f and F may not overlap.
+ * `edges` [count + 1], if not NULL, gets the integral at the panel edges.
  */
 void sg_panels_from_left(const sg_panels *panels, const double *f, double *F, double *edges);
 void sg_panels_from_right(const sg_panels *panels, const double *f, double *F, double *edges);
 
-/* The same over one panel of the unit half-length: left_i = int_{-1}^{t_i}, with the constant matrix; for solvers that scale panel by panel. */
+/* The same over one panel of the unit half-length: left_i = int_{-1}^{t_i}, with the constant matrix; for solvers that
+ * scale panel by panel. */
 void sg_panel_unit_left(const double f[SG_PANEL_ORDER], double F[SG_PANEL_ORDER], double *total);
 void sg_panel_unit_right(const double f[SG_PANEL_ORDER], double F[SG_PANEL_ORDER], double *total);
 
 /*
- * Interpolation at arbitrary points: panel of x by bisection (clamped to the first and last), then Legendre sum of degree 15.
- * sg_panels_coefficients fills c [n] with the Legendre coefficients of f panel by panel; sg_panels_interpolate evaluates.
+ * Interpolation at arbitrary points: panel of x by bisection (clamped to the first and last), then Legendre sum of
+ * degree 15. sg_panels_coefficients fills c [n] with the Legendre coefficients of f panel by panel;
+ * sg_panels_interpolate evaluates.
  */
 void sg_panels_coefficients(const sg_panels *panels, const double *f, double *c);
 void sg_panels_interpolate(const sg_panels *panels, const double *c, int count, const double *x, double *f);
@@ -107,10 +110,10 @@ double sg_panels_mean(const sg_panels *panels, const double *f);
 /* ------------------------------------------------ inverse distribution table */
 
 /*
- * Monotone table of the inverse distribution function: 8192 cells uniform in u, a cubic in each; cells where the cubic's
- * error in the distribution function exceeds the bound, or that it would make decrease (tails, barriers), are marked and solved exactly
- * (bisection-safeguarded Newton on the panels, in the tail that keeps relative accuracy).
- * max |F(table(u)) - u| <= `error`, measured when it is made at 7 points of every cell and below 1e-9; strictly increasing.
+ * Monotone table of the inverse distribution function: 8192 cells uniform in u, a cubic in each; cells where the
+ * cubic's error in the distribution function exceeds the bound, or that it would make decrease (tails, barriers), are
+ * marked and solved exactly (bisection-safeguarded Newton on the panels, in the tail that keeps relative accuracy). max
+ * |F(table(u)) - u| <= `error`, measured when it is made at 7 points of every cell and below 1e-9; strictly increasing.
  * Immutable, shared by threads.
  */
 typedef struct sg_inverse sg_inverse;
@@ -130,19 +133,21 @@ void sg_panels_distribution(const sg_panels *panels, double x, double *below, do
 /*
  * Triangular factor of a tall matrix with badly scaled rows: A [rows][m] is overwritten.  Rows are sorted by their
  * largest entry, columns are pivoted, then Householder QR (row-wise backward stable: Powell and Reid 1969, Cox and
- * Higham 1998).  On return  A = Q R P^T  and `factor` [m,m] = R P^T (square, not triangular after the permutation), so A^T A = factor^T factor.
- * `work` holds at least sg_qr_work(rows, m) doubles.  Needs rows >= m; no allocation; O(rows m^2).
+ * Higham 1998).  On return  A = Q R P^T  and `factor` [m,m] = R P^T (square, not triangular after the permutation), so
+ * A^T A = factor^T factor. `work` holds at least sg_qr_work(rows, m) doubles.  Needs rows >= m; no allocation; O(rows
+ * m^2).
  */
 size_t sg_qr_work(int rows, int m);
 SG_MUST_CHECK sg_status sg_qr_factor(int rows, int m, double *a, double *factor, double *work);
 
 /*
- * x = factor^-1 by pivoted elimination of the m x m factor (columns first scaled).  Errors: SG_SINGULAR, when the estimated condition after
- * column scaling exceeds 1e15; the message gives the condition.
+ * x = factor^-1 by pivoted elimination of the m x m factor (columns first scaled).  Errors: SG_SINGULAR, when the
+ * estimated condition after column scaling exceeds 1e15; the message gives the condition.
  */
 SG_MUST_CHECK sg_status sg_invert(int m, const double *a, double *inverse, double *condition);
 
-/* Singular values of an m x m matrix, descending, by one-sided Jacobi (relative accuracy for scaled columns).  No allocation for m <= 64. */
+/* Singular values of an m x m matrix, descending, by one-sided Jacobi (relative accuracy for scaled columns).  No
+ * allocation for m <= 64. */
 SG_MUST_CHECK sg_status sg_singular_values(int m, const double *a, double *values, double *right_vectors);
 
 /* Symmetric eigenproblem m x m, ascending values, vectors in columns (may be NULL). */
@@ -159,19 +164,20 @@ double sg_norm2(int m, const double *a);
 /* ------------------------------------------------------------ Newton method */
 
 /*
- * Minimizes a smooth function of m variables.  `evaluate` fills value, gradient [m] and hessian [m,m] at theta (NULL: not
- * wanted) and may refuse a point outside the domain with SG_NOT_INTEGRABLE (the step is then shortened).
- * Convex or not: eigenvalues of the Hessian are replaced by their absolute values with a floor, then backtracking (Armijo 1e-4)
- * and a trust radius.  Converged when every component of the Newton step is below `tol` (variables are scaled so that 1 is natural).
- * Theta in/out.  Errors: SG_NOT_CONVERGED after `most` iterations, SG_SINGULAR (the smallest |eigenvalue| below 1e-13 of the largest),
- * or what evaluate returned at the start.  `work`: sg_newton_work(m) doubles.  No allocation.
+ * Minimizes a smooth function of m variables.  `evaluate` fills value, gradient [m] and hessian [m,m] at theta (NULL:
+ * not wanted) and may refuse a point outside the domain with SG_NOT_INTEGRABLE (the step is then shortened). Convex or
+ * not: eigenvalues of the Hessian are replaced by their absolute values with a floor, then backtracking (Armijo 1e-4)
+ * and a trust radius.  Converged when every component of the Newton step is below `tol` (variables are scaled so that 1
+ * is natural). Theta in/out.  Errors: SG_NOT_CONVERGED after `most` iterations, SG_SINGULAR (the smallest |eigenvalue|
+ * below 1e-13 of the largest), or what evaluate returned at the start.  `work`: sg_newton_work(m) doubles.  No
+ * allocation.
  */
 typedef sg_status (*sg_objective)(void *context, const double *theta, double *value, double *gradient, double *hessian);
 typedef struct {
-    double tol;  /* 1e-11 */
-    int most;    /* 100 */
+    double tol;    /* 1e-11 */
+    int most;      /* 100 */
     double radius; /* initial trust radius, 10 */
-    bool root;   /* find the zero of the gradient without a value (estimating equations without a potential) */
+    bool root;     /* find the zero of the gradient without a value (estimating equations without a potential) */
 } sg_newton_settings;
 size_t sg_newton_work(int m);
 SG_MUST_CHECK sg_status sg_newton(int m, sg_objective evaluate, void *context, const sg_newton_settings *settings,
@@ -180,33 +186,34 @@ SG_MUST_CHECK sg_status sg_newton(int m, sg_objective evaluate, void *context, c
 /* ------------------------------------------------- moments and their errors */
 
 /*
- * Over `count` replicates of estimates theta [count][m] (row-major, replicate r at theta + r*m; rows with use[r] == 0 are left out):
- * mean and n*covariance with Monte Carlo standard errors.
- *   bias_r  = mean - truth,      se sqrt(var / R)                              (Morris, White, Crowther 2019, Table 6)
- *   cov_jk  = sum (t_j - mean)(t_k - mean)/(R-1),  se by the delete-one jackknife over replicates, in closed form from fourth moments
- * All in fixed order (bit-identical for any number of threads).
+ * Over `count` replicates of estimates theta [count][m] (row-major, replicate r at theta + r*m; rows with use[r] == 0
+ * are left out): mean and n*covariance with Monte Carlo standard errors. bias_r  = mean - truth,      se sqrt(var / R)
+ * (Morris, White, Crowther 2019, Table 6) cov_jk  = sum (t_j - mean)(t_k - mean)/(R-1),  se by the delete-one jackknife
+ * over replicates, in closed form from fourth moments All in fixed order (bit-identical for any number of threads).
  */
 typedef struct {
-    int count;      /* replicates used */
-    double *mean;   /* [m] */
+    int count;                          /* replicates used */
+    double *mean;                       /* [m] */
     double *bias, *bias_se;             /* [m] */
     double *covariance, *covariance_se; /* [m,m] */
-} sg_moments; /* arrays belong to the caller */
-SG_MUST_CHECK sg_status sg_moments_of(int count, int m, const double *theta, const uint8_t *use, const double *truth, sg_moments *out);
+} sg_moments;                           /* arrays belong to the caller */
+SG_MUST_CHECK sg_status sg_moments_of(int count, int m, const double *theta, const uint8_t *use, const double *truth,
+                                      sg_moments *out);
 
 /*
- * Largest generalized eigenvalue of the replicate covariance against a fixed metric, i.e. of W cov W^T, and its jackknife
- * standard error (paired over replicates; delete-d in at most 200 groups of consecutive replicates).  `scale` multiplies both (n).
+ * Largest generalized eigenvalue of the replicate covariance against a fixed metric, i.e. of W cov W^T, and its
+ * jackknife standard error (paired over replicates; delete-d in at most 200 groups of consecutive replicates).  `scale`
+ * multiplies both (n).
  */
-SG_MUST_CHECK sg_status sg_moments_worst(int count, int m, const double *theta, const uint8_t *use, const double *metric_root,
-                                         double scale, double *worst, double *se);
+SG_MUST_CHECK sg_status sg_moments_worst(int count, int m, const double *theta, const uint8_t *use,
+                                         const double *metric_root, double scale, double *worst, double *se);
 
 /* Share k/count with its binomial standard error sqrt(p(1-p)/count). */
 void sg_share(int k, int count, double *share, double *se);
 
 /*
- * Quantiles (type 7 of Hyndman and Fan) of n values at `probs`; NaNs must have been removed; +inf is allowed and sorts last.
- * x is sorted in place.
+ * Quantiles (type 7 of Hyndman and Fan) of n values at `probs`; NaNs must have been removed; +inf is allowed and sorts
+ * last. x is sorted in place.
  */
 void sg_quantiles(int n, double *x, int count, const double *probs, double *out);
 

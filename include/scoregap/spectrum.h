@@ -4,8 +4,9 @@
  * On the line, for L f = (D p f')'/p, the derivative g = f' of an eigenfunction is an eigenfunction of the positive
  * integral operator
  *     (T g)(x) = 1/(D(x) p(x)) int P(min(x,y)) (1 - P(max(x,y))) g(y) dy,        T g = g / lambda,
- * P the distribution function (CHEN; Chen's variational formulas are its Collatz-Wielandt bounds).  Because T has positive kernel, its
- * largest eigenvalue 1/gap comes with relative accuracy at any size, and every g > 0 gives a two-sided enclosure.
+ * P the distribution function (CHEN; Chen's variational formulas are its Collatz-Wielandt bounds).  Because T has
+ * positive kernel, its largest eigenvalue 1/gap comes with relative accuracy at any size, and every g > 0 gives a
+ * two-sided enclosure.
  */
 #ifndef SCOREGAP_SPECTRUM_H
 #define SCOREGAP_SPECTRUM_H
@@ -17,8 +18,8 @@ extern "C" {
 #endif
 
 /*
- * A gap in the generator's own time.  gap_lower <= gap <= gap_upper is an enclosure: the Collatz-Wielandt quotients at all nodes, widened by the
- * quadrature error and by the change when the cut of the support is moved.
+ * A gap in the generator's own time.  gap_lower <= gap <= gap_upper is an enclosure: the Collatz-Wielandt quotients at
+ * all nodes, widened by the quadrature error and by the change when the cut of the support is moved.
  */
 typedef struct {
     double gap, gap_lower, gap_upper;
@@ -27,30 +28,30 @@ typedef struct {
     double relaxation_time; /* 1/gap */
     int iterations;
     double seconds;
-    const char *method;     /* "integral operator", "resampling", ... */
-    sg_status status;       /* SG_OK; SG_UNCERTIFIED: enclosure wider than 1e-6 relative; SG_UNDERFLOW; SG_NOT_ATTAINED */
-    char message[256];      /* why, when status is not SG_OK */
+    const char *method; /* "integral operator", "resampling", ... */
+    sg_status status;   /* SG_OK; SG_UNCERTIFIED: enclosure wider than 1e-6 relative; SG_UNDERFLOW; SG_NOT_ATTAINED */
+    char message[256];  /* why, when status is not SG_OK */
 } sg_gap;
 
 /*
- * Gap of the diffusion with log D at the nodes (NULL: D = 1) on panels of p.  `finer` are panels of the same law cut deeper and
- * halved once (sg_panels_new with more depth, level 1), with log_d_finer there: the difference is the quadrature and cut error; NULL skips that
- * (the enclosure is then that of the truncated grid).  Power iteration from g = D^{-1/2} (finite energy for every D), in the
- * representation g / T g_0 so that nothing over- or underflows at any depth, with Lanczos restarts when the ratio of the first two eigenvalues is near one.
- * Relative enclosure width asked for: 1e-12; what is reached is in the result.
- * Cost: 16 n multiplications an iteration; about 1 ms for an ordinary law.
- * Errors: SG_NO_MEMORY.  What cannot be certified is in out->status, not an error.
+ * Gap of the diffusion with log D at the nodes (NULL: D = 1) on panels of p.  `finer` are panels of the same law cut
+ * deeper and halved once (sg_panels_new with more depth, level 1), with log_d_finer there: the difference is the
+ * quadrature and cut error; NULL skips that (the enclosure is then that of the truncated grid).  Power iteration from g
+ * = D^{-1/2} (finite energy for every D), in the representation g / T g_0 so that nothing over- or underflows at any
+ * depth, with Lanczos restarts when the ratio of the first two eigenvalues is near one. Relative enclosure width asked
+ * for: 1e-12; what is reached is in the result. Cost: 16 n multiplications an iteration; about 1 ms for an ordinary
+ * law. Errors: SG_NO_MEMORY.  What cannot be certified is in out->status, not an error.
  */
-SG_MUST_CHECK sg_status sg_line_gap(const sg_panels *panels, const double *log_d, const sg_panels *finer, const double *log_d_finer,
-                                    sg_gap *out);
+SG_MUST_CHECK sg_status sg_line_gap(const sg_panels *panels, const double *log_d, const sg_panels *finer,
+                                    const double *log_d_finer, sg_gap *out);
 
 /*
- * The first K nonzero eigenpairs of -L on the panels, by shooting: the panels are cut into cells whose transfer matrices are short power
- * series in lambda, eigenvalues are found by Sturm's count (none is missed; clusters, and metastable eigenvalues of any size, keep
- * relative accuracy) and functions by joining the sweeps from both ends.  T only verifies them.  (Krylov spaces of T itself
- * would need about K^1.5 steps.)  Cost: about 10 ms for K = 64 on 200 panels.
- * Errors: SG_OUT_OF_RANGE (count not in [1, 2000]); SG_NOT_CONVERGED (a derivative with the wrong number of zeros, or more than 20000 cells);
- * SG_REFUSED (D p not positive and finite); SG_NO_MEMORY.
+ * The first K nonzero eigenpairs of -L on the panels, by shooting: the panels are cut into cells whose transfer
+ * matrices are short power series in lambda, eigenvalues are found by Sturm's count (none is missed; clusters, and
+ * metastable eigenvalues of any size, keep relative accuracy) and functions by joining the sweeps from both ends.  T
+ * only verifies them.  (Krylov spaces of T itself would need about K^1.5 steps.)  Cost: about 10 ms for K = 64 on 200
+ * panels. Errors: SG_OUT_OF_RANGE (count not in [1, 2000]); SG_NOT_CONVERGED (a derivative with the wrong number of
+ * zeros, or more than 20000 cells); SG_REFUSED (D p not positive and finite); SG_NO_MEMORY.
  */
 typedef struct {
     int count, n;
@@ -58,22 +59,26 @@ typedef struct {
     double *value_error; /* [count] relative: residual bound, rounding floor, and effect of the cut */
     double *function;    /* [count][n] phi_k at the nodes, E phi_k = 0, E phi_k^2 = 1, positive at the right end */
     double *derivative;  /* [count][n] phi_k' */
-    double residual;     /* max_k |T g_k - g_k/lambda_k| lambda_k in the norm of D p, relative; slow modes projected out */
+    double residual; /* max_k |T g_k - g_k/lambda_k| lambda_k in the norm of D p, relative; slow modes projected out */
     double orthonormality; /* max |<phi_j, phi_k> - delta_jk| by quadrature of the functions, not of the derivatives */
-    double *log_value;   /* [count] log lambda_k, also where value underflows to 0 */
+    double *log_value;     /* [count] log lambda_k, also where value underflows to 0 */
 } sg_spectrum;
-SG_MUST_CHECK sg_status sg_line_spectrum(const sg_panels *panels, const double *log_d, int count, sg_spectrum **spectrum);
+SG_MUST_CHECK sg_status sg_line_spectrum(const sg_panels *panels, const double *log_d, int count,
+                                         sg_spectrum **spectrum);
 void sg_spectrum_delete(sg_spectrum *spectrum);
 
 /*
- * Spectral profile of scores: weights w_jk = <S_j, phi_k>^2, from the derivatives: <S, phi_k> = <S', phi_k'>_{Dp} / lambda_k.
- * `score_derivative` [m][n] at the nodes.  weight [m][count].  And the cross weights c_jk themselves (signed), [m][count], in `coefficient`.
+ * Spectral profile of scores: weights w_jk = <S_j, phi_k>^2, from the derivatives: <S, phi_k> = <S', phi_k'>_{Dp} /
+ * lambda_k. `score_derivative` [m][n] at the nodes.  weight [m][count].  And the cross weights c_jk themselves
+ * (signed), [m][count], in `coefficient`.
  */
-SG_MUST_CHECK sg_status sg_line_profile(const sg_panels *panels, const double *log_d, const sg_spectrum *spectrum, int m,
-                                        const double *score_derivative, double *coefficient);
+SG_MUST_CHECK sg_status sg_line_profile(const sg_panels *panels, const double *log_d, const sg_spectrum *spectrum,
+                                        int m, const double *score_derivative, double *coefficient);
 
-/* Gap of the dynamics paired with a loss at the model's truth: switches on the kind of the row.  `prepared` at the loss's reference. */
-SG_MUST_CHECK sg_status sg_spectrum_gap(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared, const sg_panels *panels, sg_gap *out);
+/* Gap of the dynamics paired with a loss at the model's truth: switches on the kind of the row.  `prepared` at the
+ * loss's reference. */
+SG_MUST_CHECK sg_status sg_spectrum_gap(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
+                                        const sg_panels *panels, sg_gap *out);
 
 #ifdef __cplusplus
 }

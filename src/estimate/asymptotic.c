@@ -27,7 +27,8 @@ static sg_status new_values(int m, grid_values *v) {
 }
 
 static void delete_values(grid_values *v) {
-    double *matrix[] = {v->gamma, v->gamma_mle, v->dirichlet, v->fisher, v->whiten, v->metric_root, v->cov_psi, v->inefficiency};
+    double *matrix[] = {v->gamma,  v->gamma_mle,   v->dirichlet, v->fisher,
+                        v->whiten, v->metric_root, v->cov_psi,   v->inefficiency};
     for (int k = 0; k < 8; k++) sg_delete(matrix[k]);
 }
 
@@ -36,7 +37,8 @@ static void square(int m, const double *a, double *out) {
     sg_multiply_tn(m, a, a, out);
 }
 
-/* Fisher information, its root and inverse: from the scores in the free parameters themselves, which are well scaled. */
+/* Fisher information, its root and inverse: from the scores in the free parameters themselves, which are well scaled.
+ */
 static sg_status information(const sg_model *model, sg_rows_table *t, grid_values *v) {
     sg_status status = SG_OK;
     int m = t->m;
@@ -45,7 +47,9 @@ static sg_status information(const sg_model *model, sg_rows_table *t, grid_value
     if ((status = sg_qr_factor(t->n, m, t->score, v->metric_root, t->work))) goto out;
     status = sg_invert(m, v->metric_root, inverse, &condition);
     if (status == SG_SINGULAR)
-        status = sg_fail(SG_SINGULAR, "the Fisher information of %s is singular: fix some of its parameters with free=", model->text);
+        status =
+            sg_fail(SG_SINGULAR,
+                    "the Fisher information of %s is singular: fix some of its parameters with free=", model->text);
     if (status) goto out;
     sg_multiply_nt(m, inverse, inverse, v->gamma_mle);
     square(m, v->metric_root, v->fisher);
@@ -141,8 +145,9 @@ static double norm_of_difference(int m, const double *a, const double *b, double
 }
 
 /*
- * Differences of the grids, plus what rounding does to both alike: the statistics carry relative errors eps, which the whitening
- * multiplies by the condition of R; they enter the squares quadratically (independent of the main part), and linearly at eps.
+ * Differences of the grids, plus what rounding does to both alike: the statistics carry relative errors eps, which the
+ * whitening multiplies by the condition of R; they enter the squares quadratically (independent of the main part), and
+ * linearly at eps.
  */
 static void estimate_errors(sg_asymptotic *out, const grid_values *coarse, const grid_values *fine) {
     int m = out->m;
@@ -156,7 +161,8 @@ static void estimate_errors(sg_asymptotic *out, const grid_values *coarse, const
           out->restricted_poincare_error < 0.1 * fine->restricted)) {
         out->status = SG_NO_DIGITS;
         snprintf(out->message, sizeof out->message,
-                 "the error estimate leaves no digit (condition of the statistics %.2g): the modes are too far apart for double precision",
+                 "the error estimate leaves no digit (condition of the statistics %.2g): the modes are too far apart "
+                 "for double precision",
                  fine->condition);
     }
 }
@@ -188,14 +194,15 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
     if ((status = sg_loss_fits(loss, model))) goto out;
     if ((status = sg_new(&out, 1, sizeof *out))) goto out;
     out->m = m;
-    double **matrix[] = {&out->theta,  &out->gamma,       &out->gamma_mle, &out->dirichlet, &out->fisher,
+    double **matrix[] = {&out->theta,  &out->gamma,       &out->gamma_mle, &out->dirichlet,   &out->fisher,
                          &out->whiten, &out->metric_root, &out->cov_psi,   &out->inefficiency};
     if ((status = new_matrices(m, matrix, 9))) goto out;
     for (int j = 0; j < m; j++) out->theta[j] = model->named[model->free[j]];
     if ((status = new_values(m, &coarse)) || (status = new_values(m, &fine))) goto out;
     if ((status = sg_model_panels(model, model->truth, 0, &panels[0]))) goto out;
     if ((status = sg_model_panels(model, model->truth, 1, &panels[1]))) goto out;
-    if ((status = on_grid(model, loss, panels[0], &coarse)) || (status = on_grid(model, loss, panels[1], &fine))) goto out;
+    if ((status = on_grid(model, loss, panels[0], &coarse)) || (status = on_grid(model, loss, panels[1], &fine)))
+        goto out;
     estimate_errors(out, &coarse, &fine);
     take(out, &fine);
     status = sg_khr_terms_of(model, loss, panels[1], out, &out->khr);
@@ -214,7 +221,7 @@ out:
 
 void sg_asymptotic_delete(sg_asymptotic *a) {
     if (!a) return;
-    double *matrix[] = {a->theta,  a->gamma,       a->gamma_mle, a->dirichlet, a->fisher,
+    double *matrix[] = {a->theta,  a->gamma,       a->gamma_mle, a->dirichlet,   a->fisher,
                         a->whiten, a->metric_root, a->cov_psi,   a->inefficiency};
     for (int k = 0; k < 9; k++) sg_delete(matrix[k]);
     sg_delete(a);

@@ -26,7 +26,8 @@ static double operator_norm2(int m, int d, int i, const double *dt_dx) {
     return largest;
 }
 
-static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const double *D, const double *grad, int i, int node) {
+static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const double *D, const double *grad, int i,
+                  int node) {
     int m = k->m, d = jet->d;
     double base2 = 0, size2 = 0;
     for (int a = 0; a < d; a++) {
@@ -96,7 +97,8 @@ static sg_status covariance_norm(const sg_panels *panels, int m, const double *x
     for (int j = 0; j < m; j++)
         for (int k = 0; k <= j; k++) {
             double sum = 0;
-            for (size_t i = 0; i < n; i++) sum += panels->mass[i] * centred[(size_t)j * n + i] * centred[(size_t)k * n + i];
+            for (size_t i = 0; i < n; i++)
+                sum += panels->mass[i] * centred[(size_t)j * n + i] * centred[(size_t)k * n + i];
             covariance[j + k * m] = covariance[k + j * m] = sum;
         }
     *norm = sg_norm2(m, covariance);
@@ -109,7 +111,8 @@ out:
 static double mean_square(const sg_panels *panels, int m, const double *x) {
     double sum = 0;
     for (int j = 0; j < m; j++)
-        for (int i = 0; i < panels->n; i++) sum += panels->mass[i] * x[(size_t)j * panels->n + i] * x[(size_t)j * panels->n + i];
+        for (int i = 0; i < panels->n; i++)
+            sum += panels->mass[i] * x[(size_t)j * panels->n + i] * x[(size_t)j * panels->n + i];
     return sum;
 }
 
@@ -125,7 +128,8 @@ static void displayed(const sg_model *model, const sg_panels *panels, const khr_
     }
     for (int j = 0; j < model->m; j++) theta2 += model->named[model->free[j]] * model->named[model->free[j]];
     for (int i = 0; i < panels->n; i++)
-        drift += panels->mass[i] * k->jacobian2[i] * (linear ? theta2 * (k->base ? k->extended2[i] : k->jacobian2[i]) : k->score2[i]);
+        drift += panels->mass[i] * k->jacobian2[i] *
+                 (linear ? theta2 * (k->base ? k->extended2[i] : k->jacobian2[i]) : k->score2[i]);
     out->mean_drift = drift;
     out->mean_laplacian = mean_square(panels, k->m, k->laplacian);
     out->mean_divergence = 0;
@@ -204,7 +208,8 @@ out:
     return status;
 }
 
-sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic, const sg_gap *gap, sg_bounds *out) {
+sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic, const sg_gap *gap,
+                       sg_bounds *out) {
     clear(out);
     out->kantorovich = loss->row->kind == SG_RESAMPLE ? sg_bound_kantorovich_upper(1, 1) : INFINITY;
     if (loss->row->kind != SG_DIFFUSION) return SG_OK;
@@ -213,7 +218,8 @@ sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asym
         if (gap) sg_bound_khr_upper(&asymptotic->khr, 1 / gap->gap_lower, &out->khr_poincare);
     }
     sg_status status = line_bounds(model, loss, out);
-    if (!status && gap && gap->status == SG_NOT_ATTAINED) { /* on a truncated law these sides say nothing of the whole one */
+    if (!status && gap &&
+        gap->status == SG_NOT_ATTAINED) { /* on a truncated law these sides say nothing of the whole one */
         out->log_muckenhoupt_upper = INFINITY;
         out->log_cheeger_gap_lower = -INFINITY;
     }

@@ -16,12 +16,12 @@ struct sg_fitter {
     sg_chart *chart;
     sg_lens *lens;
     sg_prepared *prepared;
-    sg_partition *partition;       /* for rows that need log Z */
-    sg_local origin, local;        /* at delta = 0 and at the last delta */
+    sg_partition *partition; /* for rows that need log Z */
+    sg_local origin, local;  /* at delta = 0 and at the last delta */
     sg_pass_means means, middle;
-    double *delta, *theta, *full;  /* [m], [m], [full] */
+    double *delta, *theta, *full; /* [m], [m], [full] */
     double *a, *b, *c, *stack, *work, *newton;
-    const sg_source *source;       /* of the fit under way */
+    const sg_source *source; /* of the fit under way */
     int passes, refusals;
     /* two-step losses */
     sg_fitter *pilot;
@@ -145,7 +145,8 @@ static void data_pass(sg_fitter *f, const sg_local *local, const double *delta, 
     f->passes++;
 }
 
-/* ---- quadratic losses: delta = -A^-1 mean psi, through a triangular factor where the Gram matrix is nearly singular */
+/* ---- quadratic losses: delta = -A^-1 mean psi, through a triangular factor where the Gram matrix is nearly singular
+ */
 
 static sg_status fold_solve(sg_fitter *f) {
     sg_status status = SG_OK;
@@ -180,7 +181,8 @@ static sg_status fit_quadratic(sg_fitter *f) {
 
 /* ---- losses in which the data enter through one mean: Newton on log Z */
 
-static sg_status sufficient_objective(void *context, const double *delta, double *value, double *gradient, double *hessian) {
+static sg_status sufficient_objective(void *context, const double *delta, double *value, double *gradient,
+                                      double *hessian) {
     sg_fitter *f = context;
     int m = f->m;
     sg_status status = sg_partition_at(f->partition, delta, &f->local);
@@ -200,7 +202,8 @@ static sg_status sufficient_objective(void *context, const double *delta, double
 
 /* ---- everything else: Newton with a pass an evaluation */
 
-static sg_status general_objective(void *context, const double *delta, double *value, double *gradient, double *hessian) {
+static sg_status general_objective(void *context, const double *delta, double *value, double *gradient,
+                                   double *hessian) {
     sg_fitter *f = context;
     int want = (value ? SG_VALUE : 0) | (gradient ? SG_PSI : 0) | (hessian ? SG_CURVATURE : 0);
     sg_chart_theta(f->chart, delta, f->full);
@@ -225,7 +228,8 @@ static sg_status fit_newton(sg_fitter *f, sg_objective objective, int *iteration
     sg_status status = sg_newton(f->m, objective, f, &settings, f->delta, iterations, f->newton);
     /* stuck against the edge of the parameter space */
     if (status == SG_NOT_CONVERGED && f->refusals > 0)
-        return sg_fail(SG_NOT_INTEGRABLE, "the fit runs against the edge of the parameter space of %s: the data do not suit the family",
+        return sg_fail(SG_NOT_INTEGRABLE,
+                       "the fit runs against the edge of the parameter space of %s: the data do not suit the family",
                        f->model->family->name);
     return status;
 }
@@ -241,7 +245,8 @@ static sg_status fit_once(sg_fitter *f, int *iterations) {
 
 /* ---- two-step losses */
 
-/* Prepares the row at free parameters theta [m]: the panels of the reference carry the new density where they resolve it. */
+/* Prepares the row at free parameters theta [m]: the panels of the reference carry the new density where they resolve
+ * it. */
 static sg_status prepare_at(sg_fitter *f, const double *theta) {
     sg_status status;
     sg_panels *rebuilt = NULL;
@@ -268,7 +273,8 @@ static void free_theta(const sg_fitter *f, double *theta) {
     sg_model_free(f->model, f->full, theta);
 }
 
-/* Kernel at the pilot, fit, kernel at the fit, ... until the estimate stays (then the kernel is that of the estimate itself). */
+/* Kernel at the pilot, fit, kernel at the fit, ... until the estimate stays (then the kernel is that of the estimate
+ * itself). */
 static sg_status fit_two_step(sg_fitter *f, double *theta, int *iterations) {
     int m = f->m;
     sg_fit pilot = {.theta = f->theta, .covariance = f->c};
@@ -284,7 +290,8 @@ static sg_status fit_two_step(sg_fitter *f, double *theta, int *iterations) {
         if (status) return SG_PILOT_FAILED;
         if ((status = fit_once(f, &inner))) return status;
         free_theta(f, theta);
-        for (int j = 0; j < m; j++) change = fmax(change, fabs(theta[j] - f->theta[j])), size = fmax(size, fabs(theta[j]));
+        for (int j = 0; j < m; j++)
+            change = fmax(change, fabs(theta[j] - f->theta[j])), size = fmax(size, fabs(theta[j]));
         memcpy(f->theta, theta, (size_t)m * sizeof(double));
         if (!(change < INFINITY)) return SG_PILOT_FAILED;
         if (change <= two_step_tol * (1 + size)) return SG_OK;
@@ -292,7 +299,8 @@ static sg_status fit_two_step(sg_fitter *f, double *theta, int *iterations) {
     return SG_NOT_CONVERGED;
 }
 
-/* ---- standard errors: A^-1 M A^-1 / n with A the mean derivative at theta-hat, M the centred second moment of psi there */
+/* ---- standard errors: A^-1 M A^-1 / n with A the mean derivative at theta-hat, M the centred second moment of psi
+ * there */
 
 static sg_status mean_derivative(sg_fitter *f) {
     if (f->kind == SG_SUFFICIENT) {

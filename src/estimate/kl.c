@@ -6,8 +6,8 @@
 #include "estimate/lens.h"
 
 /*
- * Exponential families: KL = log Z(theta) - log Z(theta*) - (theta - theta*) . E F.  Normalized ones: the mean of the log ratio at
- * the nodes.
+ * Exponential families: KL = log Z(theta) - log Z(theta*) - (theta - theta*) . E F.  Normalized ones: the mean of the
+ * log ratio at the nodes.
  */
 struct sg_kl_tool {
     const sg_model *model;
@@ -63,7 +63,8 @@ void sg_kl_tool_delete(sg_kl_tool *t) {
     sg_loss_delete(t->loss);
     sg_partition_delete(t->partition);
     sg_chart_delete(t->chart);
-    double *array[] = {t->delta, t->full, t->log_ratio, t->truth.gradient, t->truth.hessian, t->local.gradient, t->local.hessian};
+    double *array[] = {t->delta,         t->full,           t->log_ratio,    t->truth.gradient,
+                       t->truth.hessian, t->local.gradient, t->local.hessian};
     for (int k = 0; k < 7; k++) sg_delete(array[k]);
     sg_delete(t);
 }
@@ -73,7 +74,8 @@ static void normalized_kl(sg_kl_tool *t, double *kl) {
     for (int first = 0; first < panels->n; first += SG_BLOCK) {
         sg_lens_nodes(t->lens, panels, first);
         sg_lens_look(t->lens, NULL, NULL, t->full, &t->lens->block, 0, SG_LOGP);
-        for (int i = 0; i < t->lens->block.n; i++) t->log_ratio[first + i] = panels->logp[first + i] - t->lens->jet.logp[i];
+        for (int i = 0; i < t->lens->block.n; i++)
+            t->log_ratio[first + i] = panels->logp[first + i] - t->lens->jet.logp[i];
     }
     *kl = sg_panels_mean(panels, t->log_ratio);
 }

@@ -206,7 +206,8 @@ out:
     return SG_OK;
 }
 
-sg_status sg_montecarlo_replay(const sg_montecarlo_plan *plan, int loss, int replicate, double *theta, double *se, double *kl, sg_fit *fit) {
+sg_status sg_montecarlo_replay(const sg_montecarlo_plan *plan, int loss, int replicate, double *theta, double *se,
+                               double *kl, sg_fit *fit) {
     sg_status status = SG_OK;
     shared s = {0};
     worker w = {0};

@@ -66,8 +66,8 @@ static void add_block(const sg_lens *lens, int n, int want, sg_pass_means *means
         for (int p = 0; p < pairs; p++) means->curvature[p] += sum_of(n, datum->curvature + p * SG_BLOCK);
 }
 
-void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta, const sg_source *source, int want,
-             sg_pass_means *means) {
+void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta,
+             const sg_source *source, int want, sg_pass_means *means) {
     int m = lens->m, pairs = m * (m + 1) / 2;
     double scale = 1 / (double)source->n;
     means->value = 0;

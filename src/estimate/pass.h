@@ -17,13 +17,15 @@ enum { SG_PASS_SQUARES = 1 << 16 }; /* with SG_PSI: also psi2 */
 SG_MUST_CHECK sg_status sg_pass_means_new(int m, sg_pass_means *means);
 void sg_pass_means_clear(sg_pass_means *means);
 
-/* `want`: SG_VALUE, SG_PSI, SG_ROOT (Gram), SG_CURVATURE, SG_PASS_SQUARES.  No allocation; blocks are added in order. */
-void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta, const sg_source *source, int want,
-             sg_pass_means *means);
+/* `want`: SG_VALUE, SG_PSI, SG_ROOT (Gram), SG_CURVATURE, SG_PASS_SQUARES.  No allocation; blocks are added in order.
+ */
+void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta,
+             const sg_source *source, int want, sg_pass_means *means);
 
 /* Gram matrix of the roots by triangular updates: for data so uneven that sums of squares lose the small directions.
  * `stack`: (SG_BLOCK*roots + m)*m doubles, `work`: sg_qr_work of those rows.  factor^T factor = sum over the data. */
-SG_MUST_CHECK sg_status sg_pass_fold(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta,
-                                     const sg_source *source, double *stack, double *work, double *factor);
+SG_MUST_CHECK sg_status sg_pass_fold(sg_lens *lens, const sg_prepared *prepared, const sg_local *local,
+                                     const double *theta, const sg_source *source, double *stack, double *work,
+                                     double *factor);
 
 #endif

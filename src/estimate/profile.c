@@ -40,7 +40,8 @@ static sg_status score_derivatives(const sg_model *model, const sg_loss *loss, c
         sg_lens_nodes(lens, panels, first);
         sg_lens_look(lens, NULL, NULL, model->truth, &lens->block, 0, SG_DT_DX);
         for (int j = 0; j < model->m; j++)
-            memcpy(out + (size_t)j * panels->n + first, lens->jet.dt_dx + j * SG_BLOCK, (size_t)lens->block.n * sizeof(double));
+            memcpy(out + (size_t)j * panels->n + first, lens->jet.dt_dx + j * SG_BLOCK,
+                   (size_t)lens->block.n * sizeof(double));
     }
 out:
     sg_lens_delete(lens);
@@ -48,7 +49,8 @@ out:
     return status;
 }
 
-static sg_status diffusion_pairs(const sg_model *model, const sg_loss *loss, int count, sg_spectrum **spectrum, double *coefficient) {
+static sg_status diffusion_pairs(const sg_model *model, const sg_loss *loss, int count, sg_spectrum **spectrum,
+                                 double *coefficient) {
     sg_status status = SG_OK;
     sg_panels *panels = NULL;
     sg_prepared *prepared = NULL;
@@ -72,14 +74,15 @@ out:
 }
 
 /*
- * The spectral measure beyond the last pair lies above its eigenvalue, so the parts that the pairs leave must not be negative and
- * must grow at least by that factor: a wrong or missing pair breaks this.
+ * The spectral measure beyond the last pair lies above its eigenvalue, so the parts that the pairs leave must not be
+ * negative and must grow at least by that factor: a wrong or missing pair breaks this.
  */
 static bool consistent(double last, double tolerance, const double total[3], const double rest[3]) {
     for (int k = 0; k < 3; k++)
         if (!(rest[k] >= -tolerance * total[k])) return false;
     for (int k = 0; k < 2; k++)
-        if (!(rest[k + 1] + tolerance * total[k + 1] >= last * (rest[k] - tolerance * total[k]) * (1 - tolerance))) return false;
+        if (!(rest[k + 1] + tolerance * total[k + 1] >= last * (rest[k] - tolerance * total[k]) * (1 - tolerance)))
+            return false;
     return true;
 }
 
@@ -101,11 +104,13 @@ static void compare(sg_profile *p, const sg_asymptotic *a, double tolerance) {
         p->ratio_bound[j] = p->ratio_quadrature[j] * (missing * (1 + missing) + 4 * tolerance);
         double difference = fabs(p->ratio_spectral[j] - p->ratio_quadrature[j]);
         p->disagreement = fmax(p->disagreement, difference / p->ratio_quadrature[j]);
-        if (!consistent(p->eigenvalue[p->count - 1], tolerance, total, rest) || !(difference <= p->ratio_bound[j])) good = false;
+        if (!consistent(p->eigenvalue[p->count - 1], tolerance, total, rest) || !(difference <= p->ratio_bound[j]))
+            good = false;
     }
     if (good) return;
     p->status = SG_UNCERTIFIED;
-    snprintf(p->message, sizeof p->message, "spectral form and quadrature disagree by %.2g beyond the remainder of %d eigenpairs", p->disagreement,
+    snprintf(p->message, sizeof p->message,
+             "spectral form and quadrature disagree by %.2g beyond the remainder of %d eigenpairs", p->disagreement,
              p->count);
 }
 
@@ -122,7 +127,8 @@ static void resampling(sg_profile *p, const sg_asymptotic *a) {
     for (int j = 0; j < p->m; j++) p->weight[j] = a->fisher[j + j * p->m];
 }
 
-sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic, int count, sg_profile **out) {
+sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic, int count,
+                         sg_profile **out) {
     sg_status status = SG_OK;
     sg_spectrum *spectrum = NULL;
     sg_profile *p = NULL;

@@ -38,7 +38,8 @@ static void copy_curvature(sg_rows_table *t, const sg_lens *lens, int first, int
             for (int i = 0; i < count; i++) {
                 double a = given ? datum->curvature[pair * SG_BLOCK + i] : 0;
                 for (int r = 0; !given && r < t->roots; r++)
-                    a += datum->root[(j * t->roots + r) * SG_BLOCK + i] * datum->root[(k * t->roots + r) * SG_BLOCK + i];
+                    a +=
+                        datum->root[(j * t->roots + r) * SG_BLOCK + i] * datum->root[(k * t->roots + r) * SG_BLOCK + i];
                 out[i] = scale[i] * a;
             }
         }
@@ -84,8 +85,8 @@ static sg_status make_local(const sg_model *model, const sg_loss *loss, const sg
     return status;
 }
 
-sg_status sg_rows_table_new(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared, const sg_chart *chart,
-                            const sg_panels *panels, sg_rows_table **out) {
+sg_status sg_rows_table_new(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
+                            const sg_chart *chart, const sg_panels *panels, sg_rows_table **out) {
     sg_status status = SG_OK;
     sg_rows_table *t = NULL;
     sg_lens *lens = NULL;
@@ -130,14 +131,16 @@ static sg_status name_direction(const sg_model *model, int m, const double *fact
     double values[64], vectors[64 * 64];
     char text[256] = "", name[SG_NAME];
     if (m > 8 || sg_singular_values(m, factor, values, vectors))
-        return sg_fail(SG_SINGULAR, "the Dirichlet matrix of the loss is singular: fix some of the parameters with free=");
+        return sg_fail(SG_SINGULAR,
+                       "the Dirichlet matrix of the loss is singular: fix some of the parameters with free=");
     size_t used = 0;
     for (int j = 0; j < m && used < sizeof text; j++) {
         sg_model_parameter(model, j, name);
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%.3g %s", j ? ", " : "",
                                  vectors[(size_t)(m - 1) * m + j], name);
     }
-    return sg_fail(SG_SINGULAR, "the Dirichlet matrix of the loss is singular along (%s): fix one of them with free=", text);
+    return sg_fail(SG_SINGULAR,
+                   "the Dirichlet matrix of the loss is singular along (%s): fix one of them with free=", text);
 }
 
 sg_status sg_rows_whitening(const sg_model *model, sg_rows_table *t, double *whiten, double *condition) {

@@ -23,7 +23,8 @@ SG_MUST_CHECK sg_status sg_rows_table_new(const sg_model *model, const sg_loss *
 void sg_rows_table_delete(sg_rows_table *table);
 
 /* R^-1 of the Dirichlet rows, at the chart's coordinates: SG_SINGULAR names the direction by parameter names. */
-SG_MUST_CHECK sg_status sg_rows_whitening(const sg_model *model, sg_rows_table *table, double *whiten, double *condition);
+SG_MUST_CHECK sg_status sg_rows_whitening(const sg_model *model, sg_rows_table *table, double *whiten,
+                                          double *condition);
 
 /* max over directions v of E (v'Av)^2 / (v'v)^2 - 1 in whitened coordinates, by ascent from many starts. */
 double sg_rows_worst_hessian(const sg_rows_table *table);

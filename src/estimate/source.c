@@ -19,7 +19,8 @@ void sg_source_block(const sg_source *source, long long b, sg_block *block) {
     block->draws = 1;
     block->weight = NULL;
     if (source->packed) {
-        memcpy(block->x, source->packed + b * SG_BLOCK * source->d, (size_t)SG_BLOCK * (size_t)source->d * sizeof(double));
+        memcpy(block->x, source->packed + b * SG_BLOCK * source->d,
+               (size_t)SG_BLOCK * (size_t)source->d * sizeof(double));
         return;
     }
     if (source->rows) {

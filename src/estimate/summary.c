@@ -21,7 +21,8 @@ static sg_status allocate(int m, sg_summary **out) {
 
 void sg_summary_delete(sg_summary *s) {
     if (!s) return;
-    double *array[] = {s->bias, s->bias_se, s->coverage, s->coverage_se, s->robust, s->covariance, s->covariance_se, s->quantile};
+    double *array[] = {s->bias,   s->bias_se,    s->coverage,      s->coverage_se,
+                       s->robust, s->covariance, s->covariance_se, s->quantile};
     for (int k = 0; k < 8; k++) sg_delete(array[k]);
     sg_delete(s);
 }
@@ -36,8 +37,8 @@ static void undefined(sg_summary *s) {
 }
 
 /* Quantiles of the scaled error of parameter j, and the variance that they suggest. */
-static void parameter_quantiles(sg_summary *s, const sg_montecarlo_plan *plan, const sg_replicates *r, const uint8_t *use, int j, double truth,
-                                double *scratch) {
+static void parameter_quantiles(sg_summary *s, const sg_montecarlo_plan *plan, const sg_replicates *r,
+                                const uint8_t *use, int j, double truth, double *scratch) {
     static const double probs[5] = {0.025, 0.25, 0.5, 0.75, 0.975};
     int count = 0, covered = 0, intervals = 0;
     double root = sqrt((double)plan->n);
@@ -68,17 +69,23 @@ static void kl_summary(sg_summary *s, const sg_montecarlo_plan *plan, const sg_r
     s->kl_lo = quantile[0], s->kl_median = quantile[1], s->kl_hi = quantile[2];
 }
 
-static sg_status moments(sg_summary *s, const sg_montecarlo_plan *plan, const sg_replicates *r, const uint8_t *use, const double *truth,
-                         const sg_asymptotic *a, double *mean) {
-    sg_moments out = {.mean = mean, .bias = s->bias, .bias_se = s->bias_se, .covariance = s->covariance, .covariance_se = s->covariance_se};
+static sg_status moments(sg_summary *s, const sg_montecarlo_plan *plan, const sg_replicates *r, const uint8_t *use,
+                         const double *truth, const sg_asymptotic *a, double *mean) {
+    sg_moments out = {.mean = mean,
+                      .bias = s->bias,
+                      .bias_se = s->bias_se,
+                      .covariance = s->covariance,
+                      .covariance_se = s->covariance_se};
     sg_status status = sg_moments_of(plan->replicates, s->m, r->theta, use, truth, &out);
     if (status) return status;
     for (int k = 0; k < s->m * s->m; k++) s->covariance[k] *= (double)plan->n, s->covariance_se[k] *= (double)plan->n;
     if (!a) return SG_OK;
-    return sg_moments_worst(plan->replicates, s->m, r->theta, use, a->metric_root, (double)plan->n, &s->worst, &s->worst_se);
+    return sg_moments_worst(plan->replicates, s->m, r->theta, use, a->metric_root, (double)plan->n, &s->worst,
+                            &s->worst_se);
 }
 
-sg_status sg_summary_new(const sg_montecarlo_plan *plan, const sg_montecarlo *montecarlo, int loss, sg_summary **result) {
+sg_status sg_summary_new(const sg_montecarlo_plan *plan, const sg_montecarlo *montecarlo, int loss,
+                         sg_summary **result) {
     sg_status status = SG_OK;
     sg_summary *s = NULL;
     const sg_replicates *r = &montecarlo->loss[loss];
@@ -89,10 +96,13 @@ sg_status sg_summary_new(const sg_montecarlo_plan *plan, const sg_montecarlo *mo
     *result = NULL;
     if ((status = allocate(m, &s))) goto out;
     undefined(s);
-    if ((status = sg_new(&use, (size_t)count + 1, 1)) || (status = sg_new(&scratch, (size_t)count + 1, sizeof(double)))) goto out;
-    if ((status = sg_new(&truth, (size_t)m, sizeof(double))) || (status = sg_new(&mean, (size_t)m, sizeof(double)))) goto out;
+    if ((status = sg_new(&use, (size_t)count + 1, 1)) || (status = sg_new(&scratch, (size_t)count + 1, sizeof(double))))
+        goto out;
+    if ((status = sg_new(&truth, (size_t)m, sizeof(double))) || (status = sg_new(&mean, (size_t)m, sizeof(double))))
+        goto out;
     for (int j = 0; j < m; j++) truth[j] = plan->model->named[plan->model->free[j]];
-    /* an estimate outside the parameter space is still the root of its estimating equation: counted as a failure, kept in the moments */
+    /* an estimate outside the parameter space is still the root of its estimating equation: counted as a failure, kept
+     * in the moments */
     for (int k = 0; k < count; k++) {
         s->failed[r->status[k] < SG_STATUS_COUNT ? r->status[k] : SG_INTERNAL]++;
         use[k] = 1;

@@ -13,6 +13,7 @@
 #define GROUP 1e-3   /* relative distance below which functions are made orthogonal explicitly */
 #define EQUAL 1e-12  /* relative distance below which eigenvalues are not told apart */
 #define TWINS 1e-9   /* relative distance below which one joined function may be a mixture of several */
+#define NOISE 1e-13  /* overlap below which functions count as orthogonal */
 #define SLOW 1e-3    /* eigenvalues that much smaller are projected out of residuals */
 #define UNCUT 4      /* safety factor of the estimated effect of the cut */
 
@@ -201,6 +202,7 @@ static double candidate(search *s, int k, int first, double lambda_shift, const 
         for (int j = first; j < k; j++) {
             const double *f = s->out->function + (size_t)j * (size_t)s->n;
             double c = inner(s, f, s->f);
+            if (fabs(c) < NOISE) continue; /* rounding: 1e-16 of a well's function would drown that of a barrier beside it */
             add(s, -c, f, s->f);
             add(s, -c, s->out->derivative + (size_t)j * (size_t)s->n, s->g);
         }

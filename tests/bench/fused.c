@@ -2,10 +2,11 @@
  * Monte Carlo score matching on bimodal(a = 3), n = 10^4: microseconds a fit.
  *
  *   fused ours REPLICATES THREADS    the library's kernel, as sweeps run it (estimates only, as the peers)
- *   fused floor REPLICATES           a hand-written kernel without any of the library's care: random numbers, a bare table of the inverse
- *                                    distribution function (no error control, no tails), statistics and sums in one loop
+ *   fused floor REPLICATES           a hand-written kernel without any of the library's care: random numbers, a bare
+ * table of the inverse distribution function (no error control, no tails), statistics and sums in one loop
  *
- * Prints one line: microseconds a fit, and n times the variance of the first parameter as a check that the work was done.
+ * Prints one line: microseconds a fit, and n times the variance of the first parameter as a check that the work was
+ * done.
  */
 #include <cblas.h>
 #include <gsl/gsl_errno.h>
@@ -48,8 +49,16 @@ static void ours(int replicates, int threads) {
     if (sg_asymptotic_new(model, loss, &a)) die("asymptotic covariance");
     const sg_loss *losses[] = {loss};
     const sg_asymptotic *theory[] = {a};
-    const sg_montecarlo_plan plan = {.model = model, .losses = 1, .loss = losses, .asymptotic = theory, .n = N, .replicates = replicates,
-                                     .key = sg_cell_key(1, model, N), .memory = (size_t)64 << 20, .threads = threads, .skip_se = true};
+    const sg_montecarlo_plan plan = {.model = model,
+                                     .losses = 1,
+                                     .loss = losses,
+                                     .asymptotic = theory,
+                                     .n = N,
+                                     .replicates = replicates,
+                                     .key = sg_cell_key(1, model, N),
+                                     .memory = (size_t)64 << 20,
+                                     .threads = threads,
+                                     .skip_se = true};
     double start = now();
     if (sg_montecarlo_run(&plan, &out)) die("Monte Carlo");
     double seconds = now() - start;
@@ -64,13 +73,17 @@ static double log_density(double x) {
     return x * x - x * x * x * x / 18;
 }
 
-/* Cubic through the values and slopes of the inverse distribution function at the ends of a cell, coefficients adjacent. */
+/* Cubic through the values and slopes of the inverse distribution function at the ends of a cell, coefficients
+ * adjacent. */
 static void bare_table(double (*cell)[4]) {
     const double lo = -9, hi = 9, h = (hi - lo) / GRID;
     double *cumulative = malloc((GRID + 1) * sizeof(double)), x[CELLS + 1], slope[CELLS + 1];
     cumulative[0] = 0;
     for (int i = 0; i < GRID; i++)
-        cumulative[i + 1] = cumulative[i] + h / 6 * (exp(log_density(lo + i * h)) + 4 * exp(log_density(lo + (i + .5) * h)) + exp(log_density(lo + (i + 1) * h)));
+        cumulative[i + 1] =
+            cumulative[i] + h / 6 *
+                                (exp(log_density(lo + i * h)) + 4 * exp(log_density(lo + (i + .5) * h)) +
+                                 exp(log_density(lo + (i + 1) * h)));
     double z = cumulative[GRID];
     for (int k = 0, i = 0; k <= CELLS; k++) {
         double u = z * fmin(fmax((double)k / CELLS, 1e-9), 1 - 1e-9);
@@ -80,7 +93,8 @@ static void bare_table(double (*cell)[4]) {
     }
     for (int k = 0; k < CELLS; k++) {
         double d = x[k + 1] - x[k];
-        cell[k][0] = x[k], cell[k][1] = slope[k], cell[k][2] = 3 * d - 2 * slope[k] - slope[k + 1], cell[k][3] = slope[k] + slope[k + 1] - 2 * d;
+        cell[k][0] = x[k], cell[k][1] = slope[k], cell[k][2] = 3 * d - 2 * slope[k] - slope[k + 1],
+        cell[k][3] = slope[k] + slope[k + 1] - 2 * d;
     }
     free(cumulative);
 }
@@ -114,7 +128,7 @@ static void bare(int replicates) {
             int n = N - first < SG_BLOCK ? N - first : SG_BLOCK;
             sg_stream_seek(&stream, (uint32_t)(first / SG_BLOCK));
             sg_stream_uniform(&stream, (size_t)n, u);
-            add_block(n, u, (const double (*)[4])cell, s);
+            add_block(n, u, (const double(*)[4])cell, s);
         }
         double det = s[0] * s[2] - s[1] * s[1];
         theta[2 * r] = -(s[2] * s[3] - s[1] * s[4]) / det;
@@ -128,8 +142,11 @@ static void bare(int replicates) {
 int main(int argc, char **argv) {
     gsl_set_error_handler_off();
     openblas_set_num_threads(1);
-    if (argc == 4 && !strcmp(argv[1], "ours")) ours(atoi(argv[2]), atoi(argv[3]));
-    else if (argc == 3 && !strcmp(argv[1], "floor")) bare(atoi(argv[2]));
-    else return fprintf(stderr, "usage: fused ours REPLICATES THREADS | fused floor REPLICATES\n"), 2;
+    if (argc == 4 && !strcmp(argv[1], "ours"))
+        ours(atoi(argv[2]), atoi(argv[3]));
+    else if (argc == 3 && !strcmp(argv[1], "floor"))
+        bare(atoi(argv[2]));
+    else
+        return fprintf(stderr, "usage: fused ours REPLICATES THREADS | fused floor REPLICATES\n"), 2;
     return 0;
 }

@@ -39,8 +39,8 @@ static void close_fixture(fixture *f) {
 }
 
 /*
- * KHR Theorem 3 in its exact small-width form: for a cut of width g at 0 through an even law, the worst inefficiency tends to
- * sqrt(pi)/4 / (g p(0)), with a relative error of order g: halving g halves the distance.
+ * KHR Theorem 3 in its exact small-width form: for a cut of width g at 0 through an even law, the worst inefficiency
+ * tends to sqrt(pi)/4 / (g p(0)), with a relative error of order g: halving g halves the distance.
  */
 static void sparse_cut(void **state) {
     (void)state;
@@ -53,10 +53,12 @@ static void sparse_cut(void **state) {
         open_fixture("sparse-cut", 2, pairs, "score-matching", &f);
         sg_number_read(widths[k], &g);
         for (int i = 0; i < f.panels->n; i++)
-            if (fabs(f.panels->x[i] - zero) < best) best = fabs(f.panels->x[i] - zero), p0 = exp(f.panels->logp[i] - f.panels->x[i] * f.panels->x[i]);
+            if (fabs(f.panels->x[i] - zero) < best)
+                best = fabs(f.panels->x[i] - zero), p0 = exp(f.panels->logp[i] - f.panels->x[i] * f.panels->x[i]);
         double law = sqrt(M_PI) / 4 / (g * p0), off = fabs(f.a->inefficiency[1] / law - 1);
         if (!(off < 3 * g)) fail_msg("g = %s: inefficiency %.9g, law %.9g", widths[k], f.a->inefficiency[1], law);
-        if (k && !(off < 0.6 * before && off > 0.4 * before)) fail_msg("g = %s: the distance %.3g does not halve from %.3g", widths[k], off, before);
+        if (k && !(off < 0.6 * before && off > 0.4 * before))
+            fail_msg("g = %s: the distance %.3g does not halve from %.3g", widths[k], off, before);
         before = off;
         close_fixture(&f);
     }
@@ -72,17 +74,19 @@ static void gaussian(void **state) {
             sg_pair pair = {"s", scales[k]};
             double s, D = constant ? 7.5 : 1;
             sg_number_read(scales[k], &s);
-            open_fixture("gaussian", 1, &pair, constant ? "preconditioned:with=constant,value=7.5" : "score-matching", &f);
+            open_fixture("gaussian", 1, &pair, constant ? "preconditioned:with=constant,value=7.5" : "score-matching",
+                         &f);
             for (int j = 0; j < 2; j++) assert_true(fabs(f.a->inefficiency[j] - 1) < 1e-11);
-            assert_true(fabs(f.a->gamma[0] * s * s - 1) < 1e-11);              /* Var of the mean of x / s^2, times n */
-            assert_true(fabs(f.a->gamma[3] * pow(s, 4) / 2 - 1) < 1e-11);      /* precision 1/s^2: 2/s^4 */
+            assert_true(fabs(f.a->gamma[0] * s * s - 1) < 1e-11);         /* Var of the mean of x / s^2, times n */
+            assert_true(fabs(f.a->gamma[3] * pow(s, 4) / 2 - 1) < 1e-11); /* precision 1/s^2: 2/s^4 */
             assert_true(f.gap.gap_lower <= D / (s * s) * (1 + 1e-14) && f.gap.gap_upper >= D / (s * s) * (1 - 1e-14));
             assert_true(fabs(f.gap.poincare * D / (s * s) - 1) < 1e-11);
             close_fixture(&f);
         }
 }
 
-/* C_P of the two-well polynomial grows like exp(B^2/4), C_res only like B^3/9: the leading powers show from B = 8 to 14. */
+/* C_P of the two-well polynomial grows like exp(B^2/4), C_res only like B^3/9: the leading powers show from B = 8
+ * to 14. */
 static void polynomial(void **state) {
     (void)state;
     fixture low, high;
@@ -122,11 +126,13 @@ static void khr_chain(void **state) {
             assert_true(chains[c]->step_poincare <= chains[c]->step_split * up);
             assert_true(chains[c]->step_split <= chains[c]->bound * up);
         }
-        assert_true(bounds.log_muckenhoupt_lower <= log(f.gap.poincare) && log(f.gap.poincare) <= bounds.log_muckenhoupt_upper);
+        assert_true(bounds.log_muckenhoupt_lower <= log(f.gap.poincare) &&
+                    log(f.gap.poincare) <= bounds.log_muckenhoupt_upper);
         assert_true(bounds.log_cheeger_gap_lower <= log(f.gap.gap) && log(f.gap.gap) <= bounds.log_cheeger_gap_upper);
         close_fixture(&f);
     }
-    /* gaussian s = 1, theta = (0, 1), JF = (1, -x): E||JF||^4 = E(1 + x^2)^2 = 6, E||Delta F||^2 = 1, ||Gamma_MLE|| = 2: 2*1*4*(6 + 1) */
+    /* gaussian s = 1, theta = (0, 1), JF = (1, -x): E||JF||^4 = E(1 + x^2)^2 = 6, E||Delta F||^2 = 1, ||Gamma_MLE|| =
+     * 2: 2*1*4*(6 + 1) */
     fixture f;
     sg_bounds bounds;
     open_fixture("gaussian", 0, NULL, "score-matching", &f);
@@ -136,7 +142,8 @@ static void khr_chain(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sparse_cut), cmocka_unit_test(gaussian), cmocka_unit_test(polynomial), cmocka_unit_test(khr_chain)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sparse_cut), cmocka_unit_test(gaussian),
+                                       cmocka_unit_test(polynomial), cmocka_unit_test(khr_chain)};
     gsl_set_error_handler_off();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 /*
  * Monte Carlo against theory, and what makes replicates reproducible.
  *
- * False alarms: a comparison within 5 standard errors fails by chance with probability below 6e-7 if the standard error is right; there are
- * about 60 of them.  Seeds are fixed, so that a pass stays a pass.
+ * False alarms: a comparison within 5 standard errors fails by chance with probability below 6e-7 if the standard error
+ * is right; there are about 60 of them.  Seeds are fixed, so that a pass stays a pass.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,8 +29,8 @@ typedef struct {
     sg_montecarlo_plan plan;
 } fixture;
 
-static void open_fixture(const char *family, int count, const sg_pair *pairs, int losses, const char *const *texts, long long n, int replicates,
-                         fixture *f) {
+static void open_fixture(const char *family, int count, const sg_pair *pairs, int losses, const char *const *texts,
+                         long long n, int replicates, fixture *f) {
     memset(f, 0, sizeof *f);
     f->losses = losses;
     if (sg_model_new(family, count, pairs, &f->model)) fail_msg("%s", sg_message());
@@ -57,12 +57,15 @@ static void close_fixture(fixture *f) {
     sg_model_delete(f->model);
 }
 
-/* Each entry of n Cov(theta-hat) within 5 of its standard errors of Gamma, these below 8 % of the diagonal; bias of order 1/n. */
+/* Each entry of n Cov(theta-hat) within 5 of its standard errors of Gamma, these below 8 % of the diagonal; bias of
+ * order 1/n. */
 static void check_cell(const fixture *f, const sg_summary *s, int l) {
     const sg_asymptotic *a = f->a[l];
     const char *who = f->model->text, *loss = f->loss[l]->text;
     int m = a->m;
-    if (!s->asymptotic) fail_msg("%s %s: rho/n = %.3g, the cell is not asymptotic: choose a larger n", who, loss, a->rho / (double)f->plan.n);
+    if (!s->asymptotic)
+        fail_msg("%s %s: rho/n = %.3g, the cell is not asymptotic: choose a larger n", who, loss,
+                 a->rho / (double)f->plan.n);
     assert_int_equal(s->failed[SG_OK], f->plan.replicates);
     for (int j = 0; j < m; j++)
         for (int k = 0; k <= j; k++) {
@@ -71,19 +74,24 @@ static void check_cell(const fixture *f, const sg_summary *s, int l) {
             double slack = 0.01 * sqrt(a->gamma[j + j * m] * a->gamma[k + k * m]);
             if (!(fabs(value - expected) <= 5 * se + slack))
                 fail_msg("%s %s: n Cov[%d,%d] = %.6g +- %.2g, Gamma %.6g", who, loss, j, k, value, se, expected);
-            if (j == k && !(se < 0.08 * expected)) fail_msg("%s %s: the standard error %.3g of %.3g is too large to test", who, loss, se, expected);
+            if (j == k && !(se < 0.08 * expected))
+                fail_msg("%s %s: the standard error %.3g of %.3g is too large to test", who, loss, se, expected);
         }
     for (int j = 0; j < m; j++) {
         double scale = sqrt(a->gamma[j + j * m] / (double)f->plan.n);
-        if (!(fabs(s->bias[j]) <= 5 * s->bias_se[j] + 0.3 * scale)) fail_msg("%s %s: bias %.3g of parameter %d", who, loss, s->bias[j], j);
+        if (!(fabs(s->bias[j]) <= 5 * s->bias_se[j] + 0.3 * scale))
+            fail_msg("%s %s: bias %.3g of parameter %d", who, loss, s->bias[j], j);
         /* 95 % intervals: five binomial standard errors, and 1 % for n finite */
-        if (!(fabs(s->coverage[j] - 0.95) <= 5 * sqrt(.95 * .05 / s->used) + 0.01)) fail_msg("%s %s: coverage %.3f", who, loss, s->coverage[j]);
+        if (!(fabs(s->coverage[j] - 0.95) <= 5 * sqrt(.95 * .05 / s->used) + 0.01))
+            fail_msg("%s %s: coverage %.3f", who, loss, s->coverage[j]);
     }
     double worst = a->inefficiency[m - 1];
-    if (!(fabs(s->worst - worst) <= 5 * s->worst_se + 0.05 * worst)) fail_msg("%s %s: worst %.4g +- %.2g, theory %.4g", who, loss, s->worst, s->worst_se, worst);
+    if (!(fabs(s->worst - worst) <= 5 * s->worst_se + 0.05 * worst))
+        fail_msg("%s %s: worst %.4g +- %.2g, theory %.4g", who, loss, s->worst, s->worst_se, worst);
 }
 
-static void run_cell(const char *family, int count, const sg_pair *pairs, int losses, const char *const *texts, long long n) {
+static void run_cell(const char *family, int count, const sg_pair *pairs, int losses, const char *const *texts,
+                     long long n) {
     fixture f;
     sg_montecarlo *out = NULL;
     open_fixture(family, count, pairs, losses, texts, n, 800, &f);
@@ -101,7 +109,8 @@ static void run_cell(const char *family, int count, const sg_pair *pairs, int lo
 static void agrees_with_gamma(void **state) {
     (void)state;
     static const char *const plain[] = {"mle", "score-matching", "preconditioned:with=exponential,exponent=0.8"};
-    static const char *const stein[] = {"mle", "preconditioned:with=stein,direction=erf", "preconditioned:with=stein,direction=erf,at=pilot"};
+    static const char *const stein[] = {"mle", "preconditioned:with=stein,direction=erf",
+                                        "preconditioned:with=stein,direction=erf,at=pilot"};
     run_cell("gaussian", 1, (sg_pair[]){{"s", "2"}}, 3, plain, 2000);
     run_cell("bimodal", 1, (sg_pair[]){{"a", "2"}}, 3, plain, 5000);
     run_cell("monomial", 1, (sg_pair[]){{"k", "6"}}, 3, plain, 5000);
@@ -214,7 +223,8 @@ static void kl_is_quadratic(void **state) {
         for (int j = 0; j < a->m; j++) theta[j] = a->theta[j] + step;
         for (int i = 0; i < a->m * a->m; i++) quadratic += 0.5 * step * step * a->fisher[i];
         assert_int_equal(sg_kl(model, panels, theta, &kl), SG_OK);
-        if (!(fabs(kl / quadratic - 1) < 2e-3)) fail_msg("%s: KL %.6g, quadratic form %.6g", families[k], kl, quadratic);
+        if (!(fabs(kl / quadratic - 1) < 2e-3))
+            fail_msg("%s: KL %.6g, quadratic form %.6g", families[k], kl, quadratic);
         sg_panels_delete(panels);
         sg_asymptotic_delete(a);
         sg_loss_delete(loss);
@@ -223,8 +233,9 @@ static void kl_is_quadratic(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(agrees_with_gamma), cmocka_unit_test(replicates_are_functions_of_their_number),
-                                       cmocka_unit_test(failures_are_data), cmocka_unit_test(stops_when_asked), cmocka_unit_test(kl_is_quadratic)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_gamma), cmocka_unit_test(replicates_are_functions_of_their_number),
+        cmocka_unit_test(failures_are_data), cmocka_unit_test(stops_when_asked), cmocka_unit_test(kl_is_quadratic)};
     gsl_set_error_handler_off();
     openblas_set_num_threads(1);
     return cmocka_run_group_tests(tests, NULL, NULL);

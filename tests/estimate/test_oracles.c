@@ -15,7 +15,8 @@
 #include "../oracle/line.h"
 #include "scoregap/estimate.h"
 
-/* One unit in the last digit of the table's number (some were cut, not rounded); 1e-7 at most where 8 or more digits are given. */
+/* One unit in the last digit of the table's number (some were cut, not rounded); 1e-7 at most where 8 or more digits
+ * are given. */
 static double tolerance(double value) {
     char text[32];
     for (int digits = 1; digits < 16; digits++) {
@@ -31,8 +32,8 @@ static double tolerance(double value) {
 static void near(const char *what, const oracle_sweep *row, double value, double expected) {
     if (isnan(expected)) return;
     if (fabs(value - expected) <= tolerance(expected) * expected) return;
-    fail_msg("%s(%s=%s): %s is %.12g, expected %.12g (tolerance %.1e)", row->family, row->key, row->value, what, value, expected,
-             tolerance(expected));
+    fail_msg("%s(%s=%s): %s is %.12g, expected %.12g (tolerance %.1e)", row->family, row->key, row->value, what, value,
+             expected, tolerance(expected));
 }
 
 static void check_row(const oracle_sweep *row) {
@@ -125,7 +126,8 @@ static void far_out(void **state) {
     }
 }
 
-static double one_inefficiency(const char *family, int count, const sg_pair *pairs, const char *loss_text, double *gamma, double *gamma_mle) {
+static double one_inefficiency(const char *family, int count, const sg_pair *pairs, const char *loss_text,
+                               double *gamma, double *gamma_mle) {
     sg_model *model = NULL;
     sg_loss *loss = NULL;
     sg_asymptotic *a = NULL;
@@ -146,7 +148,8 @@ static void stein(void **state) {
     (void)state;
     for (int k = 0; k < 3; k++) {
         sg_pair pairs[] = {{"a", oracle_pilot[k].a}, {"free", "erf"}};
-        double off = one_inefficiency("bimodal", 2, pairs, "preconditioned:with=stein,direction=erf,at=0.1", NULL, NULL);
+        double off =
+            one_inefficiency("bimodal", 2, pairs, "preconditioned:with=stein,direction=erf,at=0.1", NULL, NULL);
         if (fabs(off - oracle_pilot[k].inefficiency) > oracle_pilot[k].relative * oracle_pilot[k].inefficiency)
             fail_msg("a=%s: inefficiency %.6g, expected %.6g", oracle_pilot[k].a, off, oracle_pilot[k].inefficiency);
         double exact = one_inefficiency("bimodal", 2, pairs, "preconditioned:with=stein,direction=erf", NULL, NULL);
@@ -170,7 +173,8 @@ static void stein(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sweeps), cmocka_unit_test(wells), cmocka_unit_test(far_out), cmocka_unit_test(stein)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sweeps), cmocka_unit_test(wells), cmocka_unit_test(far_out),
+                                       cmocka_unit_test(stein)};
     gsl_set_error_handler_off();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

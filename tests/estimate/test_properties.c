@@ -1,6 +1,7 @@
 /*
- * What theory says of every (family, row) pair, at random parameters biased to the corners of their ranges (fixed seed).
- * A new family or row joins by its line in the registry and, for a family, one line in `laws` that says where its parameters live.
+ * What theory says of every (family, row) pair, at random parameters biased to the corners of their ranges (fixed
+ * seed). A new family or row joins by its line in the registry and, for a family, one line in `laws` that says where
+ * its parameters live.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,11 +28,14 @@ static const struct {
         int step; /* 0: real; otherwise lo + step * integer */
     } key[2];
 } laws[] = {
-    {"gaussian", {{"s", 0.05, 20, 0}}},      {"bimodal", {{"a", 0.5, 6, 0}}},
-    {"monomial", {{"k", 4, 16, 2}}},         {"sinusoid", {{"omega", 0.1, 8, 0}}},
+    {"gaussian", {{"s", 0.05, 20, 0}}},
+    {"bimodal", {{"a", 0.5, 6, 0}}},
+    {"monomial", {{"k", 4, 16, 2}}},
+    {"sinusoid", {{"omega", 0.1, 8, 0}}},
     {"polynomial", {{"degree", 3, 7, 2}, {"B", -2, 6, 0}}},
     {"sparse-cut", {{"a", 0.7, 3.5, 0}, {"g", 0.02, 1, 0}}},
-    {"double-well", {{"h", 0.1, 25, 0}}},    {"mixture", {{"m", 0.3, 4, 0}, {"w", 0.05, 0.95, 0}}},
+    {"double-well", {{"h", 0.1, 25, 0}}},
+    {"mixture", {{"m", 0.3, 4, 0}, {"w", 0.05, 0.95, 0}}},
 };
 enum { LAWS = sizeof laws / sizeof *laws };
 
@@ -64,7 +68,8 @@ static void open_fixture(const char *family, int count, const sg_pair *pairs, co
     if (sg_model_new(family, count, pairs, &f->model)) fail_msg("%s: %s", family, sg_message());
     if (sg_loss_new(loss, &f->loss)) fail_msg("%s: %s", loss, sg_message());
     if (sg_model_panels(f->model, f->model->truth, 0, &f->panels)) fail_msg("%s: %s", f->model->text, sg_message());
-    if (sg_loss_prepare(f->loss, f->model, f->panels, &f->prepared)) fail_msg("%s %s: %s", f->model->text, loss, sg_message());
+    if (sg_loss_prepare(f->loss, f->model, f->panels, &f->prepared))
+        fail_msg("%s %s: %s", f->model->text, loss, sg_message());
     if (sg_asymptotic_new(f->model, f->loss, &f->a)) fail_msg("%s %s: %s", f->model->text, loss, sg_message());
 }
 
@@ -112,11 +117,13 @@ static void every_family_is_listed(void **state) {
     for (int k = 0; sg_families[k]; k++) {
         bool found = false;
         for (int law = 0; law < LAWS; law++) found = found || !strcmp(laws[law].family, sg_families[k]->name);
-        if (!found && sg_families[k]->can & SG_NODES) fail_msg("family %s is missing from the property tests", sg_families[k]->name);
+        if (!found && sg_families[k]->can & SG_NODES)
+            fail_msg("family %s is missing from the property tests", sg_families[k]->name);
     }
     for (int k = 0; sg_rows[k]; k++) {
         bool found = false;
-        for (int l = 0; l < LOSSES; l++) found = found || !strncmp(losses[l], sg_rows[k]->name, strlen(sg_rows[k]->name));
+        for (int l = 0; l < LOSSES; l++)
+            found = found || !strncmp(losses[l], sg_rows[k]->name, strlen(sg_rows[k]->name));
         if (!found) fail_msg("row %s is missing from the property tests", sg_rows[k]->name);
     }
 }
@@ -184,7 +191,8 @@ static double covariance(const sg_panels *panels, const double *x, const double 
 }
 
 /*
- * Gamma from derivatives of the loss's value alone (differences in whitened coordinates, where the Hessian is near the identity) against H^-1 Cov(L S) H^-1 of the generator.
+ * Gamma from derivatives of the loss's value alone (differences in whitened coordinates, where the Hessian is near the
+ * identity) against H^-1 Cov(L S) H^-1 of the generator.
  */
 static void check_identity(fixture *f) {
     int m = f->model->m, n = f->panels->n;
@@ -194,7 +202,8 @@ static void check_identity(fixture *f) {
     bool linear = f->model->family->can & SG_LINEAR; /* quadratic losses: any step is exact, long ones lose no digits */
     /* otherwise small against the curvature of the loss too: 1e-3 standard errors of maximum likelihood */
     for (int j = 0; j < m && !linear; j++)
-        for (int k = 0; k < m; k++) h = fmin(h, 1e-3 * sqrt(f->a->gamma_mle[j + j * m]) / (fabs(f->a->whiten[j + k * m]) + 1e-300));
+        for (int k = 0; k < m; k++)
+            h = fmin(h, 1e-3 * sqrt(f->a->gamma_mle[j + j * m]) / (fabs(f->a->whiten[j + k * m]) + 1e-300));
     if (f->a->condition > 1e4) return; /* differences lose too many digits there */
     assert_int_equal(sg_chart_new(f->model, f->model->truth, f->a->whiten, &p.chart), SG_OK);
     assert_int_equal(sg_lens_new(f->model, f->loss, p.chart, SG_VALUE, 0, &p.lens), SG_OK);
@@ -216,7 +225,8 @@ static void check_identity(fixture *f) {
             delta[k] = h, difference(&p, delta, j, h, shifted, scratch), up = sg_panels_mean(f->panels, shifted);
             delta[k] = -h, difference(&p, delta, j, h, shifted, scratch), down = sg_panels_mean(f->panels, shifted);
             delta[k] = 2 * h, difference(&p, delta, j, h, shifted, scratch), up2 = sg_panels_mean(f->panels, shifted);
-            delta[k] = -2 * h, difference(&p, delta, j, h, shifted, scratch), down2 = sg_panels_mean(f->panels, shifted);
+            delta[k] = -2 * h, difference(&p, delta, j, h, shifted, scratch),
+            down2 = sg_panels_mean(f->panels, shifted);
             delta[k] = 0;
             hessian[j + k * m] = hessian[k + j * m] = (8 * (up - down) - (up2 - down2)) / (12 * h);
             cov[j + k * m] = cov[k + j * m] = covariance(f->panels, psi[j], psi[k]);
@@ -230,7 +240,8 @@ static void check_identity(fixture *f) {
     double values[8], worst = f->a->inefficiency[m - 1];
     assert_int_equal(sg_symmetric_eigen(m, b, values, NULL), SG_OK);
     if (!(fabs(values[m - 1] / worst - 1) < 2e-6))
-        fail_msg("%s %s: inefficiency %.9g from the loss, %.9g from the generator", f->model->text, f->loss->text, values[m - 1], worst);
+        fail_msg("%s %s: inefficiency %.9g from the loss, %.9g from the generator", f->model->text, f->loss->text,
+                 values[m - 1], worst);
     for (int j = 0; j < m; j++) sg_delete(psi[j]);
     sg_delete(scratch);
     sg_delete(shifted);
@@ -247,15 +258,18 @@ static void identity(void **state) {
     each_pair(check_identity);
 }
 
-/* The first eigenvalue of the other solver lies in the enclosure, and the spectral form gives the quadrature's number. */
+/* The first eigenvalue of the other solver lies in the enclosure, and the spectral form gives the quadrature's number.
+ */
 static void check_spectrum(fixture *f) {
     sg_gap gap;
     sg_profile *profile = NULL;
     assert_int_equal(sg_spectrum_gap(f->model, f->loss, f->prepared, f->panels, &gap), SG_OK);
-    if (sg_profile_new(f->model, f->loss, f->a, 48, &profile)) fail_msg("%s %s: %s", f->model->text, f->loss->text, sg_message());
+    if (sg_profile_new(f->model, f->loss, f->a, 48, &profile))
+        fail_msg("%s %s: %s", f->model->text, f->loss->text, sg_message());
     double first = profile->eigenvalue[0], slack = 1e-9 * gap.gap;
     if (!(first >= gap.gap_lower - slack && first <= gap.gap_upper + slack))
-        fail_msg("%s %s: eigenvalue %.12g outside [%.12g, %.12g]", f->model->text, f->loss->text, first, gap.gap_lower, gap.gap_upper);
+        fail_msg("%s %s: eigenvalue %.12g outside [%.12g, %.12g]", f->model->text, f->loss->text, first, gap.gap_lower,
+                 gap.gap_upper);
     if (profile->status) fail_msg("%s %s: %s", f->model->text, f->loss->text, profile->message);
     for (int j = 0; j < f->model->m; j++) {
         double gap_of_forms = fabs(profile->ratio_spectral[j] - profile->ratio_quadrature[j]);
@@ -274,9 +288,10 @@ static void stein(void **state) {
     (void)state;
     static const struct {
         const char *family, *key, *value, *free;
-    } cases[] = {{"bimodal", "a", "1.3", "erf"},      {"bimodal", "a", "4.5", "erf"},    {"gaussian", "s", "3", "location"},
-                 {"double-well", "h", "9", "tilt"},   {"sparse-cut", "g", "0.3", "cut"}, {"polynomial", "B", "3", "x1"},
-                 {"polynomial", "B", "4.4", "x3"},    {"mixture", "m", "2", "w"}};
+    } cases[] = {{"bimodal", "a", "1.3", "erf"},     {"bimodal", "a", "4.5", "erf"},
+                 {"gaussian", "s", "3", "location"}, {"double-well", "h", "9", "tilt"},
+                 {"sparse-cut", "g", "0.3", "cut"},  {"polynomial", "B", "3", "x1"},
+                 {"polynomial", "B", "4.4", "x3"},   {"mixture", "m", "2", "w"}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         sg_pair pairs[] = {{cases[k].key, cases[k].value}, {"free", cases[k].free}};
         char loss[64];
@@ -285,7 +300,8 @@ static void stein(void **state) {
         snprintf(loss, sizeof loss, "preconditioned:with=stein,direction=%s", cases[k].free);
         if (!strcmp(cases[k].free, "x3")) continue; /* S' = 3 x^2 touches zero: refused, see below */
         open_fixture(cases[k].family, 2, pairs, loss, &f);
-        if (!(fabs(f.a->inefficiency[0] - 1) < 1e-8)) fail_msg("%s: inefficiency %.12g", f.model->text, f.a->inefficiency[0]);
+        if (!(fabs(f.a->inefficiency[0] - 1) < 1e-8))
+            fail_msg("%s: inefficiency %.12g", f.model->text, f.a->inefficiency[0]);
         assert_int_equal(sg_spectrum_gap(f.model, f.loss, f.prepared, f.panels, &gap), SG_OK);
         if (!(fabs(gap.gap - 1) < 1e-9)) fail_msg("%s: gap %.12g", f.model->text, gap.gap);
         close_fixture(&f);
@@ -293,8 +309,9 @@ static void stein(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_family_is_listed), cmocka_unit_test(inequalities), cmocka_unit_test(identity),
-                                       cmocka_unit_test(spectral_form), cmocka_unit_test(stein)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_family_is_listed), cmocka_unit_test(inequalities),
+                                       cmocka_unit_test(identity), cmocka_unit_test(spectral_form),
+                                       cmocka_unit_test(stein)};
     gsl_set_error_handler_off();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

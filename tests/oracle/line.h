@@ -1,7 +1,7 @@
 /*
- * Reference values on the line.  Each was computed by two programs that share no code with this one (adaptive quadrature with
- * normal-equation-free linear algebra in extended precision; 40-digit arithmetic for bimodal a = 5, 6); digits are as
- * many as both agreed on.  Gamma is per observation.  NaN: not given.
+ * Reference values on the line.  Each was computed by two programs that share no code with this one (adaptive
+ * quadrature with normal-equation-free linear algebra in extended precision; 40-digit arithmetic for bimodal a = 5, 6);
+ * digits are as many as both agreed on.  Gamma is per observation.  NaN: not given.
  */
 #ifndef SG_TESTS_ORACLE_LINE_H
 #define SG_TESTS_ORACLE_LINE_H
@@ -13,7 +13,8 @@ typedef struct {
     double poincare, restricted, norm_gamma_mle, norm_gamma, inefficiency;
 } oracle_sweep;
 
-/* Digits in the table, not those of a double, decide the tolerance: half a unit of the last digit, or 1e-7 relative where there are 8 or more. */
+/* Digits in the table, not those of a double, decide the tolerance: half a unit of the last digit, or 1e-7 relative
+ * where there are 8 or more. */
 static const oracle_sweep oracle_sweeps[] = {
     {"bimodal", "a", "1", 1.1821878, 1.1784031, 8.1258979, 9.35576, 1.20283051},
     {"bimodal", "a", "2", 8.799977785, 8.6887039, 4.0687301, 6.4744773, 1.67766206},
