@@ -38,9 +38,13 @@ typedef struct {
  * deeper and halved once (sg_panels_new with more depth, level 1), with log_d_finer there: the difference is the
  * quadrature and cut error; NULL skips that (the enclosure is then that of the truncated grid).  Power iteration from g
  * = D^{-1/2} (finite energy for every D), in the representation g / T g_0 so that nothing over- or underflows at any
- * depth, with Lanczos restarts when the ratio of the first two eigenvalues is near one. Relative enclosure width asked
- * for: 1e-12; what is reached is in the result. Cost: 16 n multiplications an iteration; about 1 ms for an ordinary
- * law. Errors: SG_NO_MEMORY.  What cannot be certified is in out->status, not an error.
+ * depth; when the ratio of the first two eigenvalues is near one, from the function that shooting finds
+ * (sg_line_spectrum), which T then encloses like any other.  The lower side of C_P is the Rayleigh quotient.  Relative
+ * width asked for: 1e-12; what is reached is in the result.
+ * Cost: 16 n multiplications an iteration; about 1 ms for an ordinary law and both grids.
+ * Errors: SG_NO_MEMORY; SG_REFUSED (D p not positive and finite at a node).  What cannot be certified is in
+ * out->status, not an error: SG_NOT_ATTAINED comes with gap_lower = 0, and gap is NaN when the operator is not finite
+ * at some node (SG_UNCERTIFIED).
  */
 SG_MUST_CHECK sg_status sg_line_gap(const sg_panels *panels, const double *log_d, const sg_panels *finer,
                                     const double *log_d_finer, sg_gap *out);
@@ -49,14 +53,17 @@ SG_MUST_CHECK sg_status sg_line_gap(const sg_panels *panels, const double *log_d
  * The first K nonzero eigenpairs of -L on the panels, by shooting: the panels are cut into cells whose transfer
  * matrices are short power series in lambda, eigenvalues are found by Sturm's count (none is missed; clusters, and
  * metastable eigenvalues of any size, keep relative accuracy) and functions by joining the sweeps from both ends.  T
- * only verifies them.  (Krylov spaces of T itself would need about K^1.5 steps.)  Cost: about 10 ms for K = 64 on 200
- * panels. Errors: SG_OUT_OF_RANGE (count not in [1, 2000]); SG_NOT_CONVERGED (a derivative with the wrong number of
- * zeros, or more than 20000 cells); SG_REFUSED (D p not positive and finite); SG_NO_MEMORY.
+ * only verifies them.  (Krylov spaces of T itself would need about K^1.5 steps.)  Functions are those of the law cut at
+ * the ends of the panels: flat there.  Cost: about 30 ms for K = 64 on 200 panels; allocates.
+ * Errors: SG_OUT_OF_RANGE (count not in [1, 2000]); SG_NOT_CONVERGED (a derivative with the wrong number of zeros, or
+ * more than 20000 cells); SG_UNDERFLOW (a function on a barrier deeper than about e^-1000, where phi is beyond double
+ * precision); SG_REFUSED (D p not positive and finite at a node); SG_NO_MEMORY.
  */
 typedef struct {
     int count, n;
     double *value;       /* [count] ascending: lambda_1 = gap, ... */
-    double *value_error; /* [count] relative: residual bound, rounding floor, and effect of the cut */
+    double *value_error; /* [count] relative: residual bound, rounding floor, effect of the cut (>= 1: none of it is
+                            known) */
     double *function;    /* [count][n] phi_k at the nodes, E phi_k = 0, E phi_k^2 = 1, positive at the right end */
     double *derivative;  /* [count][n] phi_k' */
     double residual; /* max_k |T g_k - g_k/lambda_k| lambda_k in the norm of D p, relative; slow modes projected out */

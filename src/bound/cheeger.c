@@ -74,7 +74,8 @@ static double two_step(double log_p, double log_q, double log_j) {
 static double best_end(sg_outward *o, int side, sg_place m, double log_mass, int *at) {
     const sg_panels *p = o->panels;
     const double *mass = side == SG_TO_THE_RIGHT ? p->log_above : p->log_below;
-    int first = side == SG_TO_THE_RIGHT ? m.panel * ORDER : 0, last = side == SG_TO_THE_RIGHT ? p->n : (m.panel + 1) * ORDER;
+    int first = side == SG_TO_THE_RIGHT ? m.panel * ORDER : 0,
+        last = side == SG_TO_THE_RIGHT ? p->n : (m.panel + 1) * ORDER;
     double best = -INFINITY;
     sg_outward_from(o, side, m);
     for (int i = first; i < last; i++) {
@@ -124,8 +125,8 @@ out:
     return status;
 }
 
-sg_status sg_bound_rayleigh_upper(const sg_panels *panels, const double *log_d, const double *f, const double *derivative,
-                                  double *log_gap_upper) {
+sg_status sg_bound_rayleigh_upper(const sg_panels *panels, const double *log_d, const double *f,
+                                  const double *derivative, double *log_gap_upper) {
     double *square = NULL, top = -INFINITY, energy = 0, size = 0;
     sg_status status = sg_new(&square, (size_t)panels->n, sizeof(double));
     if (status) return status;

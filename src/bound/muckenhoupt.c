@@ -45,7 +45,8 @@ static double one_side(sg_outward *o, int side, sg_place m) {
     const sg_panels *p = o->panels;
     const double *mass = node_mass(p, side), *edge = edge_mass(p, side);
     double best = -INFINITY;
-    int first = side == SG_TO_THE_RIGHT ? m.panel : 0, last = side == SG_TO_THE_RIGHT ? p->count - 1 : m.panel, at = m.panel;
+    int first = side == SG_TO_THE_RIGHT ? m.panel : 0, last = side == SG_TO_THE_RIGHT ? p->count - 1 : m.panel,
+        at = m.panel;
     sg_outward_from(o, side, m);
     for (int k = first; k <= last; k++) {
         double here = -INFINITY;
@@ -103,7 +104,8 @@ static sg_status balance(sg_outward *o, sg_place *m, double *log_b) {
         }
     }
     if (fabs(f) < 1e-8) return SG_OK;
-    return sg_fail(SG_NOT_CONVERGED, "no balanced point of the Muckenhoupt bound was found near x = %g", sg_outward_x(o, *m));
+    return sg_fail(SG_NOT_CONVERGED, "no balanced point of the Muckenhoupt bound was found near x = %g",
+                   sg_outward_x(o, *m));
 }
 
 sg_status sg_bound_muckenhoupt(const sg_panels *panels, const double *log_d, sg_muckenhoupt *out) {

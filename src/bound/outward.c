@@ -96,7 +96,8 @@ static int outer_edge(int side, int k) {
     return side == SG_TO_THE_RIGHT ? k + 1 : k;
 }
 
-/* Panel k: what comes before it (0 in the panel of m) and the unit of its own integral, both in units of exp(*log_unit). */
+/* Panel k: what comes before it (0 in the panel of m) and the unit of its own integral, both in units of
+ * exp(*log_unit). */
 static void scale(const sg_outward *o, int side, sg_place m, int k, double *start, double *unit, double *log_unit) {
     double before = k == m.panel ? -INFINITY : o->log_edge[inner_edge(side, k)];
     *log_unit = sg_larger(before, o->top[k]);

@@ -1,6 +1,6 @@
 /*
- * Integrals int_m^x dy/(D p) outwards from a point m, in logarithms: differences of integrals from one end would lose everything
- * where 1/(D p) has been larger before.
+ * Integrals int_m^x dy/(D p) outwards from a point m, in logarithms: differences of integrals from one end would lose
+ * everything where 1/(D p) has been larger before.
  */
 #ifndef SG_BOUND_OUTWARD_H
 #define SG_BOUND_OUTWARD_H
@@ -13,10 +13,11 @@ typedef struct {
     const sg_panels *panels; /* borrowed */
     double *log_dp;          /* [n] */
     double *top;             /* [count] largest of -log D p in a panel */
-    double *run[2];          /* [n] int of 1/(D p) from the left, from the right edge of the panel (the inner one when going right, left), scaled */
-    double *total;           /* [count] over the panel, scaled by exp(top) and half its length */
-    double *log_node;        /* [n] */
-    double *log_edge;        /* [count + 1] */
+    double *run[2];   /* [n] int of 1/(D p) from the left, from the right edge of the panel (the inner one when going
+                         right, left), scaled */
+    double *total;    /* [count] over the panel, scaled by exp(top) and half its length */
+    double *log_node; /* [n] */
+    double *log_edge; /* [count + 1] */
 } sg_outward;
 
 typedef struct {
@@ -35,12 +36,15 @@ sg_place sg_outward_median(const sg_outward *o);
 /* Fills log_node and log_edge on the given side of m (-INFINITY before m in its panel); nothing else is touched. */
 void sg_outward_from(sg_outward *o, int side, sg_place m);
 
-/* The integral at the nodes of panel k, as a smooth function on all of it, in units of exp(*log_unit); after sg_outward_from. */
+/* The integral at the nodes of panel k, as a smooth function on all of it, in units of exp(*log_unit); after
+ * sg_outward_from. */
 void sg_outward_panel(const sg_outward *o, int side, sg_place m, int k, double value[SG_PANEL_ORDER], double *log_unit);
 
 /*
- * Maximum over t in [lo, hi] of log(u v), u and v polynomials given by their values at the nodes of a panel; `value` gets the maximum.
+ * Maximum over t in [lo, hi] of log(u v), u and v polynomials given by their values at the nodes of a panel; `value`
+ * gets the maximum.
  */
-double sg_outward_peak(const double u[SG_PANEL_ORDER], const double v[SG_PANEL_ORDER], double lo, double hi, double *value);
+double sg_outward_peak(const double u[SG_PANEL_ORDER], const double v[SG_PANEL_ORDER], double lo, double hi,
+                       double *value);
 
 #endif

@@ -22,8 +22,8 @@ static void resampling(sg_gap *out) {
                     .status = SG_OK};
 }
 
-static sg_status diffusion(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared, const sg_panels *panels,
-                           sg_gap *out) {
+static sg_status diffusion(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
+                           const sg_panels *panels, sg_gap *out) {
     sg_panels *finer = NULL;
     double *log_d = NULL, *log_d_finer = NULL;
     sg_status status = sg_model_panels_deep(model, model->truth, FINER_DEPTH, 1, &finer);
@@ -40,7 +40,8 @@ out:
     return status;
 }
 
-sg_status sg_spectrum_gap(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared, const sg_panels *panels, sg_gap *out) {
+sg_status sg_spectrum_gap(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
+                          const sg_panels *panels, sg_gap *out) {
     struct timespec start;
     clock_gettime(CLOCK_MONOTONIC, &start);
     sg_status status = SG_OK;
@@ -52,7 +53,8 @@ sg_status sg_spectrum_gap(const sg_model *model, const sg_loss *loss, const sg_p
         status = diffusion(model, loss, prepared, panels, out);
         break;
     default:
-        status = sg_fail(SG_REFUSED, "the gap of the dynamics of %s is not implemented: take a diffusion or mle", loss->text);
+        status = sg_fail(SG_REFUSED, "the gap of the dynamics of %s is not implemented: take a diffusion or mle",
+                         loss->text);
     }
     if (!status) out->seconds = seconds_since(&start);
     return status;

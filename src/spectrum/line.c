@@ -69,7 +69,8 @@ static double power_step(iteration *it) {
     return log(most / least);
 }
 
-/* Power steps while they pay: true when done (asked for, or at the rounding floor), false when the ratio of eigenvalues is near one. */
+/* Power steps while they pay: true when done (asked for, or at the rounding floor), false when the ratio of eigenvalues
+ * is near one. */
 static bool power_steps(iteration *it, int most) {
     double before = INFINITY;
     int stagnant = 0;
@@ -84,7 +85,8 @@ static bool power_steps(iteration *it, int most) {
     return width(it->out) < 100 * WIDTH;
 }
 
-/* The eigenvalue between the ends of the enclosure by bisection on Sturm's count; its function becomes the reference, if it is found. */
+/* The eigenvalue between the ends of the enclosure by bisection on Sturm's count; its function becomes the reference,
+ * if it is found. */
 static sg_status shoot(iteration *it, const double *log_d) {
     sg_shoot *s = NULL;
     double lo = -it->out->log_upper - 1e-9, hi = -it->out->log_lower + 1e-9;
@@ -107,8 +109,8 @@ static sg_status shoot(iteration *it, const double *log_d) {
 }
 
 /*
- * Share of the energy int D p g^2 in the outer halves of the tails that were cut, in units of log p: next to nothing for an
- * eigenfunction, much when nothing decays.
+ * Share of the energy int D p g^2 in the outer halves of the tails that were cut, in units of log p: next to nothing
+ * for an eigenfunction, much when nothing decays.
  */
 static double energy_outside(const iteration *it) {
     const sg_panels *p = it->op->panels;
@@ -177,20 +179,24 @@ static void judge(const enclosure *e, double drift, sg_gap *out) {
         out->gap = out->log10_gap = out->poincare = out->relaxation_time = NAN;
         out->gap_lower = 0;
         out->gap_upper = INFINITY;
-        snprintf(out->message, sizeof out->message, "the integral operator is not finite at some node: p falls faster than x can be resolved");
+        snprintf(out->message, sizeof out->message,
+                 "the integral operator is not finite at some node: p falls faster than x can be resolved");
     } else if (e->outside > 1e-3) {
         out->status = SG_NOT_ATTAINED;
         out->gap_lower = 0; /* the truncated law bounds from above only */
         snprintf(out->message, sizeof out->message,
-                 "no eigenfunction: %.2g of the energy of the slowest mode lies in the tails (the bottom of the essential spectrum, or a "
+                 "no eigenfunction: %.2g of the energy of the slowest mode lies in the tails (the bottom of the "
+                 "essential spectrum, or a "
                  "cut that is not deep enough)",
                  e->outside);
     } else if (!(width(e) <= CERTIFIED)) {
         out->status = SG_UNCERTIFIED;
-        snprintf(out->message, sizeof out->message, "the enclosure is %.2g wide, %.2g of it from the change of panels", width(e), drift);
+        snprintf(out->message, sizeof out->message, "the enclosure is %.2g wide, %.2g of it from the change of panels",
+                 width(e), drift);
     } else if (out->gap == 0) {
         out->status = SG_UNDERFLOW;
-        snprintf(out->message, sizeof out->message, "the gap is 10^%.6f, below the range of double precision", out->log10_gap);
+        snprintf(out->message, sizeof out->message, "the gap is 10^%.6f, below the range of double precision",
+                 out->log10_gap);
     }
 }
 
@@ -207,7 +213,8 @@ static void report(const enclosure *e, double drift, sg_gap *out) {
     judge(e, drift, out);
 }
 
-sg_status sg_line_gap(const sg_panels *panels, const double *log_d, const sg_panels *finer, const double *log_d_finer, sg_gap *out) {
+sg_status sg_line_gap(const sg_panels *panels, const double *log_d, const sg_panels *finer, const double *log_d_finer,
+                      sg_gap *out) {
     struct timespec start, end;
     enclosure coarse, fine, all;
     double drift = 0;

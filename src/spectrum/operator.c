@@ -25,8 +25,8 @@ static sg_status allocate(sg_operator *op) {
 
 void sg_operator_delete(sg_operator *op) {
     if (!op) return;
-    double *array[] = {op->log_dp, op->log_g,  op->log_t,  op->in_a, op->in_b,   op->out_a,   op->out_b,  op->a,
-                       op->b,      op->weight, op->half,   op->unit_a, op->unit_b, op->carry_a, op->carry_b};
+    double *array[] = {op->log_dp, op->log_g,  op->log_t, op->in_a,   op->in_b,   op->out_a,   op->out_b,  op->a,
+                       op->b,      op->weight, op->half,  op->unit_a, op->unit_b, op->carry_a, op->carry_b};
     for (size_t k = 0; k < sizeof array / sizeof *array; k++) sg_delete(array[k]);
     sg_delete(op->right);
     sg_delete(op);
@@ -65,8 +65,8 @@ static double log_add(double a, double b) {
 }
 
 /*
- * One panel of a running integral of exp(log_f): in log_sum at the edge where it starts, out its value at the other edge and
- * value [16] the integrals at the nodes in units of that.
+ * One panel of a running integral of exp(log_f): in log_sum at the edge where it starts, out its value at the other
+ * edge and value [16] the integrals at the nodes in units of that.
  */
 static double log_panel(const double matrix[ORDER][ORDER], double half, const double *log_f, double log_sum,
                         double *value) {

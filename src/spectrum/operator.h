@@ -1,8 +1,8 @@
 /*
  * The positive integral operator of theory.md section 4,
  *     (T g)(x) = [Q(x) A(x) + P(x) B(x)] / (D p),   A(x) = int_lo^x P g,   B(x) = int_x^hi Q g,
- * scaled so that nothing over- or underflows: functions are quotients gamma = g / g_ref with a positive reference known by
- * its logarithm, and the running integrals of every panel are in units of those of the reference.
+ * scaled so that nothing over- or underflows: functions are quotients gamma = g / g_ref with a positive reference known
+ * by its logarithm, and the running integrals of every panel are in units of those of the reference.
  */
 #ifndef SG_SPECTRUM_OPERATOR_H
 #define SG_SPECTRUM_OPERATOR_H

@@ -1,27 +1,18 @@
 /*
  * Eigenvalues of (D p f')' = -lambda p f, no flux through the ends, by shooting through cells small enough that the
- * transfer matrix of each is a short power series in lambda, made once; one sweep at one lambda then costs microseconds.
+ * transfer matrix of each is a short power series in lambda, made once; one sweep at one lambda then costs
+ * microseconds.
  *
- * State (f, v), v = int_lo^x p f = -D p f'/lambda.  All sums that build it are of one sign inside a well and every number carries
- * its own binary exponent, so eigenvalues have relative accuracy at any size: a relative error of the entries of a transfer matrix is
- * one of p and 1/(D p), to which eigenvalues are perfectly conditioned.  The number of sign changes of v counts the eigenvalues below lambda
- * (Sturm), so that none is missed and clusters need no care.
+ * State (f, v), v = int_lo^x p f = -D p f'/lambda.  All sums that build it are of one sign inside a well and every
+ * number carries its own binary exponent, so eigenvalues have relative accuracy at any size: a relative error of the
+ * entries of a transfer matrix is one of p and 1/(D p), to which eigenvalues are perfectly conditioned.  The number of
+ * sign changes of v counts the eigenvalues below lambda (Sturm), so that none is missed and clusters need no care.
  */
 #ifndef SG_SPECTRUM_SHOOT_H
 #define SG_SPECTRUM_SHOOT_H
 
+#include "scaled.h"
 #include "scoregap/numeric.h"
-
-/* mantissa * 2^exponent, mantissa 0 or 0.5 <= |mantissa| < 1 */
-typedef struct {
-    double m;
-    long e;
-} sg_scaled;
-
-sg_scaled sg_scaled_of(double m, long e);
-sg_scaled sg_scaled_exp(double log_value);
-double sg_scaled_log(sg_scaled x);
-double sg_scaled_value(sg_scaled x); /* 0 or INFINITY beyond the range of double */
 
 typedef struct sg_shoot sg_shoot;
 
@@ -36,7 +27,8 @@ int sg_shoot_cells(const sg_shoot *shoot);
 /* Estimated relative errors of p and of D p as polynomials on the panels, [panels->count] each. */
 void sg_shoot_defects(const sg_shoot *shoot, const double **of_p, const double **of_dp);
 
-/* Number of eigenvalues in (0, lambda); *end, if not NULL, gets v at the right end up to a factor (zero at eigenvalues). */
+/* Number of eigenvalues in (0, lambda); *end, if not NULL, gets v at the right end up to a factor (zero at
+ * eigenvalues). */
 int sg_shoot_count(sg_shoot *shoot, sg_scaled lambda, sg_scaled *end);
 
 /*
@@ -46,14 +38,14 @@ int sg_shoot_count(sg_shoot *shoot, sg_scaled lambda, sg_scaled *end);
 void sg_shoot_sweep(sg_shoot *shoot, sg_scaled lambda);
 
 /*
- * The cell at which the defect is least (where f_left f_right p is largest), outside the panels that `avoid` [panels->count] marks
- * (NULL: none); -1 when they are all marked.
+ * The cell at which the defect is least (where f_left f_right p is largest), outside the panels that `avoid`
+ * [panels->count] marks (NULL: none); -1 when they are all marked.
  */
 int sg_shoot_join(const sg_shoot *shoot, const bool *avoid);
 
 /*
- * The function joined at the left edge of a cell, f and f' at the nodes of the panels, scaled so that its largest |f| over the edges is
- * of order one; log_g, if not NULL, gets log |f'| (finite also where f' over- or underflows).
+ * The function joined at the left edge of a cell, f and f' at the nodes of the panels, scaled so that its largest |f|
+ * over the edges is of order one; log_g, if not NULL, gets log |f'| (finite also where f' over- or underflows).
  */
 void sg_shoot_vector(const sg_shoot *shoot, int join, double *f, double *g, double *log_g);
 

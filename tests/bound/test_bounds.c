@@ -1,10 +1,11 @@
 /*
  * Bounds against closed forms and 30-digit arithmetic.  The Poincare constants that must be bracketed are closed forms
- * (Gaussian s^2, uniform (l/pi)^2, exponential and Laplace 4, Pearson diffusions) or those of the literature's double wells.
+ * (Gaussian s^2, uniform (l/pi)^2, exponential and Laplace 4, Pearson diffusions) or those of the literature's double
+ * wells.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -31,13 +32,27 @@ static void evaluate(const void *context, int n, const double *x, double *logq, 
     for (int i = 0; i < n; i++) {
         double y = x[i], u = y * y - 1;
         switch (l->kind) {
-        case GAUSSIAN: logq[i] = -0.5 * y * y / (l->a * l->a); break;
-        case UNIFORM: logq[i] = 0; break;
-        case EXPONENTIAL: logq[i] = -y; break;
-        case LAPLACE: logq[i] = -fabs(y); break;
-        case DOUBLE_WELL: logq[i] = -l->a * u * u + l->tilt * y; break;
-        case STUDENT: logq[i] = -l->a * log1p(y * y); break;
-        case GAMMA: logq[i] = (l->a - 1) * log(y) - y; break;
+        case GAUSSIAN:
+            logq[i] = -0.5 * y * y / (l->a * l->a);
+            break;
+        case UNIFORM:
+            logq[i] = 0;
+            break;
+        case EXPONENTIAL:
+            logq[i] = -y;
+            break;
+        case LAPLACE:
+            logq[i] = -fabs(y);
+            break;
+        case DOUBLE_WELL:
+            logq[i] = -l->a * u * u + l->tilt * y;
+            break;
+        case STUDENT:
+            logq[i] = -l->a * log1p(y * y);
+            break;
+        case GAMMA:
+            logq[i] = (l->a - 1) * log(y) - y;
+            break;
         }
     }
 }
@@ -45,7 +60,8 @@ static void evaluate(const void *context, int n, const double *x, double *logq, 
 static sg_panels *panels_of(const law *l) {
     const double at[] = {-1, 0, 1}, wide = l->kind == DOUBLE_WELL ? 0.3 / sqrt(l->a) : 1, scale[] = {wide, wide, wide};
     bool half = l->kind == EXPONENTIAL || l->kind == UNIFORM || l->kind == GAMMA;
-    sg_density density = {.context = l, .evaluate = evaluate, .lo = -INFINITY, .hi = INFINITY, .landmark = at, .scale = scale};
+    sg_density density = {
+        .context = l, .evaluate = evaluate, .lo = -INFINITY, .hi = INFINITY, .landmark = at, .scale = scale};
     sg_panels *panels = NULL;
     density.landmarks = 3;
     if (half) density.lo = 0;
@@ -90,7 +106,7 @@ static void test_closed_forms(void **state) {
     assert_near(m.log_lower, 0, 1e-10);
     assert_near(m.split, 2 * log(2), 1e-9);
     m = muckenhoupt_of(&(law){LAPLACE, 0, 0}, NULL);
-    assert_near(m.log_lower, 0, 1e-10); /* balanced on an interval of m, so the split is not checked */
+    assert_near(m.log_lower, 0, 1e-10);               /* balanced on an interval of m, so the split is not checked */
     m = muckenhoupt_of(&(law){GAUSSIAN, 2, 0}, NULL); /* mpmath, 30 digits */
     assert_near(m.log_lower, -0.736445373669073 + 2 * log(2), 1e-9);
     assert_near(m.log_lower_median, m.log_lower - log(2), 1e-9);
@@ -174,7 +190,8 @@ static void test_cheeger(void **state) {
 
 static void test_cheeger_brackets(void **state) {
     (void)state;
-    const law laws[] = {{GAUSSIAN, 1, 0}, {UNIFORM, 3, 0}, {DOUBLE_WELL, 5, 0}, {DOUBLE_WELL, 20, 0}, {DOUBLE_WELL, 100, 0}};
+    const law laws[] = {
+        {GAUSSIAN, 1, 0}, {UNIFORM, 3, 0}, {DOUBLE_WELL, 5, 0}, {DOUBLE_WELL, 20, 0}, {DOUBLE_WELL, 100, 0}};
     const double gap[] = {1, M_PI * M_PI / 9, 0.0555228127315, 7.27721139945e-08, 6.67316232264e-42};
     for (int k = 0; k < 5; k++) {
         sg_cheeger c = cheeger_of(&laws[k], 1);
@@ -323,10 +340,12 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_closed_forms),     cmocka_unit_test(test_deep_wells),  cmocka_unit_test(test_brackets),
-        cmocka_unit_test(test_median_needs_half), cmocka_unit_test(test_cheeger),     cmocka_unit_test(test_cheeger_brackets),
-        cmocka_unit_test(test_rayleigh),         cmocka_unit_test(test_kantorovich), cmocka_unit_test(test_khr_by_hand),
-        cmocka_unit_test(test_khr_ascends),      cmocka_unit_test(test_refusals),    cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_closed_forms), cmocka_unit_test(test_deep_wells),
+        cmocka_unit_test(test_brackets),     cmocka_unit_test(test_median_needs_half),
+        cmocka_unit_test(test_cheeger),      cmocka_unit_test(test_cheeger_brackets),
+        cmocka_unit_test(test_rayleigh),     cmocka_unit_test(test_kantorovich),
+        cmocka_unit_test(test_khr_by_hand),  cmocka_unit_test(test_khr_ascends),
+        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

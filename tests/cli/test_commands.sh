@@ -1,6 +1,8 @@
 #!/bin/sh
 # The contract of the commands that need no experiment file: list, gap, efficiency, fit, compare, sample; and of table.
 . "$(dirname "$0")/lib.sh"
+# Where the program looks for experiments and figures when it was built elsewhere.
+mkdir sim && ln -s "$root/sim/experiments" sim/experiments && ln -s "$root/plots" plots
 
 # keys FILE KEY...: every key stands in the JSON object of FILE.
 keys() {
@@ -9,7 +11,9 @@ keys() {
     for key; do grep -q "^ *\"$key\":" "$keys_file" || { echo "  no key \"$key\""; return 1; }; done
 }
 # balanced: one object, and neither infinity nor NaN.
-balanced() { awk '{ n += gsub(/[{[]/, "") - gsub(/[]}]/, "") } END { exit n != 0 }' out && ! grep -Eiq ':? *-?(nan|inf)' out; }
+balanced() {
+    sed 's/\\"//g; s/"[^"]*"/""/g' out | awk '{ n += gsub(/[{[]/, "") - gsub(/[]}]/, "") } /-?(nan|inf)/ { exit 1 } END { exit n != 0 }'
+}
 # json NAME STATUS KEYS ARGUMENTS...: the command with --json leaves so, and its object has the keys.
 json() {
     json_name=$1 json_status=$2 json_keys=$3
@@ -97,7 +101,7 @@ json "efficiency of the Stein kernel" 0 "$efficiency_keys" efficiency bimodal -p
 near "is that of likelihood" "$(first inefficiency)" 1 1e-8
 json "a law at another theta" 0 "$efficiency_keys" efficiency gaussian --theta 0,4 --loss score-matching
 near "has the variance of that theta" "$(value poincare)" 0.25 1e-9
-json "beyond the last digit" 1 "$efficiency_keys" efficiency bimodal -p a=13 --loss score-matching
+json "beyond the last digit" 1 "gamma gamma_mle inefficiency restricted_poincare poincare profile status message" efficiency bimodal -p a=13 --loss score-matching
 check "is null" test "$(value gamma) $(value restricted_poincare)" = "null null"
 refused() { leaves 1 efficiency sinusoid -p free=sine --loss preconditioned:with=stein && [ "$(wc -l < err)" = 1 ] && grep -q 'changes sign' err; }
 check "a Stein kernel that does not exist" refused
@@ -114,7 +118,7 @@ check "another seed, other draws" other
 longer() { leaves 0 sample bimodal -p a=2 -n 3500 --seed 7 && head -n 3001 out | cmp -s - x.csv; }
 check "more draws extend fewer" longer
 json "sample" 0 "family dynamics n seed draws distribution_error" sample mixture -n 4
-draws() { [ "$(flat | sed 's/.*"draws":\[\([^]]*\)\].*/\1/' | tr ',' '\n' | wc -l)" = 4 ]; }
+draws() { [ "$(flat | sed 's/.*"draws":\[\([^]]*\)\].*/\1/' | awk -F , '{ print NF }')" = 4 ]; }
 check "has its draws" draws
 for name in resampling langevin preconditioned-langevin; do
     prints "sample by $name" '^-?[0-9]' sample bimodal --dynamics $name -n 20 --thin 2 --seed 3
@@ -144,11 +148,11 @@ done
 # Normal law: both losses give the sample mean and variance, theta = (mean, 1)/variance.
 printf 'x\n1\n2\n4\n7\n6\n' > five.csv
 json "fit of five numbers" 0 "$fit_keys" fit gaussian --loss mle --data five.csv
-near "by likelihood, location" "$(first theta)" 0.77220077220077221 1e-12
-near "by likelihood, precision" "$(last theta)" 0.19305019305019305 1e-12
+near "by likelihood, location" "$(first theta)" 0.76923076923076923 1e-12
+near "by likelihood, precision" "$(last theta)" 0.19230769230769231 1e-12
 json "fit of five numbers" 0 "$fit_keys" fit gaussian --loss score-matching --data five.csv
-near "by score matching, location" "$(first theta)" 0.77220077220077221 1e-12
-near "by score matching, precision" "$(last theta)" 0.19305019305019305 1e-12
+near "by score matching, location" "$(first theta)" 0.76923076923076923 1e-12
+near "by score matching, precision" "$(last theta)" 0.19230769230769231 1e-12
 start() { leaves 0 fit gaussian --loss score-matching --data five.csv && cp out one && leaves 0 fit gaussian --theta 1,4 --loss score-matching --data five.csv && cmp -s out one; }
 check "a convex fit does not depend on its start" start
 tr '\n' ';' < five.csv | sed 's/;$//; s/;/\n/g' | sed '1i # a comment' > comment.csv
@@ -204,8 +208,12 @@ json "table" 0 "family loss gap inefficiency_max" table small.h5
 refuses "a table that is not there" "nearest is 'theta'" table small.h5 tehta
 refuses "a file that is not there" "nowhere.h5" table nowhere.h5
 refuses "a file that is no result" "x.csv" table x.csv
-LC_ALL=C sed 's/scoregap-result-1/scoregap-result-0/' small.h5 > other.h5
-refuses "a result of another schema" "schema" table other.h5
+# shellcheck disable=SC2046 # one word an option
+make_other() { ${CC:-gcc} "$root/tests/cli/other_schema.c" $(pkg-config --cflags --libs hdf5) -o other && ./other other.h5; }
+check "a file of another schema to read" make_other
+refuses "a result of another schema" "scoregap-result-0.*scoregap-result-1" table other.h5
+LC_ALL=C sed 's/langevin/langevim/; s/bimodal/bimodel/' small.h5 > damaged.h5
+refuses "a result whose bytes were changed" "damaged.h5" table damaged.h5
 head -c 2000 small.h5 > half.h5
 refuses "half a result" "half.h5" table half.h5
 full_table() { "$scoregap" table small.h5 theta > /dev/full 2> err; [ $? = 1 ]; }

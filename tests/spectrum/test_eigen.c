@@ -1,10 +1,10 @@
 /*
- * Eigenpairs on the line against closed forms (Hermite, cosine and Jacobi functions) and against Taylor integration with 40 to 130
- * digits, and the sum rules of the spectral profile.
+ * Eigenpairs on the line against closed forms (Hermite, cosine and Jacobi functions) and against Taylor integration
+ * with 40 to 130 digits, and the sum rules of the spectral profile.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -49,12 +49,12 @@ static void test_gaussian(void **state) {
     assert_true(spectrum->orthonormality < 1e-12);
     assert_true(spectrum->residual < 1e-10);
     for (int i = 0; i < panels->n; i++) {
-        if (fabs(panels->x[i]) > 18.5 * s) continue; /* functions of the law cut at 20 s are flat at its ends */
+        if (fabs(panels->x[i]) > 18.5 * s) continue;    /* functions of the law cut at 20 s are flat at its ends */
         double x = panels->x[i] / s, before = 1, h = x; /* h_k = (x h_{k-1} - sqrt(k-1) h_{k-2})/sqrt(k) */
         for (int k = 1; k <= 8; k++) {
             double grown = pow(1 + fabs(x), k), *f = spectrum->function + (size_t)(k - 1) * (size_t)panels->n;
             const double *g = spectrum->derivative + (size_t)(k - 1) * (size_t)panels->n;
-            assert_near(f[i], h, 1e-11 * grown);                      /* also where p = e^-200 */
+            assert_near(f[i], h, 1e-11 * grown);                    /* also where p = e^-200 */
             assert_near(g[i], sqrt(k) * before / s, 1e-11 * grown); /* h_k' = sqrt(k) h_{k-1} */
             double next = (x * h - sqrt(k) * before) / sqrt(k + 1);
             before = h, h = next;
@@ -118,15 +118,17 @@ static void test_pearson(void **state) {
 static void test_double_wells(void **state) {
     (void)state;
     const double h[] = {5, 20, 100};
-    const double truth[3][6] = {
-        {0.055522812731454510486, 16.444942490014696222, 26.283106373431060694, 35.618426884517505763, 49.100921191874255682, NAN},
-        {7.27721139945e-08, 76.717826710249408626, 145.28163829164665957, 146.0058099286938446, 146.77097147615853122, NAN},
-        {6.67316232264e-42, 396.95327850007057176, NAN, NAN, NAN, 1172.0761039159751}};
+    const double truth[3][6] = {{0.055522812731454510486, 16.444942490014696222, 26.283106373431060694,
+                                 35.618426884517505763, 49.100921191874255682, NAN},
+                                {7.27721139945e-08, 76.717826710249408626, 145.28163829164665957, 146.0058099286938446,
+                                 146.77097147615853122, NAN},
+                                {6.67316232264e-42, 396.95327850007057176, NAN, NAN, NAN, 1172.0761039159751}};
     for (int j = 0; j < 3; j++) {
         sg_panels *panels = NULL;
         sg_spectrum *s = spectrum_of(&(law){.kind = DOUBLE_WELL, .a = h[j]}, NULL, 24, 0, &panels);
         for (int k = 0; k < 6; k++)
-            if (!isnan(truth[j][k])) assert_near(s->value[k] / truth[j][k], 1, fmax(s->value_error[k], k == 0 && j > 0 ? 1e-12 : 0));
+            if (!isnan(truth[j][k]))
+                assert_near(s->value[k] / truth[j][k], 1, fmax(s->value_error[k], k == 0 && j > 0 ? 1e-12 : 0));
         for (int k = 0; k < 24; k++) assert_true(s->value_error[k] < (j < 2 ? 1e-8 : 1e-6));
         assert_true(s->orthonormality < 1e-10);
         for (int k = 1; k < 24; k++) assert_true(s->log_value[k] >= s->log_value[k - 1] - 1e-14);
@@ -135,7 +137,8 @@ static void test_double_wells(void **state) {
     }
 }
 
-/* A slow mode far below the range of double precision beside fast ones, and three modes in each well and on the barrier that agree to rounding. */
+/* A slow mode far below the range of double precision beside fast ones, and three modes in each well and on the barrier
+ * that agree to rounding. */
 static void test_deep_wells(void **state) {
     (void)state;
     sg_panels *panels = NULL;
@@ -162,7 +165,8 @@ static void test_deep_wells(void **state) {
     sg_spectrum *none = NULL;
     law l = {.kind = DOUBLE_WELL, .a = 2000};
     assert_int_equal(law_panels(&l, 200, 0, &panels), SG_OK);
-    assert_int_equal(sg_line_spectrum(panels, NULL, 2, &none), SG_UNDERFLOW); /* sqrt(p) phi_2 lives on the barrier, phi_2 ~ e^1000 */
+    assert_int_equal(sg_line_spectrum(panels, NULL, 2, &none),
+                     SG_UNDERFLOW); /* sqrt(p) phi_2 lives on the barrier, phi_2 ~ e^1000 */
     assert_null(none);
     sg_panels_delete(panels);
 }
@@ -205,12 +209,13 @@ static void test_profile_of_gaussian(void **state) {
 }
 
 /*
- * Sum rules for S = x: sum w = Var S, sum lambda w = E D S'^2, sum lambda^2 w = E (L S)^2; and the coefficients from derivatives
- * are those from functions.
+ * Sum rules for S = x: sum w = Var S, sum lambda w = E D S'^2, sum lambda^2 w = E (L S)^2; and the coefficients from
+ * derivatives are those from functions.
  */
 static void test_sum_rules(void **state) {
     (void)state;
-    const law laws[] = {{.kind = DOUBLE_WELL, .a = 5}, {.kind = DOUBLE_WELL, .a = 12, .b = 2}, {.kind = THREE_WELLS, .a = 2, .b = 5}};
+    const law laws[] = {
+        {.kind = DOUBLE_WELL, .a = 5}, {.kind = DOUBLE_WELL, .a = 12, .b = 2}, {.kind = THREE_WELLS, .a = 2, .b = 5}};
     enum { K = 64 };
     for (int j = 0; j < 3; j++) {
         sg_panels *panels = NULL;
@@ -250,7 +255,8 @@ static void test_refusals(void **state) {
     assert_int_equal(law_panels(&l, 200, 0, &panels), SG_OK);
     assert_int_equal(sg_line_spectrum(panels, NULL, 0, &s), SG_OUT_OF_RANGE);
     assert_int_equal(sg_line_spectrum(panels, NULL, 2001, &s), SG_OUT_OF_RANGE);
-    assert_int_equal(sg_line_spectrum(panels, NULL, 100, &s), SG_NOT_CONVERGED); /* 64 nodes do not carry 100 functions */
+    assert_int_equal(sg_line_spectrum(panels, NULL, 100, &s),
+                     SG_NOT_CONVERGED); /* 64 nodes do not carry 100 functions */
     assert_true(strstr(sg_message(), "finer panels") != NULL);
     double *log_d = law_log_d(panels, seven);
     log_d[3] = NAN;
@@ -286,10 +292,12 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gaussian),     cmocka_unit_test(test_cut),        cmocka_unit_test(test_uniform),
-        cmocka_unit_test(test_pearson),      cmocka_unit_test(test_double_wells), cmocka_unit_test(test_deep_wells),
-        cmocka_unit_test(test_twins),        cmocka_unit_test(test_profile_of_gaussian), cmocka_unit_test(test_sum_rules),
-        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_gaussian),     cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_uniform),      cmocka_unit_test(test_pearson),
+        cmocka_unit_test(test_double_wells), cmocka_unit_test(test_deep_wells),
+        cmocka_unit_test(test_twins),        cmocka_unit_test(test_profile_of_gaussian),
+        cmocka_unit_test(test_sum_rules),    cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,10 @@
 /*
- * The gap of the dynamics that belongs to a loss, from model and loss to the number.  Poincare constants: tables of KHR's families
- * computed by two independent programs; a tolerance is half a unit of the last digit given.
+ * The gap of the dynamics that belongs to a loss, from model and loss to the number.  Poincare constants: tables of
+ * KHR's families computed by two independent programs; a tolerance is half a unit of the last digit given.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -61,19 +61,32 @@ static void test_langevin(void **state) {
     static const struct {
         const char *family, *keys;
         double poincare, unit;
-    } table[] = {{"bimodal", "a=1", 1.1821878, 1e-7},          {"bimodal", "a=2", 8.799977785, 1e-9},
-                 {"bimodal", "a=2.5", 28.13069059, 1e-8},      {"bimodal", "a=3", 110.0185703, 1e-7},
-                 {"bimodal", "a=4", 3497.305132, 1e-6},        {"bimodal", "a=5", 308030.6507, 1e-4},
-                 {"bimodal", "a=6", 74563580.2, 1e-1},         {"polynomial", "degree=3,B=0", 0.365338837, 1e-9},
-                 {"polynomial", "degree=3,B=2", 1.335681154, 1e-9}, {"polynomial", "degree=3,B=4", 16.7900211, 1e-7},
-                 {"polynomial", "degree=3,B=6", 1573.51077, 1e-5}, {"polynomial", "degree=3,B=8", 1265160.452, 1e-3},
-                 {"polynomial", "degree=3,B=12", 4.033503577e+14, 1e5}, {"monomial", "k=4", 0.293202789, 1e-9},
-                 {"monomial", "k=8", 0.302101091563, 1e-12},   {"monomial", "k=16", 0.315235932642, 1e-12},
-                 {"sinusoid", "omega=0.5", 0.96458735, 1e-8},  {"sinusoid", "omega=1", 0.994087027, 1e-9},
-                 {"sinusoid", "omega=2", 1.83433295, 1e-8},    {"sinusoid", "omega=8", 1.61974937, 1e-8},
-                 {"mixture", "m=1", 2.06156669, 1e-8},         {"mixture", "m=2", 8.39879886, 1e-8},
-                 {"mixture", "m=3", 69.8475184, 1e-7},         {"mixture", "m=4", 1612.64418, 1e-5},
-                 {"mixture", "m=5", 111700.734, 1e-3},         {"gaussian", "s=0.25", 0.0625, 1e-13},
+    } table[] = {{"bimodal", "a=1", 1.1821878, 1e-7},
+                 {"bimodal", "a=2", 8.799977785, 1e-9},
+                 {"bimodal", "a=2.5", 28.13069059, 1e-8},
+                 {"bimodal", "a=3", 110.0185703, 1e-7},
+                 {"bimodal", "a=4", 3497.305132, 1e-6},
+                 {"bimodal", "a=5", 308030.6507, 1e-4},
+                 {"bimodal", "a=6", 74563580.2, 1e-1},
+                 {"polynomial", "degree=3,B=0", 0.365338837, 1e-9},
+                 {"polynomial", "degree=3,B=2", 1.335681154, 1e-9},
+                 {"polynomial", "degree=3,B=4", 16.7900211, 1e-7},
+                 {"polynomial", "degree=3,B=6", 1573.51077, 1e-5},
+                 {"polynomial", "degree=3,B=8", 1265160.452, 1e-3},
+                 {"polynomial", "degree=3,B=12", 4.033503577e+14, 1e5},
+                 {"monomial", "k=4", 0.293202789, 1e-9},
+                 {"monomial", "k=8", 0.302101091563, 1e-12},
+                 {"monomial", "k=16", 0.315235932642, 1e-12},
+                 {"sinusoid", "omega=0.5", 0.96458735, 1e-8},
+                 {"sinusoid", "omega=1", 0.994087027, 1e-9},
+                 {"sinusoid", "omega=2", 1.83433295, 1e-8},
+                 {"sinusoid", "omega=8", 1.61974937, 1e-8},
+                 {"mixture", "m=1", 2.06156669, 1e-8},
+                 {"mixture", "m=2", 8.39879886, 1e-8},
+                 {"mixture", "m=3", 69.8475184, 1e-7},
+                 {"mixture", "m=4", 1612.64418, 1e-5},
+                 {"mixture", "m=5", 111700.734, 1e-3},
+                 {"gaussian", "s=0.25", 0.0625, 1e-13},
                  {"sparse-cut", "a=2,g=0.1", 8.799977785, 1e-9}};
     for (size_t k = 0; k < sizeof table / sizeof *table; k++)
         check_poincare(table[k].family, table[k].keys, "score-matching", table[k].poincare, table[k].unit);
@@ -83,7 +96,8 @@ static void test_double_well(void **state) {
     (void)state;
     const char *keys[] = {"h=5", "h=20", "h=100"};
     const double gap[] = {0.0555228127315, 7.27721139945e-08, 6.67316232264e-42};
-    for (int k = 0; k < 3; k++) check_poincare("double-well", keys[k], "score-matching", 1 / gap[k], 2e-12 / gap[k]); /* 12 digits */
+    for (int k = 0; k < 3; k++)
+        check_poincare("double-well", keys[k], "score-matching", 1 / gap[k], 2e-12 / gap[k]); /* 12 digits */
     sg_gap deep;
     assert_int_equal(gap_of("double-well", "h=800", "score-matching", &deep), SG_OK);
     assert_int_equal(deep.status, SG_UNDERFLOW);

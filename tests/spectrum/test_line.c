@@ -1,10 +1,10 @@
 /*
- * The gap on the line against closed forms, the tables of the literature and 30- to 60-digit arithmetic, and between two-sided
- * bounds that share no code with it.
+ * The gap on the line against closed forms, the tables of the literature and 30- to 60-digit arithmetic, and between
+ * two-sided bounds that share no code with it.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -66,8 +66,8 @@ static void test_double_wells(void **state) {
 }
 
 /*
- * Beyond double precision.  In a symmetric well with barrier h, C_P = B (1 + O(e^-h)), B = Q int_0^x 1/p at its maximum; B by
- * mpmath with 30 digits.
+ * Beyond double precision.  In a symmetric well with barrier h, C_P = B (1 + O(e^-h)), B = Q int_0^x 1/p at its
+ * maximum; B by mpmath with 30 digits.
  */
 static void test_underflow(void **state) {
     (void)state;
@@ -105,11 +105,13 @@ static void test_pearson(void **state) {
 
 static void test_constant_diffusion(void **state) {
     (void)state;
-    sg_gap plain = gap_of(&(law){.kind = DOUBLE_WELL, .a = 7, .b = 2}, NULL), fast = gap_of(&(law){.kind = DOUBLE_WELL, .a = 7, .b = 2}, seven);
+    sg_gap plain = gap_of(&(law){.kind = DOUBLE_WELL, .a = 7, .b = 2}, NULL),
+           fast = gap_of(&(law){.kind = DOUBLE_WELL, .a = 7, .b = 2}, seven);
     check(&fast, 7 * plain.gap, 5e-13, 2e-12);
 }
 
-/* The Stein kernel of S = x + x^3/10 on a double well, -int_{-inf}^x p (S - E S)/(p S'): the gap is 1 and S its eigenfunction. */
+/* The Stein kernel of S = x + x^3/10 on a double well, -int_{-inf}^x p (S - E S)/(p S'): the gap is 1 and S its
+ * eigenfunction. */
 static void test_stein_kernel(void **state) {
     (void)state;
     law l = {.kind = DOUBLE_WELL, .a = 4, .b = 1};
@@ -119,8 +121,8 @@ static void test_stein_kernel(void **state) {
         assert_int_equal(law_panels(&l, k ? 260 : 200, k, &panels[k]), SG_OK);
         size_t n = (size_t)panels[k]->n;
         double *f = NULL, *left = NULL, *right = NULL, mean = 0;
-        assert_int_equal(sg_new(&f, n, sizeof(double)) || sg_new(&left, n, sizeof(double)) || sg_new(&right, n, sizeof(double)) ||
-                             sg_new(&log_d[k], n, sizeof(double)),
+        assert_int_equal(sg_new(&f, n, sizeof(double)) || sg_new(&left, n, sizeof(double)) ||
+                             sg_new(&right, n, sizeof(double)) || sg_new(&log_d[k], n, sizeof(double)),
                          0);
         for (size_t i = 0; i < n; i++) f[i] = panels[k]->x[i] + 0.1 * pow(panels[k]->x[i], 3);
         mean = sg_panels_mean(panels[k], f);
@@ -147,8 +149,8 @@ static void test_stein_kernel(void **state) {
 /* ----------------------------------------------------- two nearly equal modes */
 
 /*
- * Two small wells beside a large one: the first two eigenvalues differ by e^-depth, power steps alone would not end.  The first is
- * compared with Sturm's count, and the enclosure must stay narrow.
+ * Two small wells beside a large one: the first two eigenvalues differ by e^-depth, power steps alone would not end.
+ * The first is compared with Sturm's count, and the enclosure must stay narrow.
  */
 static void test_near_degeneracy(void **state) {
     (void)state;
@@ -313,7 +315,8 @@ static void test_bounds_bracket(void **state) {
         check_bounds(panels, log_d, &gap, u);
         assert_int_equal(sg_line_spectrum(finer, log_d_finer, 1, &spectrum), SG_OK);
         double error = spectrum->value_error[0];
-        assert_true(gap.gap_lower <= spectrum->value[0] * (1 + error) && spectrum->value[0] * (1 - error) <= gap.gap_upper);
+        assert_true(gap.gap_lower <= spectrum->value[0] * (1 + error) &&
+                    spectrum->value[0] * (1 - error) <= gap.gap_upper);
         sg_spectrum_delete(spectrum);
         sg_delete(log_d);
         sg_delete(log_d_finer);
@@ -325,10 +328,12 @@ static void test_bounds_bracket(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_closed_forms),     cmocka_unit_test(test_double_wells),       cmocka_unit_test(test_underflow),
-        cmocka_unit_test(test_pearson),          cmocka_unit_test(test_constant_diffusion), cmocka_unit_test(test_stein_kernel),
-        cmocka_unit_test(test_near_degeneracy),  cmocka_unit_test(test_not_attained),       cmocka_unit_test(test_uncertified),
-        cmocka_unit_test(test_memory),           cmocka_unit_test(test_bounds_bracket),
+        cmocka_unit_test(test_closed_forms),       cmocka_unit_test(test_double_wells),
+        cmocka_unit_test(test_underflow),          cmocka_unit_test(test_pearson),
+        cmocka_unit_test(test_constant_diffusion), cmocka_unit_test(test_stein_kernel),
+        cmocka_unit_test(test_near_degeneracy),    cmocka_unit_test(test_not_attained),
+        cmocka_unit_test(test_uncertified),        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_bounds_bracket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
