@@ -1,7 +1,7 @@
 # style.gp - what all figures share: terminal, fonts, colours, titles, places on the page.  Loaded before each fig-NAME.gp.
 #
 # The program defines, before it loads this file:
-#   format (pdf, png, svg, txt), width, height [cm], columns, rows, colour (terminal); directory, target; claim, caption, smoke
+#   format (pdf, png, svg, txt), width, height [cm], columns, rows, colour (of the terminal); directory, target; claim, caption, smoke
 #   files; S, series_loss[], series_family[], series_variant[], series_file[], series_n[], series_cells[], series_x[], series_lead[]:
 #     curve i stands in series(i), rows of the table `cells` by growing x; series_x is the column of x; lead is 1 for the first sample size
 #     of a curve, for which alone asymptotic values are drawn
@@ -14,18 +14,26 @@ set datafile separator tab
 set datafile columnheaders
 txt = (format eq "txt")
 
+# ---- terminal and fonts: sizes in points on paper; the other formats show the same page
 if (format eq "pdf") {
-    set terminal pdfcairo enhanced color size width cm, height cm font "Sans,8" linewidth 0.9 dashlength 0.7 rounded
+    points = 1.0
+    set terminal pdfcairo enhanced color size width cm, height cm font "Sans,8" linewidth 1 dashlength 0.7 rounded
 }
 if (format eq "png") {
-    set terminal pngcairo enhanced color size int(width * 100), int(height * 100) font "Sans,19" linewidth 2.2 pointscale 2.4 dashlength 0.7 rounded
+    points = 2.4
+    set terminal pngcairo enhanced color size int(width * 100), int(height * 100) font "Sans,19.2" linewidth 2.6 pointscale 2.6 dashlength 0.7 rounded
 }
 if (format eq "svg") {
-    set terminal svg enhanced size int(width * 42), int(height * 42) font "Sans,11" linewidth 1.1 dashlength 0.7 rounded background "white"
+    points = 1.4
+    set terminal svg enhanced size int(width * 42), int(height * 42) font "Sans,11.2" linewidth 1.2 dashlength 0.7 rounded background "white"
 }
+if (txt) { points = 1.0 }
 if (txt && colour) { set terminal dumb size columns, rows ansi256 }
 if (txt && !colour) { set terminal dumb size columns, rows mono }
 set output target
+font_small = sprintf(",%g", 6.5 * points)
+font_key = sprintf(",%g", 7 * points)
+font_tiny = sprintf(",%g", 6 * points)
 
 # ---- where things are
 series(i) = sprintf("%s/series-%d.tsv", directory, i)
@@ -34,89 +42,97 @@ x_of(i) = column(series_x[i])
 L(i) = loss[series_loss[i]]
 
 # ---- losses: colour by kind (Okabe and Ito's palette, safe for colour-blind readers), mark and dash by variant
-option(l, key) = (option_at = strstrt(l, ":" . key . "=") + strstrt(l, "," . key . "="), option_at == 0 ? "" : \
-    (option_rest = l[option_at + strlen(key) + 2:], option_end = strstrt(option_rest, ","), \
-     option_end > 0 ? option_rest[1:option_end - 1] : option_rest))
-is_a(l, name) = (l eq name || l[1:strlen(name) + 1] eq name . ":")
-kind(l) = is_a(l, "preconditioned") ? (strstrt(l, "with=") ? option(l, "with") : "constant") : ""
-loss_colour(l) = is_a(l, "mle") ? "#000000" : is_a(l, "score-matching") ? "#0072B2" : \
-    kind(l) eq "stein" ? "#D55E00" : kind(l) eq "power" ? "#009E73" : kind(l) eq "exponential" ? "#CC79A7" : kind(l) eq "constant" ? "#56B4E9" : "#E69F00"
-# A number from the options' letters: variants of one kind get the same dash and mark in every figure.
-letters = "0123456789abcdefghijklmnopqrstuvwxyz.-=,/:"
-spread(l) = int(sum [k = 1:strlen(l)] (1 + k % 2) * strstrt(letters, l[k:k])) % 3
-place(l) = strstrt(l, "at=") ? option(l, "at") : "truth"
-is_pilot(l) = (place(l) eq "pilot")
-variant_of(l) = kind(l) eq "stein" ? (place(l) eq "truth" ? 0 : is_pilot(l) ? 2 : 1) : kind(l) eq "power" || kind(l) eq "exponential" ? spread(l) : 0
-loss_dash(l) = is_a(l, "mle") ? 1 : 1 + 2 * (variant_of(l) > 0) + (variant_of(l) > 1)
-array filled_mark[6] = [5, 7, 9, 11, 13, 15]
-loss_mark(l) = is_a(l, "mle") ? 7 : is_a(l, "score-matching") ? 5 : kind(l) eq "stein" ? filled_mark[5] - 2 * (variant_of(l) > 0) - 2 * (variant_of(l) > 1) : \
-    kind(l) eq "constant" ? 15 : filled_mark[3 + variant_of(l)]
+option(l, key) = (option_at = strstrt(l, ":" . key . "=") + strstrt(l, "," . key . "="), option_rest = l[option_at + strlen(key) + 2:], \
+    option_end = strstrt(option_rest, ","), option_at == 0 ? "" : option_end > 0 ? option_rest[1:option_end - 1] : option_rest)
+is_a(l, name) = l eq name || l[1:strlen(name) + 1] eq name . ":"
+otherwise(text, default) = strlen(text) ? text : default
+kind(l) = is_a(l, "preconditioned") ? otherwise(option(l, "with"), "constant") : ""
+loss_colour(l) = is_a(l, "mle") ? "#000000" : is_a(l, "score-matching") ? "#0072B2" : kind(l) eq "stein" ? "#D55E00" : \
+    kind(l) eq "power" ? "#009E73" : kind(l) eq "exponential" ? "#CC79A7" : kind(l) eq "constant" ? "#56B4E9" : "#E69F00"
+exponent(l) = otherwise(option(l, "exponent"), "-0.5")
+place(l) = otherwise(option(l, "at"), "truth")
+variant_of(l) = kind(l) eq "stein" ? (place(l) eq "truth" ? 0 : place(l) eq "pilot" ? 2 : 1) : \
+    kind(l) eq "power" || kind(l) eq "exponential" ? (real(exponent(l)) < 0 ? 0 : 1) : 0
+loss_dash(l) = 1 + variant_of(l)
+loss_mark(l) = is_a(l, "mle") ? 7 : is_a(l, "score-matching") ? 5 : kind(l) eq "stein" ? 13 - 2 * variant_of(l) : kind(l) eq "constant" ? 15 : 9 + 2 * variant_of(l)
 hollow(mark) = mark - 1 # every filled mark follows its outline
 minus(number) = number[1:1] eq "-" ? "−" . number[2:] : number
-stein_title(l) = "Stein kernel" . (strlen(option(l, "direction")) && (is_pilot(l) || place(l) eq "truth") ? " of " . option(l, "direction") : "") . \
-    (is_pilot(l) ? " at a pilot" : place(l) eq "truth" ? " at the truth" : " at " . place(l))
-exponent(l) = strlen(option(l, "exponent")) ? option(l, "exponent") : "-0.5"
-value_of(l) = strlen(option(l, "value")) ? option(l, "value") : "1"
+stein_title(l) = "Stein kernel" . (strlen(option(l, "direction")) ? " of " . option(l, "direction") : "") . \
+    (place(l) eq "truth" ? ", at the truth" : place(l) eq "pilot" ? ", at a pilot" : ", at " . place(l))
 loss_title(l) = is_a(l, "mle") ? "maximum likelihood" : is_a(l, "score-matching") ? "score matching" : kind(l) eq "stein" ? stein_title(l) : \
-    kind(l) eq "power" ? "D = p to the " . minus(exponent(l)) : kind(l) eq "exponential" ? "D = exp(" . minus(exponent(l)) . " p)" : \
-    kind(l) eq "constant" ? "D = " . value_of(l) : l
-series_title(i) = loss_title(L(i)) . (strlen(variant[series_variant[i]]) ? ", " . variant[series_variant[i]] : "")
+    kind(l) eq "power" ? "D = p to the " . minus(exponent(l)) : kind(l) eq "exponential" ? "D = exp(" . minus(exponent(l)) . " p/max p)" : \
+    kind(l) eq "constant" ? "D = " . otherwise(option(l, "value"), "1") : l
+series_title(i) = loss_title(L(i)) . (strlen(variant[series_variant[i]]) ? " (" . variant[series_variant[i]] . ")" : "")
+# Curves of one loss that differ in their keys are told apart by the dash, if the loss does not need it.
+series_dash(i) = V > 1 && loss_dash(L(i)) == 1 ? 1 + (series_variant[i] - 1) % 4 : loss_dash(L(i))
 
 # ---- families: a mark each
-family_mark(f) = f eq "bimodal" ? 7 : f eq "mixture" ? 5 : f eq "polynomial" ? 9 : f eq "sparse-cut" ? 13 : f eq "monomial" ? 11 : f eq "sinusoid" ? 15 : \
-    f eq "double-well" ? 4 : f eq "gaussian" ? 2 : 3
-
-# ---- lines, marks, axes
-bar_width = 0.9 # of error bars: two standard errors each way
-curve_width = 1.8
-mark_size = txt ? 1 : 0.55
-set style fill solid 0.15 noborder
-set errorbars 0.6
-set border 3 linewidth 0.7 linecolor rgb "#404040"
-set tics nomirror out scale 0.5, 0.25
-set grid x y linewidth 0.5 linecolor rgb "#dcdcdc"
-set grid noxtics
-set format x "%g"
-power = txt ? "1e%T" : "10^{%T}"
-set key noenhanced samplen 2.2 spacing 1.05 width -1 font (format eq "png" ? ",17" : format eq "svg" ? ",10" : ",7")
-x_label = x_key . (strlen(x_help) ? ": " . x_help : "")
-x_axis = x_log ? "set logscale x; set xtics auto" : "unset logscale x; set xtics auto"
-
-# Log axis from `low` to `high`: powers of ten where it is long, 1 2 5 where it is short.
-y_axis(low, high) = sprintf("set logscale y; set yrange [%g:%g]; ", low, high) . (high / low > 60 ? "set ytics auto; set mytics 10; set format y power" : \
-    "set ytics (.01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000); unset mytics; set format y '%g'")
-# Largest and smallest of what passes through seen(): for `stats`, which needs a number of every row.
-forget = "least = 1e300; most = -1e300"
-seen(v) = (v < least ? least = v : 0, v > most && v < 1e300 ? most = v : 0, 1)
+family_mark(f) = f eq "bimodal" ? 6 : f eq "mixture" ? 4 : f eq "polynomial" ? 8 : f eq "sparse-cut" ? 12 : f eq "monomial" ? 10 : f eq "sinusoid" ? 14 : \
+    f eq "double-well" ? 2 : f eq "gaussian" ? 1 : 3
 
 # ---- sample sizes: larger marks for larger n
 sizes = ""
-do for [i = 1:S] { if (series_n[i] > 0 && strstrt(" " . sizes . " ", sprintf(" %d ", series_n[i])) == 0) { sizes = sizes . (strlen(sizes) ? " " : "") . sprintf("%d", series_n[i]) } }
+do for [i = 1:S] {
+    if (series_n[i] > 0 && strstrt(" " . sizes . " ", sprintf(" %d ", series_n[i])) == 0) { sizes = sizes . sprintf("%s%d", strlen(sizes) ? " " : "", series_n[i]) }
+}
 size_rank(n) = words(sizes) < 2 ? 0.5 : (sum [k = 1:words(sizes)] (int(word(sizes, k)) < n)) / (words(sizes) - 1.0)
-size_mark(n) = mark_size * (txt ? 1 : 0.75 + 0.6 * size_rank(n))
+size_mark(n) = txt ? 1 : mark_size * (0.8 + 0.7 * size_rank(n))
 leads = int(sum [i = 1:S] series_lead[i])
 
-# ---- the page: title, `across` panels side by side in `down` lines, a key of `entries` items `per_row` a line, caption
+# ---- lines, marks, axes
+bar_width = 0.9 # of error bars: two standard errors each way
+curve_width = 1.6
+mark_size = txt ? 1 : 0.5
+grey = "#707070"
+set style fill solid 0.15 noborder
+set errorbars 0.5
+set border 3 linewidth 0.7 linecolor rgb "#404040"
+set tics nomirror out scale 0.5, 0.25
+set grid ytics linewidth 0.5 linecolor rgb "#d8d8d8" dashtype 1
+set format x "%g"
+power = txt ? "1e%T" : "10^{%T}"
+short_ticks = "(0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)"
+x_label = x_key . (strlen(x_help) ? ": " . x_help : "")
+# Log axis `a` (x or y) from low to high: powers of ten where it is long, 1 2 5 where it is short.
+log_axis(a, low, high) = sprintf("set logscale %s; set %srange [%g:%g]; ", a, a, low, high) . (high > 60 * low ? \
+    sprintf("set %stics auto; set m%stics 10; set format %s power", a, a, a) : sprintf("set %stics %s; unset m%stics; set format %s '%%g'", a, short_ticks, a, a))
+# Smallest and largest of what passes through seen(), for `stats`, which wants a number of every row.
+forget = "least = 1e300; most = -1e300"
+seen(v) = (v < least ? least = v : 0, v > most && v < 1e300 ? most = v : 0, 1)
+# The axis of the grid key, a little wider than its values.
+find_x = forget . "; do for [i = 1:S] { stats series(i) using (seen(x_of(i))) nooutput }; " . \
+    "x_step = x_log ? (most > least ? (most / least) ** 0.04 : 2) : (most > least ? 0.04 * (most - least) : 1); " . \
+    "x_low = x_log ? least / x_step : least - x_step; x_high = x_log ? most * x_step : most + x_step"
+eval find_x
+x_axis = x_log ? log_axis("x", x_low, x_high) : sprintf("set xrange [%g:%g]", x_low, x_high)
+
+# ---- the page: claim, panels, key, caption.  Lengths in centimetres from the bottom.
 per_row = 3
-small = format eq "png" ? ",15" : format eq "svg" ? ",9" : ",6.5"
-page_caption = caption . (smoke ? "; SMOKE RUN" : "")
-page_top = 1 - 0.75 / height
-page_key(entries) = 0.62 + 0.37 * ceil(real(entries) / per_row) # cm from the bottom
-page_low(entries) = (page_key(entries) + 1.05 + 0.35 * (strstrt(x_help, "\n") > 0)) / height
-edge_left = 1.55 / width
-edge_right = 0.35 / width
-gutter = 1.75 / width
-row_gutter = 1.55 / height
-begin(number) = txt ? "set key bmargin center horizontal; set bmargin 6; entries = 0" : sprintf("set multiplot; unset key; entries = %d", number)
-# Panel k of `across` x `down`, from the left and the top.  The letters of panels are drawn above them.
-panel_w(across) = (1 - edge_left - edge_right - (across - 1) * gutter) / across
-panel_h(down) = (page_top - page_low(entries) - (down - 1) * row_gutter) / down
+lines_in(text) = 1 + (strstrt(text, "\n") > 0)
+page_caption = caption . (smoke ? "; smoke run" : "")
+page_top = height - 0.35 - (strlen(claim) ? 0.38 * lines_in(claim) : 0)
+page_low = 2.0
+edge_left = 1.5
+edge_right = 0.3
+gutter = 1.75
+row_gutter = 1.5
+# A key of `entries` items stands above the caption.
+page_open(entries) = txt ? "set key outside bmargin center" : \
+    sprintf("page_low = 0.7 + 0.35 * %d + 1.0 + 0.33 * (lines_in(x_label) - 1); set multiplot; unset key", ceil(real(entries) / per_row))
+page_close = txt ? "" : "unset multiplot"
+panel_w(across) = (width - edge_left - edge_right - (across - 1) * gutter) / across
+panel_h(down) = (page_top - 0.3 - page_low - (down - 1) * row_gutter) / down
 panel_x(k, across) = edge_left + ((k - 1) % across) * (panel_w(across) + gutter)
-panel_y(k, across, down) = page_top - ((k - 1) / across) * (panel_h(down) + row_gutter)
-panel(k, across, down, title) = txt ? "" : sprintf("set lmargin at screen %g; set rmargin at screen %g; set tmargin at screen %g; set bmargin at screen %g; set label 99 '%s' at graph 0, graph 1 offset 0, character 0.7 left front", \
-    panel_x(k, across), panel_x(k, across) + panel_w(across), panel_y(k, across, down), panel_y(k, across, down) - panel_h(down), title)
-# Before the panel whose titles make the key of the page.
-key_here = txt ? "" : sprintf("set key at screen 0.5, %g center bottom horizontal maxcols %d", 0.55 / height, per_row)
-page_end = txt ? "" : "unset multiplot"
-set label 98 page_caption at screen (txt ? 0.02 : 0.3 / width), (txt ? 0.0 : 0.28 / height) left noenhanced textcolor rgb "#606060" font small
-set style textbox opaque noborder
+panel_y(k, across, down) = page_low + (down - 1 - (k - 1) / across) * (panel_h(down) + row_gutter)
+margins(left, bottom, w, h) = sprintf("set lmargin at screen %g; set rmargin at screen %g; set bmargin at screen %g; set tmargin at screen %g", \
+    left / width, (left + w) / width, bottom / height, (bottom + h) / height)
+# Panel k of across x down, in the order of reading; its title stands above it.
+panel(k, across, down) = txt ? "" : margins(panel_x(k, across), panel_y(k, across, down), panel_w(across), panel_h(down))
+panel_title(text) = txt ? "" : "set label 99 '" . text . "' at graph 0, graph 1 offset 0, character 0.6 left noenhanced font font_key"
+# Before the plot whose titles make the key of the page; after it, `unset key`.
+key_here = txt ? "" : sprintf("set key at screen 0.5, screen %g center bottom horizontal maxcols %d", 0.65 / height, per_row)
+set key noenhanced samplen 2.4 spacing 1.0 font font_key
+caption_label = txt ? "" : "set label 98 page_caption at screen 0.3 / width, screen 0.28 / height left noenhanced textcolor rgb grey font font_tiny; " . \
+    "set label 97 claim at screen 0.3 / width, screen (height - 0.32) / height left noenhanced font font_key"
+eval caption_label
+if (txt) { set title page_caption noenhanced }

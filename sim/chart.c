@@ -370,18 +370,19 @@ static bool is_geometric(const sg_axis *axis) {
     return axis->count > 2 && ratios[1] / ratios[0] < differences[1] / differences[0];
 }
 
-/* Meaning of a key as its family says it, up to the first semicolon, on two lines if it is long. */
+void sim_wrap(char *text, size_t most) {
+    size_t length = strlen(text), lines = length / most + 1, next = length / lines;
+    for (size_t k = 0, line = 1; k < length && line < lines; k++)
+        if (text[k] == ' ' && k >= line * next) text[k] = '\n', line++;
+}
+
+/* Meaning of a key as its family says it, up to the first semicolon. */
 static void key_help(const char *family, const char *key, size_t size, char *text) {
     const sg_family *found = sg_family_find(family);
     text[0] = 0;
     for (const sg_field *field = found ? found->keys : NULL; field && field->key; field++)
         if (!strcmp(field->key, key) && field->help) snprintf(text, size, "%.*s", (int)strcspn(field->help, ";"), field->help);
-    if (strlen(text) <= LABEL_LINE) return;
-    for (char *blank = text + strlen(text) / 2; *blank; blank++)
-        if (*blank == ' ') {
-            *blank = '\n';
-            break;
-        }
+    sim_wrap(text, LABEL_LINE);
 }
 
 static void define_x(const sim_chart *chart, FILE *out) {

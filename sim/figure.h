@@ -73,4 +73,7 @@ void sim_chart_define(const sim_chart *chart, FILE *out);
 /* 'TEXT' as a gnuplot string. */
 void sim_put_quoted(FILE *out, const char *text);
 
+/* Breaks a text at blanks into as few lines of about equal length as `most` letters a line need. */
+void sim_wrap(char *text, size_t most);
+
 #endif

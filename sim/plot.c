@@ -14,7 +14,7 @@
 
 extern char **environ;
 
-enum { ARGUMENTS_MOST = 256, FILES_MOST = SIM_POSITIONALS };
+enum { ARGUMENTS_MOST = 256, FILES_MOST = SIM_POSITIONALS, CLAIM_LETTERS = 7 /* a centimetre */ };
 
 /* What one call draws, and the files that it must not leave behind. */
 typedef struct {
@@ -142,6 +142,14 @@ static void put_caption(const plot *p, FILE *out) {
     fprintf(out, "; smoke = %d%c", smoke, 0);
 }
 
+static void put_claim(const plot *p, FILE *out) {
+    char claim[512] = "";
+    const char *value = p->files == 1 ? sg_result_get(p->result[0], "claim") : NULL;
+    if (value) snprintf(claim, sizeof claim, "%s", value);
+    sim_wrap(claim, (size_t)(p->figure.width * CLAIM_LETTERS));
+    fputs("claim = ", out), sim_put_quoted(out, claim), fputc(0, out);
+}
+
 static int terminal_rows(void) {
     struct winsize size;
     if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || size.ws_row < 12) return 30;
@@ -155,8 +163,7 @@ static sg_status define(plot *p) {
             sim_colour(stdout), sim_width(stdout), terminal_rows(), 0);
     fputs("directory = ", out), sim_put_quoted(out, p->directory), fputc(0, out);
     fputs("target = ", out), sim_put_quoted(out, p->temporary), fputc(0, out);
-    fputs("claim = ", out), sim_put_quoted(out, p->files == 1 && sg_result_get(p->result[0], "claim") ? sg_result_get(p->result[0], "claim") : "");
-    fputc(0, out);
+    put_claim(p, out);
     put_caption(p, out);
     sim_chart_define(p->chart, out);
     bool failed = ferror(out) != 0;
