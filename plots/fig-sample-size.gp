@@ -7,24 +7,28 @@
 # Right: coverage of the 95 % sandwich interval with two standard errors each way; the nominal level (grey).
 
 set multiplot
+mark(i) = 4 + 2 * ((series_variant[i] - 1) % 5)
 set logscale x
 set format x "10^{%T}"
 set xlabel "sample size n"
-set lmargin at screen 0.09; set rmargin at screen 0.48; set tmargin at screen 0.90; set bmargin at screen 0.36
+set lmargin at screen 0.075; set rmargin at screen 0.375; set tmargin at screen 0.90; set bmargin at screen 0.16
 set logscale y
-set ylabel "n Cov / Γ_{MLE} in the worst direction"
+set format y "10^{%T}"
+set yrange [0.5:*]
+set ylabel "n Cov / Γ_{MLE}, worst direction"
 unset key
-plot for [i = 1:S] series(i) using (column("n")):(column("inefficiency_max")) with lines linecolor rgb loss_colour(L(i)) linewidth 1.6 notitle, \
+plot for [i = 1:S] series(i) using (column("n")):(column("inefficiency_max")) with lines linecolor rgb loss_colour(L(i)) linewidth 1.2 notitle, \
      for [i = 1:S] series(i) using (column("n")):(column("montecarlo_inefficiency")):(2 * column("montecarlo_inefficiency_se")) with yerrorbars \
-        linecolor rgb loss_colour(L(i)) pointtype family_mark(family[series_family[i]]) pointsize 0.55 notitle
-set lmargin at screen 0.59; set rmargin at screen 0.98
-unset logscale y
+        linecolor rgb loss_colour(L(i)) pointtype mark(i) pointsize 0.55 notitle
+unset label 97
 unset label 98
+set lmargin at screen 0.47; set rmargin at screen 0.77
+unset logscale y
 set format y "%g"
-set yrange [0:1.02]
-set ylabel "coverage of the 95 % interval (least parameter)"
-set key at screen 0.5, 0.05 center bottom horizontal maxcols 2 noenhanced samplen 1.5
+set yrange [0.6:1.02]
+set ylabel "coverage of the 95 % interval"
+set key at screen 0.785, screen 0.9 left top Left reverse vertical noenhanced samplen 1.2
 plot 0.95 with lines linecolor rgb "#909090" linewidth 1 title "nominal", \
      for [i = 1:S] series(i) using (column("n")):(column("coverage")):(2 * column("coverage_se")) with yerrorlines \
-        linecolor rgb loss_colour(L(i)) pointtype family_mark(family[series_family[i]]) pointsize 0.55 title series_title(i)
+        linecolor rgb loss_colour(L(i)) linewidth 0.8 pointtype mark(i) pointsize 0.55 title series_title(i)
 unset multiplot

@@ -77,7 +77,11 @@ do for [i = 1:S] {
 }
 size_rank(n) = words(sizes) < 2 ? 0.5 : (sum [k = 1:words(sizes)] (int(word(sizes, k)) < n)) / (words(sizes) - 1.0)
 size_mark(n) = txt ? 1 : mark_size * (0.8 + 0.7 * size_rank(n))
+# The curves that stand for their loss: one for all sample sizes.
 leads = int(sum [i = 1:S] series_lead[i])
+array lead[leads]
+leads = 0
+do for [i = 1:S] { if (series_lead[i]) { leads = leads + 1; lead[leads] = i } }
 
 # ---- lines, marks, axes
 bar_width = 0.9 # of error bars: two standard errors each way
