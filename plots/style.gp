@@ -110,33 +110,42 @@ find_x = forget . "; do for [i = 1:S] { stats series(i) using (seen(x_of(i))) no
 eval find_x
 x_axis = x_log ? log_axis("x", x_low, x_high) : sprintf("set xrange [%g:%g]", x_low, x_high)
 
-# ---- the page: claim, panels, key, caption.  Lengths in centimetres from the bottom.
-per_row = 3
+# Error bars of two standard errors on a log axis that begins at `low`.
+bar_from(v, se) = v - 2 * se > low ? v - 2 * se : v < low ? NaN : low
+bar_to(v, se) = v + 2 * se
+
+# ---- the page: claim, panels, key, caption.  Lengths in centimetres from the bottom; on a terminal a letter is 0.2 wide and 0.42 high.
+if (txt) { width = 0.2 * columns; height = 0.42 * rows; claim = "" }
+room_for(across) = txt && columns < 60 * across ? 1 : across
+line = txt ? 0.42 : 0.35
+per_row = txt ? (columns < 100 ? 2 : 3) : 3
 lines_in(text) = 1 + (strstrt(text, "\n") > 0)
 page_caption = caption . (smoke ? "; smoke run" : "")
-page_top = height - 0.35 - (strlen(claim) ? 0.38 * lines_in(claim) : 0)
+page_top = height - (txt ? 0.5 : 0.65) - (strlen(claim) ? 0.38 * lines_in(claim) : 0)
 page_low = 2.0
-edge_left = 1.5
-edge_right = 0.3
-gutter = 1.75
-row_gutter = 1.5
-# A key of `entries` items stands above the caption.
-page_open(entries) = txt ? "set key outside bmargin center" : \
-    sprintf("page_low = 0.7 + 0.35 * %d + 1.0 + 0.33 * (lines_in(x_label) - 1); set multiplot; unset key", ceil(real(entries) / per_row))
-page_close = txt ? "" : "unset multiplot"
+edge_left = txt ? 2.0 : 1.45
+edge_right = txt ? 0.6 : 0.3
+gutter = txt ? 2.6 : 1.7
+row_gutter = txt ? 1.9 : 1.4
+# A key of `entries` items stands between the panels and the caption.
+page_open(entries) = sprintf("page_low = 0.55 + line * %d + 0.95 + line * (lines_in(x_label) - 1); set multiplot; unset key", ceil(real(entries) / per_row))
 panel_w(across) = (width - edge_left - edge_right - (across - 1) * gutter) / across
-panel_h(down) = (page_top - 0.3 - page_low - (down - 1) * row_gutter) / down
+panel_h(down) = (page_top - page_low - (down - 1) * row_gutter) / down
 panel_x(k, across) = edge_left + ((k - 1) % across) * (panel_w(across) + gutter)
 panel_y(k, across, down) = page_low + (down - 1 - (k - 1) / across) * (panel_h(down) + row_gutter)
 margins(left, bottom, w, h) = sprintf("set lmargin at screen %g; set rmargin at screen %g; set bmargin at screen %g; set tmargin at screen %g", \
     left / width, (left + w) / width, bottom / height, (bottom + h) / height)
-# Panel k of across x down, in the order of reading; its title stands above it.
-panel(k, across, down) = txt ? "" : margins(panel_x(k, across), panel_y(k, across, down), panel_w(across), panel_h(down))
-panel_title(text) = txt ? "" : "set label 99 '" . text . "' at graph 0, graph 1 offset 0, character 0.6 left noenhanced font font_key"
-# Before the plot whose titles make the key of the page; after it, `unset key`.
-key_here = txt ? "" : sprintf("set key at screen 0.5, screen %g center bottom horizontal maxcols %d", 0.65 / height, per_row)
-set key noenhanced samplen 2.4 spacing 1.0 font font_key
-caption_label = txt ? "" : "set label 98 page_caption at screen 0.3 / width, screen 0.28 / height left noenhanced textcolor rgb grey font font_tiny; " . \
-    "set label 97 claim at screen 0.3 / width, screen (height - 0.32) / height left noenhanced font font_key"
-eval caption_label
-if (txt) { set title page_caption noenhanced }
+# Panel k of across x down, in the order of reading.
+panel(k, across, down) = margins(panel_x(k, across), panel_y(k, across, down), panel_w(across), panel_h(down))
+panel_title(text) = "set label 99 \"" . text . "\" at graph 0, graph 1 offset 0, character 0.6 left noenhanced font font_key"
+set xlabel font font_key
+set ylabel font font_key
+set tics font font_key
+# After the last panel: an empty one over the whole page, for key, claim and caption.  `plot NaN notitle, keyentry ...` follows, then page_close.
+page_key = margins(0, 0, width, height) . "; unset label; unset border; unset tics; unset xlabel; unset ylabel; unset logscale; unset grid; unset title; " . \
+    "unset object; unset arrow; set xrange [0:1]; set yrange [0:1]; " . \
+    sprintf("set key at screen 0.5, screen %g center bottom horizontal maxcols %d Left reverse noenhanced samplen 2.4 spacing 1.05 width 1 font font_key; ", \
+    (txt ? 0.5 : 0.6) / height, per_row) . \
+    "set label page_caption at screen 0.3 / width, screen (txt ? 0.1 : 0.28) / height left noenhanced textcolor rgb grey font font_tiny; " . \
+    "set label claim at screen 0.3 / width, screen (height - 0.32) / height left noenhanced font font_key"
+page_close = "unset multiplot"

@@ -110,7 +110,8 @@ static void record_kl(const sg_summary *s, sg_record *out) {
 /* ----------------------------------------------------------------- arrays */
 
 /* Adds the array if it is new and copies `count` numbers into the record's part. */
-static sg_status put(sg_result *part, int l, const char *name, const char *description, int rank, const int *shape, const double *value) {
+static sg_status put(sg_result *part, int l, const char *name, const char *description, int rank, const int *shape,
+                     const double *value) {
     sg_array *array = sg_result_find(part, name);
     size_t count = 1;
     sg_status status = SG_OK;
@@ -127,46 +128,66 @@ static sg_status put_efficiency(sg_result *part, int l, int m, const sim_reading
     int square[2] = {m, m}, weights[2] = {m, SIM_PROFILE_PAIRS};
     sg_status status;
     if (p && p->count != SIM_PROFILE_PAIRS) p = NULL;
-    if ((status = put(part, l, "gamma", "asymptotic covariance of sqrt(n) (theta_hat - theta)", 2, square, digits ? a->gamma : NULL))) return status;
-    if ((status = put(part, l, "gamma_mle", "the same of maximum likelihood", 2, square, a ? a->gamma_mle : NULL))) return status;
-    if ((status = put(part, l, "inefficiency", "generalized eigenvalues of gamma against gamma_mle, ascending", 1, square, digits ? a->inefficiency : NULL)))
+    if ((status = put(part, l, "gamma", "asymptotic covariance of sqrt(n) (theta_hat - theta)", 2, square,
+                      digits ? a->gamma : NULL)))
         return status;
-    if ((status = put(part, l, "profile/eigenvalues", "eigenvalues of the generator in its own time, ascending", 1, weights + 1, p ? p->eigenvalue : NULL)))
+    if ((status = put(part, l, "gamma_mle", "the same of maximum likelihood", 2, square, a ? a->gamma_mle : NULL)))
         return status;
-    if ((status = put(part, l, "profile/weights", "squared coefficients of each score on the eigenfunctions", 2, weights, p ? p->weight : NULL)))
+    if ((status = put(part, l, "inefficiency", "generalized eigenvalues of gamma against gamma_mle, ascending", 1,
+                      square, digits ? a->inefficiency : NULL)))
         return status;
-    return put(part, l, "profile/remainder", "variance of each score that these eigenfunctions leave", 1, square, p ? p->remainder : NULL);
+    if ((status = put(part, l, "profile/eigenvalues", "eigenvalues of the generator in its own time, ascending", 1,
+                      weights + 1, p ? p->eigenvalue : NULL)))
+        return status;
+    if ((status = put(part, l, "profile/weights", "squared coefficients of each score on the eigenfunctions", 2,
+                      weights, p ? p->weight : NULL)))
+        return status;
+    return put(part, l, "profile/remainder", "variance of each score that these eigenfunctions leave", 1, square,
+               p ? p->remainder : NULL);
 }
 
 static sg_status put_summary(sg_result *part, int l, int m, const sg_summary *s) {
     int square[2] = {m, m}, quantiles[2] = {m, 5};
     sg_status status;
-    if ((status = put(part, l, "gamma_montecarlo", "n times the covariance of theta_hat over replicates", 2, square, s ? s->covariance : NULL))) return status;
-    if ((status = put(part, l, "gamma_montecarlo_se", "its Monte Carlo standard error", 2, square, s ? s->covariance_se : NULL))) return status;
-    if ((status = put(part, l, "bias", "mean of theta_hat - theta over replicates", 1, square, s ? s->bias : NULL))) return status;
-    if ((status = put(part, l, "bias_se", "its Monte Carlo standard error", 1, square, s ? s->bias_se : NULL))) return status;
-    if ((status = put(part, l, "coverage", "share of 95 % sandwich intervals that hold theta", 1, square, s ? s->coverage : NULL))) return status;
-    if ((status = put(part, l, "coverage_se", "its binomial standard error", 1, square, s ? s->coverage_se : NULL))) return status;
-    if ((status = put(part, l, "robust", "n (IQR/1.349)^2 of theta_hat", 1, square, s ? s->robust : NULL))) return status;
-    return put(part, l, "quantiles", "quantiles .025 .25 .5 .75 .975 of sqrt(n) (theta_hat - theta)", 2, quantiles, s ? s->quantile : NULL);
+    if ((status = put(part, l, "gamma_montecarlo", "n times the covariance of theta_hat over replicates", 2, square,
+                      s ? s->covariance : NULL)))
+        return status;
+    if ((status = put(part, l, "gamma_montecarlo_se", "its Monte Carlo standard error", 2, square,
+                      s ? s->covariance_se : NULL)))
+        return status;
+    if ((status = put(part, l, "bias", "mean of theta_hat - theta over replicates", 1, square, s ? s->bias : NULL)))
+        return status;
+    if ((status = put(part, l, "bias_se", "its Monte Carlo standard error", 1, square, s ? s->bias_se : NULL)))
+        return status;
+    if ((status = put(part, l, "coverage", "share of 95 % sandwich intervals that hold theta", 1, square,
+                      s ? s->coverage : NULL)))
+        return status;
+    if ((status = put(part, l, "coverage_se", "its binomial standard error", 1, square, s ? s->coverage_se : NULL)))
+        return status;
+    if ((status = put(part, l, "robust", "n (IQR/1.349)^2 of theta_hat", 1, square, s ? s->robust : NULL)))
+        return status;
+    return put(part, l, "quantiles", "quantiles .025 .25 .5 .75 .975 of sqrt(n) (theta_hat - theta)", 2, quantiles,
+               s ? s->quantile : NULL);
 }
 
 static sg_status put_replicates(sg_result *part, int l, int m, int replicates, bool kl, const sg_replicates *r) {
     int shape[2] = {replicates, m};
     sg_array *bytes = sg_result_find(part, "status");
     sg_status status = put(part, l, "theta", "estimates; NaN where undefined", 2, shape, r ? r->theta : NULL);
-    if (status == SG_OK) status = put(part, l, "se", "sandwich standard errors of the estimates", 2, shape, r ? r->se : NULL);
+    if (status == SG_OK)
+        status = put(part, l, "se", "sandwich standard errors of the estimates", 2, shape, r ? r->se : NULL);
     if (status == SG_OK && kl) status = put(part, l, "kl", "KL(p || p_theta_hat) in nats", 1, shape, r ? r->kl : NULL);
     if (status == SG_OK && !bytes)
-        status = sg_result_array(part, "status", "1", "status codes of the fits, 0 = ok; 255 where there is none", true, 1, shape, &bytes);
+        status = sg_result_array(part, "status", "1", "status codes of the fits, 0 = ok; 255 where there is none", true,
+                                 1, shape, &bytes);
     if (status == SG_OK && r) memcpy(sg_array_record_bytes(bytes, l), r->status, (size_t)replicates);
     return status;
 }
 
 /* ------------------------------------------------------------ Monte Carlo */
 
-sg_montecarlo_plan sim_cell_montecarlo(const sim_plan *plan, const sim_cell *cell, const sim_analysis *analysis, const sim_how *how,
-                                       const sg_asymptotic **slot) {
+sg_montecarlo_plan sim_cell_montecarlo(const sim_plan *plan, const sim_cell *cell, const sim_analysis *analysis,
+                                       const sim_how *how, const sg_asymptotic **slot) {
     const sim_group *group = &plan->group[cell->group];
     for (int l = 0; l < group->losses; l++) slot[l] = analysis->reading[l].asymptotic;
     return (sg_montecarlo_plan){.model = group->model,
@@ -190,7 +211,8 @@ static sg_status take_loss(const sg_montecarlo_plan *run, const sg_montecarlo *m
     sg_status status = sg_summary_new(run, mc, from, &s);
     if (status != SG_OK) {
         set_status(out->status_montecarlo, status);
-        return status == SG_NO_MEMORY ? status : put_replicates(part, l, mc->m, mc->replicates, run->kl, &mc->loss[from]);
+        return status == SG_NO_MEMORY ? status
+                                      : put_replicates(part, l, mc->m, mc->replicates, run->kl, &mc->loss[from]);
     }
     set_status(out->status_montecarlo, s->status);
     record_summary(s, run->asymptotic[from], out);
@@ -216,15 +238,19 @@ static sg_status sample_alone(const sg_montecarlo_plan *all, sg_result *part) {
         one.asymptotic = all->asymptotic + l;
         one.progress = NULL;
         sg_status ran = sg_montecarlo_run(&one, &mc);
-        if (ran == SG_OK) status = take_loss(&one, mc, 0, l, part);
-        else if (ends_the_work(ran)) status = ran;
-        else set_status(part->record[l].status_montecarlo, ran);
+        if (ran == SG_OK)
+            status = take_loss(&one, mc, 0, l, part);
+        else if (ends_the_work(ran))
+            status = ran;
+        else
+            set_status(part->record[l].status_montecarlo, ran);
         sg_montecarlo_delete(mc);
     }
     return status;
 }
 
-static sg_status sample(const sim_plan *plan, const sim_cell *cell, const sim_analysis *analysis, const sim_how *how, sg_result *part) {
+static sg_status sample(const sim_plan *plan, const sim_cell *cell, const sim_analysis *analysis, const sim_how *how,
+                        sg_result *part) {
     const sg_asymptotic *slot[SIM_LOSSES];
     sg_montecarlo_plan run = sim_cell_montecarlo(plan, cell, analysis, how, slot);
     sg_montecarlo *mc = NULL;
@@ -256,7 +282,8 @@ static sg_status put_truth(sg_result *part, int l, const sg_model *model) {
     return status;
 }
 
-sg_status sim_cell_compute(const sim_plan *plan, const sim_cell *cell, const sim_analysis *analysis, const sim_how *how, sg_result **result) {
+sg_status sim_cell_compute(const sim_plan *plan, const sim_cell *cell, const sim_analysis *analysis, const sim_how *how,
+                           sg_result **result) {
     const sim_group *group = &plan->group[cell->group];
     unsigned measure = plan->experiment->measure;
     sg_result *part = NULL;

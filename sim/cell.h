@@ -23,7 +23,8 @@ typedef struct {
 } sim_analysis;
 
 /* `threads` losses at a time.  Errors: SG_NO_MEMORY. */
-SG_MUST_CHECK sg_status sim_analysis_new(const sim_group *group, unsigned measure, int threads, sim_analysis **analysis);
+SG_MUST_CHECK sg_status sim_analysis_new(const sim_group *group, unsigned measure, int threads,
+                                         sim_analysis **analysis);
 void sim_analysis_delete(sim_analysis *analysis);
 
 /* How a cell is run, and what it reports. */
@@ -36,14 +37,14 @@ typedef struct {
 } sim_how;
 
 /* The Monte Carlo plan of a cell; `slot` [losses] is filled and must live as long as the plan. */
-sg_montecarlo_plan sim_cell_montecarlo(const sim_plan *plan, const sim_cell *cell, const sim_analysis *analysis, const sim_how *how,
-                                       const sg_asymptotic **slot);
+sg_montecarlo_plan sim_cell_montecarlo(const sim_plan *plan, const sim_cell *cell, const sim_analysis *analysis,
+                                       const sim_how *how, const sg_asymptotic **slot);
 
 /*
- * Computes the cell: one record a loss, arrays of the cell's own shape; number of the cell and grid values are left to the merge.
- * Errors: SG_STOPPED, SG_NO_MEMORY.
+ * Computes the cell: one record a loss, arrays of the cell's own shape; number of the cell and grid values are left to
+ * the merge. Errors: SG_STOPPED, SG_NO_MEMORY.
  */
-SG_MUST_CHECK sg_status sim_cell_compute(const sim_plan *plan, const sim_cell *cell, const sim_analysis *analysis, const sim_how *how,
-                                         sg_result **part);
+SG_MUST_CHECK sg_status sim_cell_compute(const sim_plan *plan, const sim_cell *cell, const sim_analysis *analysis,
+                                         const sim_how *how, sg_result **part);
 
 #endif

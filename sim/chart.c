@@ -18,7 +18,9 @@ enum { COLUMNS = sizeof columns / sizeof *columns, VARIANT = 512, LABEL_LINE = 5
 static bool follows(const sg_result *result, int key, int x) {
     for (int r = 0; r < result->records; r++)
         for (int s = 0; s < r; s++)
-            if (result->record[r].axis[x] == result->record[s].axis[x] && result->record[r].axis[key] != result->record[s].axis[key]) return false;
+            if (result->record[r].axis[x] == result->record[s].axis[x] &&
+                result->record[r].axis[key] != result->record[s].axis[key])
+                return false;
     return true;
 }
 
@@ -35,7 +37,9 @@ static unsigned running_axes(const sim_figure *figure, const sg_result *result) 
 static bool is_running(const sg_result *result, unsigned running, const char *token) {
     size_t length = strcspn(token, "=");
     for (int k = 0; k < result->axes && k < SG_RECORD_AXES; k++)
-        if ((running >> k & 1) && strlen(result->axis[k].name) == length && !strncmp(result->axis[k].name, token, length)) return true;
+        if ((running >> k & 1) && strlen(result->axis[k].name) == length &&
+            !strncmp(result->axis[k].name, token, length))
+            return true;
     return false;
 }
 
@@ -70,7 +74,7 @@ static sg_status place_variant(sim_chart *chart, const char *text, int *at) {
     if (*at >= 0) return SG_OK;
     sg_status status = sg_new(&chart->variant[chart->variants], strlen(text) + 1, 1);
     if (status != SG_OK) return status;
-    strcpy(chart->variant[*at = chart->variants++], text);
+    strcpy(chart->variant[ *at = chart->variants++], text);
     return SG_OK;
 }
 
@@ -112,7 +116,8 @@ static bool is_drawable(const sim_figure *figure, const sg_result *result, const
     if (figure->parameters && record->m != figure->parameters) return false;
     if (figure->x == SIM_X_AXIS && !isfinite(record->axis[axis])) return false;
     if (figure->x == SIM_X_SIZE && figure->columns && record->n <= 0) return false;
-    for (int k = 0; k < figure->columns; k++) any = any || isfinite(sim_real_value(record, sim_real_column(figure->column[k])));
+    for (int k = 0; k < figure->columns; k++)
+        any = any || isfinite(sim_real_value(record, sim_real_column(figure->column[k])));
     return any;
 }
 
@@ -123,7 +128,8 @@ static sg_status same_axis(const sim_chart *chart) {
     for (int f = 1; f < chart->files; f++) {
         const char *other = chart->result[f]->axis[sim_figure_axis(chart->result[f])].name;
         if (strcmp(key, other))
-            return sg_fail(SG_BAD_DATA, "figure '%s' draws against one key: '%s' in %.200s but '%s' in %.200s; plot them apart",
+            return sg_fail(SG_BAD_DATA,
+                           "figure '%s' draws against one key: '%s' in %.200s but '%s' in %.200s; plot them apart",
                            chart->figure->name, key, chart->file[0], other, chart->file[f]);
     }
     return SG_OK;
@@ -140,7 +146,8 @@ static sg_status allocate(int records, sim_chart **chart) {
     return status;
 }
 
-sg_status sim_chart_new(const sim_figure *figure, int files, const char *const *file, sg_result *const *result, sim_chart **out) {
+sg_status sim_chart_new(const sim_figure *figure, int files, const char *const *file, sg_result *const *result,
+                        sim_chart **out) {
     sim_chart *chart = NULL;
     int records = 0;
     *out = NULL;
@@ -154,13 +161,18 @@ sg_status sim_chart_new(const sim_figure *figure, int files, const char *const *
         for (int r = 0; r < result[f]->records; r++, all++) {
             const sg_record *record = &result[f]->record[r];
             chart->home[all] = -1;
-            if (is_drawable(figure, result[f], record) && (status = place_record(chart, f, running, record, &chart->home[all]))) goto out;
+            if (is_drawable(figure, result[f], record) &&
+                (status = place_record(chart, f, running, record, &chart->home[all])))
+                goto out;
         }
     }
-    if (!chart->series) status = sg_fail(SG_BAD_DATA, "figure '%s' finds nothing to draw in %.300s", figure->name, file[0]);
+    if (!chart->series)
+        status = sg_fail(SG_BAD_DATA, "figure '%s' finds nothing to draw in %.300s", figure->name, file[0]);
 out:
-    if (status != SG_OK) sim_chart_delete(chart);
-    else *out = chart;
+    if (status != SG_OK)
+        sim_chart_delete(chart);
+    else
+        *out = chart;
     return status;
 }
 
@@ -185,7 +197,8 @@ static FILE *create(const char *directory, const char *name) {
 
 static sg_status finish(FILE *file, const char *directory) {
     bool failed = ferror(file) != 0;
-    if (fclose(file) || failed) return sg_fail(SG_CANNOT_WRITE, "the tables of the figure cannot be written in %s", directory);
+    if (fclose(file) || failed)
+        return sg_fail(SG_CANNOT_WRITE, "the tables of the figure cannot be written in %s", directory);
     return SG_OK;
 }
 
@@ -210,7 +223,8 @@ static int ordered(const sim_chart *chart, int series, int all, int *order) {
 }
 
 /* `line` [records + 1]: where each line of the table starts, the names first. */
-static sg_status write_series(const sim_chart *chart, int series, int all, char *const *line, int *order, const char *directory) {
+static sg_status write_series(const sim_chart *chart, int series, int all, char *const *line, int *order,
+                              const char *directory) {
     char name[64];
     snprintf(name, sizeof name, "series-%d.tsv", series + 1);
     FILE *out = create(directory, name);
@@ -229,7 +243,8 @@ static sg_status write_cells(const sim_chart *chart, int file, int all, const ch
     FILE *stream = open_memstream(&text, &length);
     if (!stream) return sg_fail(SG_NO_MEMORY, "no memory for the table of %.300s", chart->file[file]);
     sg_status status = sim_table_write(result, "cells", stream);
-    if (fclose(stream) && status == SG_OK) status = sg_fail(SG_NO_MEMORY, "no memory for the table of %.300s", chart->file[file]);
+    if (fclose(stream) && status == SG_OK)
+        status = sg_fail(SG_NO_MEMORY, "no memory for the table of %.300s", chart->file[file]);
     if (status == SG_OK) status = sg_new(&line, (size_t)result->records + 1, sizeof *line);
     if (status == SG_OK) status = sg_new(&order, (size_t)result->records + 1, sizeof *order);
     if (status != SG_OK) goto out;
@@ -265,8 +280,10 @@ sg_status sim_chart_write(const sim_chart *chart, const char *directory) {
     sg_status status = SG_OK;
     for (int f = 0, all = 0; f < chart->files && status == SG_OK; all += chart->result[f++]->records) {
         status = write_cells(chart, f, all, directory);
-        for (int k = 0; k < figure->arrays && status == SG_OK; k++) status = write_array(chart, f, figure->array[k], directory);
-        for (int k = 0; k < figure->extras && status == SG_OK; k++) status = write_array(chart, f, figure->extra[k], directory);
+        for (int k = 0; k < figure->arrays && status == SG_OK; k++)
+            status = write_array(chart, f, figure->array[k], directory);
+        for (int k = 0; k < figure->extras && status == SG_OK; k++)
+            status = write_array(chart, f, figure->extra[k], directory);
     }
     return status;
 }
@@ -300,26 +317,28 @@ static void variant_label(const sim_chart *chart, int v, char label[VARIANT]) {
     if (chart->families > 1) used = (size_t)snprintf(label, VARIANT, "%.*s", (int)(at - text), text);
     while (*at && *++at && *at != ')') {
         size_t length = strcspn(at, ",)");
-        if (!is_common(chart, at, length)) used += (size_t)snprintf(label + used, VARIANT - used, "%s%.*s", used ? ", " : "", (int)length, at);
+        if (!is_common(chart, at, length))
+            used += (size_t)snprintf(label + used, VARIANT - used, "%s%.*s", used ? ", " : "", (int)length, at);
         at += length;
         if (*at == ')') break;
     }
 }
 
-#define PUT_LIST(name, count, put)                                                                                     \
-    do {                                                                                                               \
-        fprintf(out, "array %s[%d] = [", name, count);                                                                 \
-        for (int k = 0; k < (count); k++) {                                                                            \
-            if (k) fputc(',', out);                                                                                    \
-            put;                                                                                                       \
-        }                                                                                                              \
-        fputs("]", out), fputc(0, out);                                                                                \
+#define PUT_LIST(name, count, put)                     \
+    do {                                               \
+        fprintf(out, "array %s[%d] = [", name, count); \
+        for (int k = 0; k < (count); k++) {            \
+            if (k) fputc(',', out);                    \
+            put;                                       \
+        }                                              \
+        fputs("]", out), fputc(0, out);                \
     } while (0)
 
 static void define_series(const sim_chart *chart, FILE *out) {
     const sim_series *one = chart->one;
     char label[VARIANT];
-    fprintf(out, "files = %d; S = %d; V = %d; losses = %d; families = %d", chart->files, chart->series, chart->variants, chart->losses, chart->families);
+    fprintf(out, "files = %d; S = %d; V = %d; losses = %d; families = %d", chart->files, chart->series, chart->variants,
+            chart->losses, chart->families);
     fputc(0, out);
     PUT_LIST("loss", chart->losses, sim_put_quoted(out, chart->loss[k]));
     PUT_LIST("family", chart->families, sim_put_quoted(out, chart->family[k]));
@@ -338,8 +357,9 @@ static void define_columns(const sim_chart *chart, FILE *out) {
         bool has = false;
         for (int f = 0, all = 0; f < chart->files; all += chart->result[f++]->records)
             for (int r = 0; r < chart->result[f]->records; r++)
-                has = has || (chart->home[all + r] >= 0 &&
-                              isfinite(sim_real_value(&chart->result[f]->record[r], sim_real_column(sim_real_columns[c]))));
+                has = has ||
+                      (chart->home[all + r] >= 0 &&
+                       isfinite(sim_real_value(&chart->result[f]->record[r], sim_real_column(sim_real_columns[c]))));
         fprintf(out, "has_%s = %d%c", sim_real_columns[c], has, 0);
     }
 }
@@ -352,7 +372,8 @@ static void define_array(const sim_chart *chart, const char *array, FILE *out) {
     for (int f = 0; f < chart->files; f++) {
         const sg_array *found = sg_result_find(chart->result[f], array);
         if (found) has++;
-        for (int k = 0; found && k < found->rank; k++) shape[k] = found->shape[k] > shape[k] ? found->shape[k] : shape[k];
+        for (int k = 0; found && k < found->rank; k++)
+            shape[k] = found->shape[k] > shape[k] ? found->shape[k] : shape[k];
     }
     fprintf(out, "has_%s = %d; %s_1 = %d; %s_2 = %d%c", text, has == chart->files, text, shape[0], text, shape[1], 0);
 }
@@ -381,7 +402,8 @@ static void key_help(const char *family, const char *key, size_t size, char *tex
     const sg_family *found = sg_family_find(family);
     text[0] = 0;
     for (const sg_field *field = found ? found->keys : NULL; field && field->key; field++)
-        if (!strcmp(field->key, key) && field->help) snprintf(text, size, "%.*s", (int)strcspn(field->help, ";"), field->help);
+        if (!strcmp(field->key, key) && field->help)
+            snprintf(text, size, "%.*s", (int)strcspn(field->help, ";"), field->help);
     sim_wrap(text, LABEL_LINE);
 }
 
@@ -392,9 +414,11 @@ static void define_x(const sim_chart *chart, FILE *out) {
     bool along_n = chart->figure->x == SIM_X_SIZE;
     const char *key = along_n ? "n" : axis >= 0 ? first->axis[axis].name : "";
     if (!along_n && axis >= 0 && chart->families == 1) key_help(chart->family[0], key, sizeof help, help);
-    fputs("x_key = ", out), sim_put_quoted(out, key), fputs("; x_help = ", out), sim_put_quoted(out, along_n ? "sample size" : help);
+    fputs("x_key = ", out), sim_put_quoted(out, key), fputs("; x_help = ", out),
+        sim_put_quoted(out, along_n ? "sample size" : help);
     fprintf(out, "; x_log = %d%c", along_n || (axis >= 0 && is_geometric(&first->axis[axis])), 0);
-    PUT_LIST("series_x", chart->series, fprintf(out, "%d", along_n ? n : COLUMNS + 1 + sim_figure_axis(chart->result[chart->one[k].file])));
+    PUT_LIST("series_x", chart->series,
+             fprintf(out, "%d", along_n ? n : COLUMNS + 1 + sim_figure_axis(chart->result[chart->one[k].file])));
 }
 
 static void define_sizes(const sim_chart *chart, FILE *out) {

@@ -9,7 +9,8 @@ typedef struct {
     double analysis, setup, fixed, slope;
 } cost;
 
-static sg_status time_montecarlo(const sim_plan *plan, int group, const sim_analysis *analysis, long long n, int replicates, double *seconds) {
+static sg_status time_montecarlo(const sim_plan *plan, int group, const sim_analysis *analysis, long long n,
+                                 int replicates, double *seconds) {
     const sg_asymptotic *slot[SIM_LOSSES];
     sim_cell cell = {.group = group, .n = n, .replicates = replicates};
     sim_how how = {.threads = 1, .memory = (size_t)64 << 20};
@@ -134,8 +135,8 @@ static void print_text(const sim_plan *plan, double seconds, double bytes, int t
         if (c && cell->group == plan->cell[c - 1].group) continue;
         for (int l = 0; l < group->losses; l++) printf("          %s\n", group->loss[l]->text);
     }
-    printf("%d cells, %d records; about %.2g s on %d thread%s, %.3g MB (and as much for the cells)\n", plan->cells, plan->records, seconds,
-           threads, threads > 1 ? "s" : "", bytes / 1e6);
+    printf("%d cells, %d records; about %.2g s on %d thread%s, %.3g MB (and as much for the cells)\n", plan->cells,
+           plan->records, seconds, threads, threads > 1 ? "s" : "", bytes / 1e6);
 }
 
 /* The values that were not asked for, smoke or full, must be right too. */
@@ -159,9 +160,12 @@ static int check(const sim_args *args) {
     if (status == SG_OK) status = sim_plan_new(experiment, &plan);
     if (status == SG_OK) status = check_other(args->positional[0], args->smoke);
     if (status == SG_OK) status = predict(plan, threads, &seconds);
-    if (status != SG_OK) leave = sim_fail(status);
-    else if (args->json) leave = print_json(plan, seconds, predict_bytes(plan), threads);
-    else print_text(plan, seconds, predict_bytes(plan), threads);
+    if (status != SG_OK)
+        leave = sim_fail(status);
+    else if (args->json)
+        leave = print_json(plan, seconds, predict_bytes(plan), threads);
+    else
+        print_text(plan, seconds, predict_bytes(plan), threads);
     sim_plan_delete(plan);
     sim_experiment_delete(experiment);
     return leave;
@@ -171,8 +175,10 @@ const sim_command sim_command_check = {
     .name = "check",
     .usage = "check EXPERIMENT.yaml [--smoke] [--threads N] [--seed S] [--json]",
     .summary = "validate an experiment file, print its plan and what it will cost",
-    .help = "Reads the file and every cell of its plan (family, parameters, losses, sample sizes), also those of its smoke version, and\n"
-            "says what is wrong with file and line.  Then measures a few cells for a moment and prints the seconds and bytes to expect.\n\n"
+    .help = "Reads the file and every cell of its plan (family, parameters, losses, sample sizes), also those of its "
+            "smoke version, and\n"
+            "says what is wrong with file and line.  Then measures a few cells for a moment and prints the seconds and "
+            "bytes to expect.\n\n"
             "Keys of an experiment file:\n" SIM_EXPERIMENT_HELP,
     .example = "scoregap check sim/experiments/bimodal-separation.yaml",
     .takes = SIM_TAKES_SMOKE | SIM_TAKES_THREADS | SIM_TAKES_SEED,

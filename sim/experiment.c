@@ -25,7 +25,8 @@ static sg_status unknown_key(const sim_experiment *e, const sim_node *key, int c
     for (int k = 0, used = 0; k < count && used < (int)sizeof list; k++)
         used += snprintf(list + used, sizeof list - (size_t)used, "%s%s", k ? ", " : "", names[k]);
     if (nearest)
-        return sg_fail(SG_UNKNOWN, "%s:%d: unknown key '%.64s'; the nearest is '%s'", e->path, key->line, key->text, nearest);
+        return sg_fail(SG_UNKNOWN, "%s:%d: unknown key '%.64s'; the nearest is '%s'", e->path, key->line, key->text,
+                       nearest);
     return sg_fail(SG_UNKNOWN, "%s:%d: unknown key '%.64s' (keys: %s)", e->path, key->line, key->text, list);
 }
 
@@ -82,7 +83,9 @@ static sg_status read_seed(sim_experiment *e, const descriptor *key, const sim_n
     errno = 0;
     e->seed = strtoull(node->text, &end, 0);
     if (*end) return bad_type(e, node, key->name, "a whole number from 0 to 2^64 - 1");
-    if (errno) return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "seed %.64s is out of range: it must be < 2^64", node->text);
+    if (errno)
+        return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "seed %.64s is out of range: it must be < 2^64",
+                             node->text);
     return SG_OK;
 }
 
@@ -91,8 +94,8 @@ static sg_status read_replicates(sim_experiment *e, const descriptor *key, const
     if (node->kind != SIM_SCALAR || !sg_number_read(node->text, &value) || value != floor(value))
         return bad_type(e, node, key->name, "a whole number");
     if (!(value >= 1 && value <= 1e7))
-        return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "replicates %s is out of range: it must be >= 1 and <= 10000000",
-                             node->text);
+        return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE,
+                             "replicates %s is out of range: it must be >= 1 and <= 10000000", node->text);
     e->replicates = (int)value;
     return SG_OK;
 }
@@ -109,8 +112,9 @@ static sg_status read_measure(sim_experiment *e, const descriptor *key, const si
         while (bit < SIM_MEASURES && strcmp(sim_measure_names[bit], word) != 0) bit++;
         if (bit == SIM_MEASURES) {
             const char *nearest = sg_nearest(word, SIM_MEASURES, sim_measure_names);
-            return sim_yaml_fail(e->path, item, SG_UNKNOWN, "unknown measure '%.64s'%s%s%s (gap, efficiency, bounds, montecarlo, kl)",
-                                 word, nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+            return sim_yaml_fail(e->path, item, SG_UNKNOWN,
+                                 "unknown measure '%.64s'%s%s%s (gap, efficiency, bounds, montecarlo, kl)", word,
+                                 nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
         }
         if (e->measure & 1u << bit)
             return sim_yaml_fail(e->path, item, SG_BAD_SYNTAX, "the measure '%s' stands twice: keep one", word);
@@ -132,12 +136,15 @@ static sg_status read_sample_sizes(sim_experiment *e, const descriptor *key, con
     for (int k = 0; k < count && status == SG_OK; k++) {
         double n = node->kind == SIM_MAP ? round(value[k].number) : value[k].number;
         if (!(n >= 1 && n <= INT32_MAX) || n != floor(n))
-            status = sim_yaml_fail(e->path, value[k].at, isnan(n) ? SG_BAD_TYPE : SG_OUT_OF_RANGE,
-                                   "the sample size %.64s must be a whole number >= 1 and <= 2147483647", value[k].text);
-        else e->size[e->sizes++] = (long long)n;
+            status =
+                sim_yaml_fail(e->path, value[k].at, isnan(n) ? SG_BAD_TYPE : SG_OUT_OF_RANGE,
+                              "the sample size %.64s must be a whole number >= 1 and <= 2147483647", value[k].text);
+        else
+            e->size[e->sizes++] = (long long)n;
         for (int i = 0; i + 1 < e->sizes && status == SG_OK; i++)
             if (e->size[i] == e->size[e->sizes - 1])
-                status = sim_yaml_fail(e->path, value[k].at, SG_BAD_SYNTAX, "the sample size %lld stands twice: keep one", e->size[i]);
+                status = sim_yaml_fail(e->path, value[k].at, SG_BAD_SYNTAX,
+                                       "the sample size %lld stands twice: keep one", e->size[i]);
     }
     sg_delete(value);
     return status;
@@ -147,10 +154,12 @@ static sg_status read_sample_sizes(sim_experiment *e, const descriptor *key, con
 
 static sg_status read_pairs(const sim_experiment *e, const sim_node *node, sim_family *family) {
     if (node->kind != SIM_MAP) return bad_type(e, node, "parameters", "a mapping {key: value}");
-    if (node->count > SIM_PAIRS) return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "there are more than %d parameters", SIM_PAIRS);
+    if (node->count > SIM_PAIRS)
+        return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "there are more than %d parameters", SIM_PAIRS);
     family->pairs = 0;
     for (int k = 0; k < node->count; k++) {
-        if (node->item[k]->kind != SIM_SCALAR) return bad_type(e, node->item[k], node->key[k]->text, "a number or a word");
+        if (node->item[k]->kind != SIM_SCALAR)
+            return bad_type(e, node->item[k], node->key[k]->text, "a number or a word");
         family->pair_at[family->pairs] = node->item[k];
         family->pair[family->pairs++] = (sg_pair){node->key[k]->text, node->item[k]->text};
     }
@@ -162,7 +171,8 @@ static sg_status add_loss(const sim_experiment *e, const sim_node *node, int *co
     sg_loss *loss = NULL;
     sg_status status = read_word(e, "a loss", node, &word);
     if (status != SG_OK) return status;
-    if (*count == SIM_LOSSES) return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "there are more than %d losses", SIM_LOSSES);
+    if (*count == SIM_LOSSES)
+        return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "there are more than %d losses", SIM_LOSSES);
     status = sg_loss_new(word, &loss);
     if (status != SG_OK) return sim_yaml_within(e->path, node, status);
     list[(*count)++] = (sim_loss_choice){loss, node};
@@ -174,7 +184,9 @@ static sg_status add_loss(const sim_experiment *e, const sim_node *node, int *co
 
 static sg_status read_loss_list(const sim_experiment *e, const sim_node *node, int *count, sim_loss_choice *list) {
     if (node->kind != SIM_LIST) return bad_type(e, node, "losses", "a list");
-    if (!node->count) return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "losses is empty: name at least one (`scoregap list losses`)");
+    if (!node->count)
+        return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE,
+                             "losses is empty: name at least one (`scoregap list losses`)");
     sg_status status = SG_OK;
     for (int k = 0; k < node->count && status == SG_OK; k++) status = add_loss(e, node->item[k], count, list);
     return status;
@@ -206,7 +218,8 @@ static sg_status read_family_entry(const sim_experiment *e, const sim_node *node
 static sg_status read_family(sim_experiment *e, const descriptor *key, const sim_node *node) {
     bool list = node->kind == SIM_LIST;
     if (node->kind == SIM_MAP) return bad_type(e, node, key->name, "a name or a list of {name, parameters, losses}");
-    if (list && !node->count) return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "family is empty: name at least one");
+    if (list && !node->count)
+        return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "family is empty: name at least one");
     sg_status status = sg_new(&e->family, list ? (size_t)node->count : 1, sizeof *e->family);
     if (status != SG_OK) return status;
     e->families = list ? node->count : 1;
@@ -226,7 +239,8 @@ static sg_status read_family(sim_experiment *e, const descriptor *key, const sim
 static sg_status read_parameters(sim_experiment *e, const descriptor *key, const sim_node *node) {
     (void)key;
     if (e->families != 1 || e->family[0].at->kind != SIM_SCALAR)
-        return sim_yaml_fail(e->path, node, SG_BAD_SYNTAX, "parameters belongs to a single family: write it beside each name in the list");
+        return sim_yaml_fail(e->path, node, SG_BAD_SYNTAX,
+                             "parameters belongs to a single family: write it beside each name in the list");
     return read_pairs(e, node, &e->family[0]);
 }
 
@@ -239,7 +253,8 @@ static sg_status read_grid(sim_experiment *e, const descriptor *key, const sim_n
 static sg_status read_smoke(sim_experiment *e, const descriptor *key, const sim_node *node) {
     if (node->kind != SIM_MAP) return bad_type(e, node, key->name, "a mapping {key: value}");
     for (int k = 0; k < node->count; k++)
-        if (!strcmp(node->key[k]->text, "schema") || !strcmp(node->key[k]->text, "name") || !strcmp(node->key[k]->text, "smoke"))
+        if (!strcmp(node->key[k]->text, "schema") || !strcmp(node->key[k]->text, "name") ||
+            !strcmp(node->key[k]->text, "smoke"))
             return sim_yaml_fail(e->path, node->key[k], SG_BAD_SYNTAX, "%s cannot stand in smoke", node->key[k]->text);
     return SG_OK;
 }
@@ -268,13 +283,15 @@ static sg_status check_together(const sim_experiment *e) {
     if (sampled && e->sizes && !e->replicates)
         return sim_yaml_fail(e->path, NULL, SG_BAD_SYNTAX, "measure has montecarlo: give replicates");
     if ((e->measure & SIM_KL) && !sampled)
-        return sim_yaml_fail(e->path, NULL, SG_BAD_SYNTAX, "measure has kl, the divergence of Monte Carlo fits: add montecarlo");
+        return sim_yaml_fail(e->path, NULL, SG_BAD_SYNTAX,
+                             "measure has kl, the divergence of Monte Carlo fits: add montecarlo");
     for (int f = 0; f < e->families; f++)
         for (int i = 0; i < e->family[f].losses; i++)
             for (int k = 0; k < e->losses; k++)
                 if (!strcmp(e->family[f].loss[i].loss->text, e->loss[k].loss->text))
                     return sim_yaml_fail(e->path, e->family[f].loss[i].at, SG_BAD_SYNTAX,
-                                         "the loss '%s' is one of all families already: keep one", e->loss[k].loss->text);
+                                         "the loss '%s' is one of all families already: keep one",
+                                         e->loss[k].loss->text);
     return SG_OK;
 }
 
@@ -286,8 +303,10 @@ static sg_status fill(sim_experiment *e) {
     for (int k = 0; k < KEYS && status == SG_OK; k++) {
         const sim_node *node = e->smoke ? sim_yaml_find(smoke, keys[k].name) : NULL;
         if (!node) node = sim_yaml_find(e->root, keys[k].name);
-        if (node) status = keys[k].read(e, &keys[k], node);
-        else if (keys[k].required) status = sim_yaml_fail(e->path, NULL, SG_BAD_SYNTAX, "the key '%s' is missing", keys[k].name);
+        if (node)
+            status = keys[k].read(e, &keys[k], node);
+        else if (keys[k].required)
+            status = sim_yaml_fail(e->path, NULL, SG_BAD_SYNTAX, "the key '%s' is missing", keys[k].name);
     }
     return status == SG_OK ? check_together(e) : status;
 }
@@ -326,10 +345,14 @@ sg_status sim_experiment_read(const char *path, bool smoke, sim_experiment **res
     sg_status status = sg_new(&text, FILE_MOST + 1, 1);
     if (status != SG_OK) goto out;
     size_t length = fread(text, 1, FILE_MOST, file);
-    if (ferror(file)) status = sg_fail(SG_CANNOT_READ, "%s cannot be read: %s", path, strerror(errno));
-    else if (length == FILE_MOST) status = sg_fail(SG_CANNOT_READ, "%s is no experiment: it has more than %d bytes", path, FILE_MOST - 1);
-    else if (strlen(text) != length) status = sg_fail(SG_BAD_SYNTAX, "%s is no text: it holds a zero byte", path);
-    else status = sim_experiment_parse(path, text, smoke, result);
+    if (ferror(file))
+        status = sg_fail(SG_CANNOT_READ, "%s cannot be read: %s", path, strerror(errno));
+    else if (length == FILE_MOST)
+        status = sg_fail(SG_CANNOT_READ, "%s is no experiment: it has more than %d bytes", path, FILE_MOST - 1);
+    else if (strlen(text) != length)
+        status = sg_fail(SG_BAD_SYNTAX, "%s is no text: it holds a zero byte", path);
+    else
+        status = sim_experiment_parse(path, text, smoke, result);
 out:
     sg_delete(text);
     fclose(file);

@@ -1,8 +1,8 @@
 /*
  * An experiment file (YAML) as a checked struct, and the plan of cells that it asks for.
  *
- * A cell is (family with its parameters, sample size) with all its losses: they read the same data.  Cells are ordered by family, then grid (last
- * key fastest), then sample size.
+ * A cell is (family with its parameters, sample size) with all its losses: they read the same data.  Cells are ordered
+ * by family, then grid (last key fastest), then sample size.
  */
 #ifndef SCOREGAP_SIM_EXPERIMENT_H
 #define SCOREGAP_SIM_EXPERIMENT_H
@@ -14,19 +14,19 @@
 #define SIM_AXES SG_RECORD_AXES
 
 /* Keys of an experiment file in the order of reading: name, reader in experiment.c, is it required, meaning. */
-#define SIM_EXPERIMENT_KEYS(X)                                                                                         \
-    X(schema, read_schema, true, SIM_EXPERIMENT_SCHEMA)                                                                \
-    X(name, read_name, true, "small letters, digits and -; the result goes to results/NAME.h5")                        \
-    X(claim, read_claim, true, "the sentence that the experiment supports")                                            \
-    X(seed, read_seed, true, "whole number from 0 to 2^64 - 1, decimal or 0x..")                                       \
-    X(family, read_family, true, "a name, or a list of {name, parameters, losses}")                                    \
-    X(parameters, read_parameters, false, "{key: value} held fixed, when family is one name")                          \
-    X(losses, read_losses, true, "list of losses; those of a family's own come on top")                                \
-    X(grid, read_grid, false, "{mode: product|zip, key: list or {from, to, steps, scale: linear|log}}")                \
-    X(sample_sizes, read_sample_sizes, false, "list, or {from, to, steps, scale: linear|log}")                         \
-    X(replicates, read_replicates, false, "Monte Carlo replicates a cell")                                             \
-    X(measure, read_measure, true, "list of gap, efficiency, mixing, bounds, montecarlo, kl")                          \
-    X(figure, read_figure, false, "name of the figure that shows the result")                                          \
+#define SIM_EXPERIMENT_KEYS(X)                                                                          \
+    X(schema, read_schema, true, SIM_EXPERIMENT_SCHEMA)                                                 \
+    X(name, read_name, true, "small letters, digits and -; the result goes to results/NAME.h5")         \
+    X(claim, read_claim, true, "the sentence that the experiment supports")                             \
+    X(seed, read_seed, true, "whole number from 0 to 2^64 - 1, decimal or 0x..")                        \
+    X(family, read_family, true, "a name, or a list of {name, parameters, losses}")                     \
+    X(parameters, read_parameters, false, "{key: value} held fixed, when family is one name")           \
+    X(losses, read_losses, true, "list of losses; those of a family's own come on top")                 \
+    X(grid, read_grid, false, "{mode: product|zip, key: list or {from, to, steps, scale: linear|log}}") \
+    X(sample_sizes, read_sample_sizes, false, "list, or {from, to, steps, scale: linear|log}")          \
+    X(replicates, read_replicates, false, "Monte Carlo replicates a cell")                              \
+    X(measure, read_measure, true, "list of gap, efficiency, mixing, bounds, montecarlo, kl")           \
+    X(figure, read_figure, false, "name of the figure that shows the result")                           \
     X(smoke, read_smoke, false, "{key: value} in place of the above with --smoke")
 
 #define SIM_EXPERIMENT_HELP_LINE(name, reader, required, help) "  " #name ": " help "\n"
@@ -90,14 +90,17 @@ typedef struct sim_experiment {
 
 /*
  * Reads a file, or a text that is called `path` in messages; with `smoke` its smoke values replace the others.
- * Errors, each with file and line: SG_CANNOT_READ, SG_BAD_SYNTAX, SG_UNKNOWN (with the nearest key), SG_BAD_TYPE, SG_OUT_OF_RANGE, SG_NO_MEMORY.
+ * Errors, each with file and line: SG_CANNOT_READ, SG_BAD_SYNTAX, SG_UNKNOWN (with the nearest key), SG_BAD_TYPE,
+ * SG_OUT_OF_RANGE, SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sim_experiment_read(const char *path, bool smoke, sim_experiment **experiment);
-SG_MUST_CHECK sg_status sim_experiment_parse(const char *path, const char *text, bool smoke, sim_experiment **experiment);
+SG_MUST_CHECK sg_status sim_experiment_parse(const char *path, const char *text, bool smoke,
+                                             sim_experiment **experiment);
 void sim_experiment_delete(sim_experiment *experiment);
 /* Reads `grid`, and lists and ranges of numbers: grid.c. */
 SG_MUST_CHECK sg_status sim_grid_read(sim_experiment *experiment, const sim_node *node);
-SG_MUST_CHECK sg_status sim_values_read(const char *path, const char *what, const sim_node *node, int *count, sim_value **value);
+SG_MUST_CHECK sg_status sim_values_read(const char *path, const char *what, const sim_node *node, int *count,
+                                        sim_value **value);
 
 /* One family with all its keys: what all sample sizes share. */
 typedef struct {
@@ -121,7 +124,8 @@ typedef struct {
     sim_cell *cell;
 } sim_plan;
 
-/* Errors: those of models and losses with the place in the file; SG_MISFIT; SG_OUT_OF_RANGE (mixing; too many cells; two equal cells). */
+/* Errors: those of models and losses with the place in the file; SG_MISFIT; SG_OUT_OF_RANGE (mixing; too many cells;
+ * two equal cells). */
 SG_MUST_CHECK sg_status sim_plan_new(const sim_experiment *experiment, sim_plan **plan);
 void sim_plan_delete(sim_plan *plan);
 

@@ -40,12 +40,13 @@ static sg_status unknown_figure(const char *name, const char *directory) {
         size_t length = strlen(entry->d_name);
         if (length < 8 || strncmp(entry->d_name, "fig-", 4) || strcmp(entry->d_name + length - 3, ".gp")) continue;
         found[count++] = strndup(entry->d_name + 4, length - 7);
-        if (used < sizeof list) used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", found[count - 1]);
+        if (used < sizeof list)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", found[count - 1]);
     }
     closedir(open);
     const char *nearest = sg_nearest(name, count, found);
-    sg_status status = sg_fail(SG_UNKNOWN, "unknown figure '%.64s'%s%s%s (figures: %s)", name, nearest ? "; the nearest is '" : "",
-                               nearest ? nearest : "", nearest ? "'" : "", list);
+    sg_status status = sg_fail(SG_UNKNOWN, "unknown figure '%.64s'%s%s%s (figures: %s)", name,
+                               nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "", list);
     for (int k = 0; k < count; k++) free((char *)found[k]);
     return status;
 }
@@ -54,7 +55,8 @@ static sg_status read_words(const char *path, char *text, int *count, char words
     for (char *rest = text, *word; (word = strsep(&rest, " ,\t"));) {
         if (!*word) continue;
         if (*count == SIM_FIGURE_NEEDS || strlen(word) >= 48)
-            return sg_fail(SG_BAD_SYNTAX, "%s asks for too much: at most %d names of 47 letters", path, SIM_FIGURE_NEEDS);
+            return sg_fail(SG_BAD_SYNTAX, "%s asks for too much: at most %d names of 47 letters", path,
+                           SIM_FIGURE_NEEDS);
         strcpy(words[(*count)++], word);
     }
     return SG_OK;
@@ -90,7 +92,8 @@ static sg_status read_line(sim_figure *figure, char *text) {
 static sg_status check_needs(const sim_figure *figure) {
     for (int k = 0; k < figure->columns; k++)
         if (sim_real_column(figure->column[k]) < 0)
-            return sg_fail(SG_BAD_SYNTAX, "%s asks for the column '%s', which the table cells does not have", figure->path, figure->column[k]);
+            return sg_fail(SG_BAD_SYNTAX, "%s asks for the column '%s', which the table cells does not have",
+                           figure->path, figure->column[k]);
     return SG_OK;
 }
 
@@ -149,18 +152,27 @@ sg_status sim_figure_accepts(const sim_figure *figure, const char *file, const s
     int fit = 0, records = result->records;
     for (int r = 0; r < records; r++) fit += !figure->parameters || result->record[r].m == figure->parameters;
     if (!records) return sg_fail(SG_BAD_DATA, "%.300s has no cells to draw", file);
-    if (!fit) return sg_fail(SG_BAD_DATA, "figure '%s' draws cells with %d free parameters; %.300s has none", figure->name, figure->parameters, file);
+    if (!fit)
+        return sg_fail(SG_BAD_DATA, "figure '%s' draws cells with %d free parameters; %.300s has none", figure->name,
+                       figure->parameters, file);
     if (figure->x == SIM_X_AXIS && sim_figure_axis(result) < 0)
-        return sg_fail(SG_BAD_DATA, "figure '%s' draws against a key of the grid; the experiment of %.300s has no grid of numbers", figure->name, file);
+        return sg_fail(SG_BAD_DATA,
+                       "figure '%s' draws against a key of the grid; the experiment of %.300s has no grid of numbers",
+                       figure->name, file);
     if (figure->x == SIM_X_SIZE && figure->columns && !has_sizes(result))
-        return sg_fail(SG_BAD_DATA, "figure '%s' draws against the sample size; nothing was sampled in %.300s", figure->name, file);
+        return sg_fail(SG_BAD_DATA, "figure '%s' draws against the sample size; nothing was sampled in %.300s",
+                       figure->name, file);
     for (int k = 0; k < figure->columns; k++)
         if (!has_column(result, figure->column[k]))
-            return sg_fail(SG_BAD_DATA, "figure '%s' needs the column '%s', which has no value in %.300s: see `measure` of its experiment",
-                           figure->name, figure->column[k], file);
+            return sg_fail(
+                SG_BAD_DATA,
+                "figure '%s' needs the column '%s', which has no value in %.300s: see `measure` of its experiment",
+                figure->name, figure->column[k], file);
     for (int k = 0; k < figure->arrays; k++)
         if (!has_array(result, figure->array[k]))
-            return sg_fail(SG_BAD_DATA, "figure '%s' needs the array '%s', which has no value in %.300s: see `measure` of its experiment",
-                           figure->name, figure->array[k], file);
+            return sg_fail(
+                SG_BAD_DATA,
+                "figure '%s' needs the array '%s', which has no value in %.300s: see `measure` of its experiment",
+                figure->name, figure->array[k], file);
     return SG_OK;
 }

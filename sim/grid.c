@@ -37,9 +37,11 @@ static sg_status read_range(const char *path, const sim_node *map, const char *w
     for (int k = 0; k < map->count; k++) {
         const char *key = map->key[k]->text;
         const char *nearest = sg_nearest(key, 4, names);
-        if (!strcmp(key, names[0]) || !strcmp(key, names[1]) || !strcmp(key, names[2]) || !strcmp(key, names[3])) continue;
-        return sg_fail(SG_UNKNOWN, "%s:%d: unknown key '%.64s' in the range of %s%s%s%s (from, to, steps, scale)", path, map->key[k]->line,
-                       key, what, nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+        if (!strcmp(key, names[0]) || !strcmp(key, names[1]) || !strcmp(key, names[2]) || !strcmp(key, names[3]))
+            continue;
+        return sg_fail(SG_UNKNOWN, "%s:%d: unknown key '%.64s' in the range of %s%s%s%s (from, to, steps, scale)", path,
+                       map->key[k]->line, key, what, nearest ? "; the nearest is '" : "", nearest ? nearest : "",
+                       nearest ? "'" : "");
     }
     sg_status status = read_number(path, map, what, "from", &r->from);
     if (status == SG_OK) status = read_number(path, map, what, "to", &r->to);
@@ -47,15 +49,19 @@ static sg_status read_range(const char *path, const sim_node *map, const char *w
     if (status == SG_OK) status = read_scale(path, map, what, &r->log);
     if (status != SG_OK) return status;
     if (!(steps >= 1 && steps <= STEPS_MOST) || steps != floor(steps))
-        return sim_yaml_fail(path, sim_yaml_find(map, "steps"), SG_OUT_OF_RANGE,
-                             "'steps' in the range of %s must be a whole number >= 1 and <= %d: the grid is empty otherwise", what, STEPS_MOST);
+        return sim_yaml_fail(
+            path, sim_yaml_find(map, "steps"), SG_OUT_OF_RANGE,
+            "'steps' in the range of %s must be a whole number >= 1 and <= %d: the grid is empty otherwise", what,
+            STEPS_MOST);
     if (r->log && !(r->from > 0 && r->to > 0))
-        return sim_yaml_fail(path, map, SG_OUT_OF_RANGE, "the range of %s has scale log: from and to must be > 0", what);
+        return sim_yaml_fail(path, map, SG_OUT_OF_RANGE, "the range of %s has scale log: from and to must be > 0",
+                             what);
     r->steps = (int)steps;
     return SG_OK;
 }
 
-/* The ends are exact; values between are rounded to ten digits, so that the last bit of log or pow is never in a key. */
+/* The ends are exact; values between are rounded to ten digits, so that the last bit of log or pow is never in a key.
+ */
 static double range_value(const range *r, int k) {
     char text[32];
     double share = r->steps > 1 ? (double)k / (r->steps - 1) : 0;
@@ -86,9 +92,11 @@ sg_status sim_values_read(const char *path, const char *what, const sim_node *no
     *value = NULL;
     if (node->kind == SIM_MAP) return unfold_range(path, node, what, count, value);
     if (node->kind != SIM_LIST)
-        return sim_yaml_fail(path, node, SG_BAD_TYPE, "%s must be a list or {from, to, steps, scale}, not '%.64s'", what, node->text);
+        return sim_yaml_fail(path, node, SG_BAD_TYPE, "%s must be a list or {from, to, steps, scale}, not '%.64s'",
+                             what, node->text);
     if (!node->count) return sim_yaml_fail(path, node, SG_OUT_OF_RANGE, "the grid is empty: give values of %s", what);
-    if (node->count > STEPS_MOST) return sim_yaml_fail(path, node, SG_OUT_OF_RANGE, "%s has more than %d values", what, STEPS_MOST);
+    if (node->count > STEPS_MOST)
+        return sim_yaml_fail(path, node, SG_OUT_OF_RANGE, "%s has more than %d values", what, STEPS_MOST);
     sg_status status = sg_new(value, (size_t)node->count, sizeof **value);
     if (status != SG_OK) return status;
     *count = node->count;
@@ -98,7 +106,8 @@ sg_status sim_values_read(const char *path, const char *what, const sim_node *no
         if (item->kind != SIM_SCALAR || !*item->text)
             return sim_yaml_fail(path, item, SG_BAD_TYPE, "a value of %s must be a number or a word", what);
         if (strlen(item->text) >= sizeof v->text)
-            return sim_yaml_fail(path, item, SG_OUT_OF_RANGE, "a value of %s has more than %d bytes", what, SG_TEXT - 1);
+            return sim_yaml_fail(path, item, SG_OUT_OF_RANGE, "a value of %s has more than %d bytes", what,
+                                 SG_TEXT - 1);
         strcpy(v->text, item->text);
         v->at = item;
         if (!sg_number_read(item->text, &v->number)) v->number = NAN;
@@ -112,17 +121,19 @@ static sg_status check_key(const sim_experiment *e, const sim_node *key) {
         const char *names[SIM_PAIRS + 1];
         const sg_family *family = sg_family_find(e->family[f].name);
         int count = 0, found = 0;
-        for (const sg_field *field = family->keys; field->key && count < SIM_PAIRS; field++) names[count++] = field->key;
+        for (const sg_field *field = family->keys; field->key && count < SIM_PAIRS; field++)
+            names[count++] = field->key;
         names[count++] = "free";
         for (int k = 0; k < count; k++) found |= !strcmp(names[k], key->text);
         const char *nearest = sg_nearest(key->text, count, names);
         if (!found)
-            return sg_fail(SG_UNKNOWN, "%s:%d: unknown key '%.64s' in grid: family %s does not have it%s%s%s", e->path, key->line,
-                           key->text, family->name, nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+            return sg_fail(SG_UNKNOWN, "%s:%d: unknown key '%.64s' in grid: family %s does not have it%s%s%s", e->path,
+                           key->line, key->text, family->name, nearest ? "; the nearest is '" : "",
+                           nearest ? nearest : "", nearest ? "'" : "");
         for (int k = 0; k < e->family[f].pairs; k++)
             if (!strcmp(e->family[f].pair[k].key, key->text))
-                return sg_fail(SG_BAD_SYNTAX, "%s:%d: the key '%.64s' stands in grid and in parameters: keep one", e->path, key->line,
-                               key->text);
+                return sg_fail(SG_BAD_SYNTAX, "%s:%d: the key '%.64s' stands in grid and in parameters: keep one",
+                               e->path, key->line, key->text);
     }
     return SG_OK;
 }
@@ -137,8 +148,8 @@ static sg_status check_lengths(const sim_experiment *e) {
     for (int k = 1; e->zip && k < e->axes; k++)
         if (e->axis[k].count != e->axis[0].count)
             return sim_yaml_fail(e->path, e->axis[k].at, SG_OUT_OF_RANGE,
-                                 "mode zip needs lists of one length: %s has %d values and %s has %d", e->axis[0].key, e->axis[0].count,
-                                 e->axis[k].key, e->axis[k].count);
+                                 "mode zip needs lists of one length: %s has %d values and %s has %d", e->axis[0].key,
+                                 e->axis[0].count, e->axis[k].key, e->axis[k].count);
     return SG_OK;
 }
 
@@ -153,7 +164,8 @@ sg_status sim_grid_read(sim_experiment *e, const sim_node *node) {
             status = read_mode(e, node->item[k]);
             continue;
         }
-        if (e->axes == SIM_AXES) return sim_yaml_fail(e->path, key, SG_OUT_OF_RANGE, "grid has more than %d keys", SIM_AXES);
+        if (e->axes == SIM_AXES)
+            return sim_yaml_fail(e->path, key, SG_OUT_OF_RANGE, "grid has more than %d keys", SIM_AXES);
         if ((status = check_key(e, key))) return status;
         *axis = (sim_axis){.key = key->text, .at = node->item[k], .numeric = true};
         e->axes++;
@@ -161,6 +173,8 @@ sg_status sim_grid_read(sim_experiment *e, const sim_node *node) {
         for (int i = 0; i < axis->count; i++) axis->numeric &= !isnan(axis->value[i].number);
     }
     if (status != SG_OK) return status;
-    if (!e->axes) return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "the grid is empty: give a key with values, or leave grid out");
+    if (!e->axes)
+        return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE,
+                             "the grid is empty: give a key with values, or leave grid out");
     return check_lengths(e);
 }

@@ -28,6 +28,11 @@ sg_status sim_model(const sim_args *args, sg_model **model) {
     sg_status status = sg_model_new(args->positional[0], args->pairs, args->pair, model);
     if (!status && args->theta.n) {
         status = sg_model_set_truth(*model, args->theta.n, args->theta.v);
+        if (status == SG_NOT_INTEGRABLE) { /* here the request is wrong, not a fit */
+            char message[512];
+            snprintf(message, sizeof message, "%s", sg_message());
+            status = sg_fail(SG_OUT_OF_RANGE, "%s", message);
+        }
         if (status) {
             sg_model_delete(*model);
             *model = NULL;

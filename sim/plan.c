@@ -44,7 +44,8 @@ static void name_it(const sim_experiment *e, const sim_family *family, int combi
     }
 }
 
-/* The place of the failure in flight: the value whose addition to those before it brings the same message, or the family. */
+/* The place of the failure in flight: the value whose addition to those before it brings the same message, or the
+ * family. */
 static sg_status locate(const sim_experiment *e, const naming *n, sg_status status) {
     char message[512];
     const sim_node *at = n->family->at;
@@ -73,12 +74,14 @@ static sg_status check_texts(const sim_experiment *e, const sim_group *group, co
     const sg_record *record = NULL;
     size_t name = strlen(group->model->family->name);
     if (strlen(group->model->text) - name - 2 >= sizeof record->parameters)
-        return sim_yaml_fail(e->path, n->family->at, SG_OUT_OF_RANGE, "the keys of %.200s take more than %zu bytes: shorten them",
-                             group->model->text, sizeof record->parameters - 1);
+        return sim_yaml_fail(e->path, n->family->at, SG_OUT_OF_RANGE,
+                             "the keys of %.200s take more than %zu bytes: shorten them", group->model->text,
+                             sizeof record->parameters - 1);
     for (int l = 0; l < group->losses; l++)
         if (strlen(group->loss[l]->text) >= sizeof record->loss)
-            return sim_yaml_fail(e->path, NULL, SG_OUT_OF_RANGE, "the loss %.200s takes more than %zu bytes: shorten it",
-                                 group->loss[l]->text, sizeof record->loss - 1);
+            return sim_yaml_fail(e->path, NULL, SG_OUT_OF_RANGE,
+                                 "the loss %.200s takes more than %zu bytes: shorten it", group->loss[l]->text,
+                                 sizeof record->loss - 1);
     return SG_OK;
 }
 
@@ -114,8 +117,10 @@ static sg_status write_cell_text(const sim_plan *plan, sim_cell *cell) {
     const sim_experiment *e = plan->experiment;
     const sim_group *group = &plan->group[cell->group];
     char text[CELL_TEXT], hex[SG_SHA256_HEX];
-    size_t used = (size_t)snprintf(text, sizeof text, "schema=%s\nseed=0x%016llx\nfamily=%s\nn=%lld\nreplicates=%d\nmeasure=",
-                                   SIM_EXPERIMENT_SCHEMA, (unsigned long long)e->seed, group->model->text, cell->n, cell->replicates);
+    size_t used =
+        (size_t)snprintf(text, sizeof text,
+                         "schema=%s\nseed=0x%016llx\nfamily=%s\nn=%lld\nreplicates=%d\nmeasure=", SIM_EXPERIMENT_SCHEMA,
+                         (unsigned long long)e->seed, group->model->text, cell->n, cell->replicates);
     for (int k = 0, many = 0; k < SIM_MEASURES; k++)
         if (e->measure & 1u << k)
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", many++ ? "," : "", sim_measure_names[k]);

@@ -19,9 +19,9 @@ enum { ARGUMENTS_MOST = 256, FILES_MOST = SIM_POSITIONALS, CLAIM_LETTERS = 7 /* 
 /* What one call draws, and the files that it must not leave behind. */
 typedef struct {
     const sim_args *args;
-    const char *format;        /* pdf, png, svg, or txt for the terminal */
-    char directory[PATH_MAX];  /* of the tables; empty until it is there */
-    char temporary[PATH_MAX];  /* what gnuplot writes; empty until it is there */
+    const char *format;       /* pdf, png, svg, or txt for the terminal */
+    char directory[PATH_MAX]; /* of the tables; empty until it is there */
+    char temporary[PATH_MAX]; /* what gnuplot writes; empty until it is there */
     sg_result *result[FILES_MOST];
     int files;
     sim_figure figure;
@@ -40,7 +40,8 @@ static const char *format_of(const char *path) {
     return NULL;
 }
 
-/* A name beside the target, so that it can be renamed; made now, so that an output that cannot be created is known before the work. */
+/* A name beside the target, so that it can be renamed; made now, so that an output that cannot be created is known
+ * before the work. */
 static sg_status reserve_output(plot *p) {
     const char *target = p->args->output;
     struct stat st;
@@ -48,7 +49,8 @@ static sg_status reserve_output(plot *p) {
         snprintf(p->temporary, sizeof p->temporary, "%.4000s/drawing", p->directory);
         return SG_OK;
     }
-    if (!stat(target, &st) && S_ISDIR(st.st_mode)) return sg_fail(SG_CANNOT_CREATE, "%.300s is a directory: give -o a file", target);
+    if (!stat(target, &st) && S_ISDIR(st.st_mode))
+        return sg_fail(SG_CANNOT_CREATE, "%.300s is a directory: give -o a file", target);
     if (strlen(target) + 32 > sizeof p->temporary) return sg_fail(SG_CANNOT_CREATE, "the name after -o is too long");
     snprintf(p->temporary, sizeof p->temporary, "%s.%ld.tmp", target, (long)getpid());
     int made = open(p->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -73,8 +75,10 @@ static sg_status print_drawing(const char *path) {
 static sg_status deliver(plot *p) {
     struct stat st;
     if (!p->args->output) return print_drawing(p->temporary);
-    if (stat(p->temporary, &st) || !st.st_size) return sg_fail(SG_CANNOT_WRITE, "gnuplot wrote nothing to %.300s: is the disk full?", p->args->output);
-    if (rename(p->temporary, p->args->output)) return sg_fail(SG_CANNOT_WRITE, "%.300s cannot be written: %s", p->args->output, strerror(errno));
+    if (stat(p->temporary, &st) || !st.st_size)
+        return sg_fail(SG_CANNOT_WRITE, "gnuplot wrote nothing to %.300s: is the disk full?", p->args->output);
+    if (rename(p->temporary, p->args->output))
+        return sg_fail(SG_CANNOT_WRITE, "%.300s cannot be written: %s", p->args->output, strerror(errno));
     p->temporary[0] = 0;
     return SG_OK;
 }
@@ -85,7 +89,8 @@ static sg_status make_directory(plot *p) {
     const char *base = getenv("TMPDIR");
     snprintf(p->directory, sizeof p->directory, "%.4000s/scoregap-plot-XXXXXX", base && *base ? base : "/tmp");
     if (mkdtemp(p->directory)) return SG_OK;
-    sg_status status = sg_fail(SG_CANNOT_WRITE, "no directory for the tables of the figure can be made at %.300s: %s", p->directory, strerror(errno));
+    sg_status status = sg_fail(SG_CANNOT_WRITE, "no directory for the tables of the figure can be made at %.300s: %s",
+                               p->directory, strerror(errno));
     p->directory[0] = 0;
     return status;
 }
@@ -132,12 +137,15 @@ static void put_caption(const plot *p, FILE *out) {
         dirty = dirty || is_set(r, "git_dirty");
         smoke = smoke || is_set(r, "smoke");
         mixed = mixed || strcmp(text_of(r, "git_commit"), text_of(p->result[0], "git_commit"));
-        if (f < 3 || p->files == 4) used += (size_t)snprintf(caption + used, sizeof caption - used, "%s%.60s", f ? ", " : "", text_of(r, "experiment"));
+        if (f < 3 || p->files == 4)
+            used += (size_t)snprintf(caption + used, sizeof caption - used, "%s%.60s", f ? ", " : "",
+                                     text_of(r, "experiment"));
     }
     if (p->files > 4) used += (size_t)snprintf(caption + used, sizeof caption - used, " and %d more", p->files - 3);
     snprintf(commit, sizeof commit, "%.12s", text_of(p->result[0], "git_commit"));
-    snprintf(caption + used, sizeof caption - used, "; scoregap %.20s, commit %s%s", text_of(p->result[0], "program_version"),
-             mixed ? "differs from file to file" : commit, dirty ? " (modified)" : "");
+    snprintf(caption + used, sizeof caption - used, "; scoregap %.20s, commit %s%s",
+             text_of(p->result[0], "program_version"), mixed ? "differs from file to file" : commit,
+             dirty ? " (modified)" : "");
     fputs("caption = ", out), sim_put_quoted(out, caption);
     fprintf(out, "; smoke = %d%c", smoke, 0);
 }
@@ -159,8 +167,8 @@ static int terminal_rows(void) {
 static sg_status define(plot *p) {
     FILE *out = open_memstream(&p->definitions, &p->length);
     if (!out) return sg_fail(SG_NO_MEMORY, "no memory for the definitions of the figure");
-    fprintf(out, "format = '%s'; width = %g; height = %g; colour = %d; columns = %d; rows = %d%c", p->format, p->figure.width, p->figure.height,
-            sim_colour(stdout), sim_width(stdout), terminal_rows(), 0);
+    fprintf(out, "format = '%s'; width = %g; height = %g; colour = %d; columns = %d; rows = %d%c", p->format,
+            p->figure.width, p->figure.height, sim_colour(stdout), sim_width(stdout), terminal_rows(), 0);
     fputs("directory = ", out), sim_put_quoted(out, p->directory), fputc(0, out);
     fputs("target = ", out), sim_put_quoted(out, p->temporary), fputc(0, out);
     put_claim(p, out);
@@ -255,8 +263,10 @@ static int run(const sim_args *args) {
     if (args->json && !args->output) return sim_complain(2, "--json needs -o FILE.pdf, .png or .svg");
     sim_catch_signals();
     sg_status status = work(&p);
-    if (status == SG_STOPPED) leave = sim_complain(128 + sim_stop, "%s", sg_message());
-    else if (status != SG_OK) leave = sim_fail(status);
+    if (status == SG_STOPPED)
+        leave = sim_complain(128 + sim_stop, "%s", sg_message());
+    else if (status != SG_OK)
+        leave = sim_fail(status);
     else if (args->json) {
         json_t *o = json_object();
         json_object_set_new(o, "output", json_string(args->output));
@@ -272,9 +282,12 @@ const sim_command sim_command_plot = {
     .name = "plot",
     .usage = "plot FILE.h5 [FILE.h5 ...] [-o FILE.pdf|.png|.svg] [--figure NAME] [--json]",
     .summary = "a figure of one or several result files, in a file or in the terminal",
-    .help = "Draws the figure NAME (default: the one that the experiment of the first file names, else sweep) with gnuplot.  The ending of\n"
-            "FILE chooses the format; without -o the figure is drawn with letters, in colour on a terminal unless NO_COLOR is set.\n"
-            "`scoregap list figures` shows the figures; the comments on top of each script say what it draws and what it needs.  The output\n"
+    .help = "Draws the figure NAME (default: the one that the experiment of the first file names, else sweep) with "
+            "gnuplot.  The ending of\n"
+            "FILE chooses the format; without -o the figure is drawn with letters, in colour on a terminal unless "
+            "NO_COLOR is set.\n"
+            "`scoregap list figures` shows the figures; the comments on top of each script say what it draws and what "
+            "it needs.  The output\n"
             "is written under another name and renamed, so that a failure leaves no half of a file.",
     .example = "scoregap plot results/bimodal-separation.h5 -o bimodal.pdf",
     .takes = SIM_TAKES_OUTPUT | SIM_TAKES_FIGURE,

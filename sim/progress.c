@@ -34,8 +34,10 @@ static void short_number(double value, char text[16]) {
 
 static void clock_time(double seconds, char text[24]) {
     long s = seconds < 1e8 ? lround(seconds) : 99999999;
-    if (s >= 3600) snprintf(text, 24, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    else snprintf(text, 24, "%ld:%02ld", s / 60, s % 60);
+    if (s >= 3600)
+        snprintf(text, 24, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else
+        snprintf(text, 24, "%ld:%02ld", s / 60, s % 60);
 }
 
 static void draw_bar(const sim_progress *p, double share, const char *facts, const char *note) {
@@ -60,8 +62,10 @@ void sim_progress_at(sim_progress *p, double done, const char *note) {
     short_number(done / elapsed, rate);
     clock_time(share > 0 ? elapsed * (1 - share) / share : 0, left);
     snprintf(facts, sizeof facts, "%3.0f %%  %s%s/s  %s left", 100 * share, rate, p->unit, share > 0 ? left : "?");
-    if (p->terminal) draw_bar(p, share, facts, note ? note : "");
-    else fprintf(stderr, "%s: %s  %s\n", p->title, facts, note ? note : "");
+    if (p->terminal)
+        draw_bar(p, share, facts, note ? note : "");
+    else
+        fprintf(stderr, "%s: %s  %s\n", p->title, facts, note ? note : "");
 }
 
 void sim_progress_close(sim_progress *p) {

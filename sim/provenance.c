@@ -21,8 +21,8 @@
 #endif
 
 enum { FACTS = 8, VALUE = 512 };
-static const char *const names[FACTS] = {"program_version", "git_commit", "git_dirty", "compiler",
-                                         "flags", "library_versions", "cpu", "blas_core"};
+static const char *const names[FACTS] = {"program_version", "git_commit",       "git_dirty", "compiler",
+                                         "flags",           "library_versions", "cpu",       "blas_core"};
 
 static void read_cpu(char value[VALUE]) {
     char line[VALUE];

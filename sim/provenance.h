@@ -1,4 +1,5 @@
-/* What made a result: program, compiler, libraries, machine.  Nothing here changes between equal runs of one program on one machine. */
+/* What made a result: program, compiler, libraries, machine.  Nothing here changes between equal runs of one program on
+ * one machine. */
 #ifndef SCOREGAP_SIM_PROVENANCE_H
 #define SCOREGAP_SIM_PROVENANCE_H
 

@@ -21,7 +21,8 @@ static sg_status read_plan(const char *path, const sg_result *result, sim_experi
     const char *text = sg_result_get(result, "experiment_text"), *seed = sg_result_get(result, "seed");
     const char *smoke = sg_result_get(result, "smoke");
     char place[512];
-    if (!text || !seed) return sg_fail(SG_OTHER_SCHEMA, "%s holds no experiment: give a result of `scoregap run`", path);
+    if (!text || !seed)
+        return sg_fail(SG_OTHER_SCHEMA, "%s holds no experiment: give a result of `scoregap run`", path);
     snprintf(place, sizeof place, "%s:experiment_text", path);
     sg_status status = sim_experiment_parse(place, text, smoke && !strcmp(smoke, "1"), e);
     if (status != SG_OK) return status;
@@ -33,12 +34,14 @@ static sg_status check_request(const sim_args *args, const sim_plan *plan) {
     const char *path = args->positional[0];
     if (args->cell < 0 || args->replicate < 0) return sg_fail(SG_BAD_SYNTAX, "replay needs --cell I and --replicate R");
     if (args->cell >= plan->cells)
-        return sg_fail(SG_OUT_OF_RANGE, "--cell %d is out of range: %s has cells 0 to %d", args->cell, path, plan->cells - 1);
+        return sg_fail(SG_OUT_OF_RANGE, "--cell %d is out of range: %s has cells 0 to %d", args->cell, path,
+                       plan->cells - 1);
     const sim_cell *cell = &plan->cell[args->cell];
-    if (!cell->replicates) return sg_fail(SG_OUT_OF_RANGE, "cell %d of %s has no Monte Carlo replicates", args->cell, path);
+    if (!cell->replicates)
+        return sg_fail(SG_OUT_OF_RANGE, "cell %d of %s has no Monte Carlo replicates", args->cell, path);
     if (args->replicate >= cell->replicates)
-        return sg_fail(SG_OUT_OF_RANGE, "--replicate %d is out of range: cell %d of %s has replicates 0 to %d", args->replicate,
-                       args->cell, path, cell->replicates - 1);
+        return sg_fail(SG_OUT_OF_RANGE, "--replicate %d is out of range: cell %d of %s has replicates 0 to %d",
+                       args->replicate, args->cell, path, cell->replicates - 1);
     return SG_OK;
 }
 
@@ -50,9 +53,11 @@ static sg_status find_record(const sg_result *result, const sim_plan *plan, int 
         const sg_record *x = &result->record[r];
         if (x->cell != c || strcmp(x->loss, loss)) continue;
         *record = r;
-        if (x->n == cell->n && x->replicates == cell->replicates && x->m == plan->group[cell->group].model->m) return SG_OK;
+        if (x->n == cell->n && x->replicates == cell->replicates && x->m == plan->group[cell->group].model->m)
+            return SG_OK;
     }
-    return sg_fail(SG_BAD_DATA, "the file has no record of cell %d with loss %s that agrees with its experiment", c, loss);
+    return sg_fail(SG_BAD_DATA, "the file has no record of cell %d with loss %s that agrees with its experiment", c,
+                   loss);
 }
 
 /* A loss that could not be set up has no replicates. */
@@ -80,11 +85,12 @@ static sg_status compare(const sg_result *result, int record, int replicate, rep
     x->stored_theta = stored(result, "theta", record, replicate, x->m);
     x->stored_se = stored(result, "se", record, replicate, x->m);
     x->stored_kl = stored(result, "kl", record, replicate, 0);
-    if (!status || !status->bytes || status->rank != 1 || replicate >= status->shape[0] || !x->stored_theta || !x->stored_se)
+    if (!status || !status->bytes || status->rank != 1 || replicate >= status->shape[0] || !x->stored_theta ||
+        !x->stored_se)
         return sg_fail(SG_BAD_DATA, "the file has no estimates of replicate %d", replicate);
     x->stored_status = (sg_status)sg_array_record_bytes(status, record)[replicate];
-    x->same = same_bits(x->m, x->theta, x->stored_theta) && same_bits(x->m, x->se, x->stored_se) && x->stored_status == x->fit.status &&
-              (!x->stored_kl || same_bits(1, &x->kl, x->stored_kl));
+    x->same = same_bits(x->m, x->theta, x->stored_theta) && same_bits(x->m, x->se, x->stored_se) &&
+              x->stored_status == x->fit.status && (!x->stored_kl || same_bits(1, &x->kl, x->stored_kl));
     return SG_OK;
 }
 
@@ -107,11 +113,13 @@ static json_t *replayed_json(const replayed *x) {
 }
 
 static void print_replayed(const sg_model *model, const replayed *x) {
-    printf("%s: %s, %d iterations, %d passes over the data\n", x->loss, sg_status_name(x->fit.status), x->fit.iterations, x->fit.passes);
+    printf("%s: %s, %d iterations, %d passes over the data\n", x->loss, sg_status_name(x->fit.status),
+           x->fit.iterations, x->fit.passes);
     for (int j = 0; j < x->m; j++) {
         char name[SG_NAME];
         sg_model_parameter(model, j, name);
-        printf("  %-12s %24.17g  se %-24.17g  stored %24.17g  se %.17g\n", name, x->theta[j], x->se[j], x->stored_theta[j], x->stored_se[j]);
+        printf("  %-12s %24.17g  se %-24.17g  stored %24.17g  se %.17g\n", name, x->theta[j], x->se[j],
+               x->stored_theta[j], x->stored_se[j]);
     }
     if (!isnan(x->kl)) printf("  %-12s %24.17g\n", "KL", x->kl);
     printf("  the stored bits %s\n", x->same ? "agree" : "DIFFER");
@@ -167,7 +175,8 @@ static sg_status replay_loss(const sg_montecarlo_plan *run, int l, int replicate
     return sg_montecarlo_replay(run, l, replicate, x->theta, x->se, &x->kl, &x->fit);
 }
 
-static sg_status replay_cell(const sim_args *args, const sim_plan *plan, const sg_result *result, int *count, replayed *list) {
+static sg_status replay_cell(const sim_args *args, const sim_plan *plan, const sg_result *result, int *count,
+                             replayed *list) {
     const sim_cell *cell = &plan->cell[args->cell];
     const sim_group *group = &plan->group[cell->group];
     const sg_asymptotic *slot[SIM_LOSSES];
@@ -214,8 +223,10 @@ const sim_command sim_command_replay = {
     .name = "replay",
     .usage = "replay FILE.h5 --cell I --replicate R [--loss LOSS]... [--json]",
     .summary = "compute one replicate of a result again, alone, and compare it bit by bit",
-    .help = "Draws the data of the replicate again from the seed in the file, fits each loss of the cell (or those given), and prints the\n"
-            "estimates with standard errors, the status, the number of iterations and of passes over the data, and what the file holds.\n"
+    .help = "Draws the data of the replicate again from the seed in the file, fits each loss of the cell (or those "
+            "given), and prints the\n"
+            "estimates with standard errors, the status, the number of iterations and of passes over the data, and "
+            "what the file holds.\n"
             "Cells and replicates are counted from 0; `scoregap table` shows the cells.\n"
             "Exit status: 0 the bits agree; 1 they differ; 2 there is no such cell or replicate.",
     .example = "scoregap replay results/bimodal-separation.h5 --cell 0 --replicate 99",

@@ -12,8 +12,10 @@ static void put_word(FILE *out, const char *word) {
     }
     fputs(" '", out);
     for (; *word; word++)
-        if (*word == '\'') fputs("'\\''", out);
-        else fputc(*word, out);
+        if (*word == '\'')
+            fputs("'\\''", out);
+        else
+            fputc(*word, out);
     fputc('\'', out);
 }
 
@@ -57,7 +59,8 @@ static void print_table(const sim_plan *plan, const sim_outcome *out) {
     int width = room > 20 ? room : 20, bytes = width;
     if ((int)strlen(e->claim) > width) /* never cut within a character */
         while (bytes > 0 && ((unsigned char)e->claim[bytes] & 0xc0) == 0x80) bytes--;
-    printf("%-*s  %-*s  %6s  %10s  %8s  %8s\n", name, "experiment", width, "claim", "cells", "replicates", "failures", "seconds");
+    printf("%-*s  %-*s  %6s  %10s  %8s  %8s\n", name, "experiment", width, "claim", "cells", "replicates", "failures",
+           "seconds");
     printf("%-*s  %-*.*s  %6d  %10lld  %8lld  %8.1f\n", name, e->name, width, bytes, e->claim, out->cells,
            out->replicates, out->failed_fits + out->failed_measures, out->seconds);
     printf("%s: %d records%s", out->output, out->records, out->kept ? "" : "\n");
@@ -67,8 +70,10 @@ static void print_table(const sim_plan *plan, const sim_outcome *out) {
 static int finish(const sim_args *args, const sim_plan *plan, const sim_outcome *out, sg_status status) {
     bool stopped = status == SG_STOPPED && sim_stop;
     int leave = 0;
-    if (stopped) print_continuation(args);
-    else if (status != SG_OK) leave = sim_fail(status);
+    if (stopped)
+        print_continuation(args);
+    else if (status != SG_OK)
+        leave = sim_fail(status);
     if (args->json && print_json(plan, out, status) && !leave) leave = 1;
     if (!args->json && status == SG_OK) print_table(plan, out);
     return stopped ? 128 + sim_stop : leave;
@@ -87,7 +92,8 @@ static int run(const sim_args *args) {
     sg_status status = sim_experiment_read(args->positional[0], args->smoke, &experiment);
     if (status == SG_OK && args->seed_given) experiment->seed = args->seed;
     if (status == SG_OK) status = sim_plan_new(experiment, &plan);
-    if (status != SG_OK) leave = sim_fail(status);
+    if (status != SG_OK)
+        leave = sim_fail(status);
     else {
         sim_catch_signals();
         status = sim_sweep_run(plan, &how, &out);
@@ -103,14 +109,20 @@ const sim_command sim_command_run = {
     .name = "run",
     .usage = "run EXPERIMENT.yaml [-o FILE.h5] [--threads N] [--smoke] [--fresh] [--seed S] [--json]",
     .summary = "run an experiment, or go on with one: every cell of its plan, then one result file",
-    .help = "Computes every cell of the experiment that is not there yet, stores each in FILE.cells/ as soon as it is finished, and merges all\n"
-            "into FILE.h5 (results/NAME.h5 without -o).  A cell that was made by the same program for the same text is kept, so a run that\n"
-            "was stopped or killed goes on where it was, and a grid value that is added later costs only its own cells.  The numbers do not\n"
-            "depend on threads, on memory or on interruptions.  FILE.log.tsv says when and where each cell was computed.\n"
-            "A fit or a measure that fails is stored with its status and counted.\n"
-            "Exit status: 0 done; 1 writing failed (finished cells are kept) or another run is writing; 2 wrong request; 130 or 143 stopped.",
+    .help =
+        "Computes every cell of the experiment that is not there yet, stores each in FILE.cells/ as soon as it is "
+        "finished, and merges all\n"
+        "into FILE.h5 (results/NAME.h5 without -o).  A cell that was made by the same program for the same text is "
+        "kept, so a run that\n"
+        "was stopped or killed goes on where it was, and a grid value that is added later costs only its own cells.  "
+        "The numbers do not\n"
+        "depend on threads, on memory or on interruptions.  FILE.log.tsv says when and where each cell was computed.\n"
+        "A fit or a measure that fails is stored with its status and counted.\n"
+        "Exit status: 0 done; 1 writing failed (finished cells are kept) or another run is writing; 2 wrong request; "
+        "130 or 143 stopped.",
     .example = "scoregap run sim/experiments/bimodal-separation.yaml --smoke -o /tmp/bimodal.h5",
-    .takes = SIM_TAKES_OUTPUT | SIM_TAKES_THREADS | SIM_TAKES_SMOKE | SIM_TAKES_FRESH | SIM_TAKES_SEED | SIM_TAKES_MEMORY,
+    .takes =
+        SIM_TAKES_OUTPUT | SIM_TAKES_THREADS | SIM_TAKES_SMOKE | SIM_TAKES_FRESH | SIM_TAKES_SEED | SIM_TAKES_MEMORY,
     .least = 1,
     .most = 1,
     .run = run,

@@ -54,7 +54,8 @@ static sg_status make_directory(const char *path) {
 static sg_status probe_output(const char *path) {
     struct stat old;
     if (stat(path, &old) != 0) return errno == ENOENT ? SG_OK : cannot_create(path, errno);
-    if (!S_ISREG(old.st_mode)) return sg_fail(SG_CANNOT_CREATE, "%s is there and is no regular file; give another name after -o", path);
+    if (!S_ISREG(old.st_mode))
+        return sg_fail(SG_CANNOT_CREATE, "%s is there and is no regular file; give another name after -o", path);
     return access(path, W_OK) == 0 ? SG_OK : cannot_create(path, errno);
 }
 
@@ -63,10 +64,13 @@ static sg_status take_lock(sim_store *s) {
     sg_status status = write_text(&path, "%s/lock", s->cells);
     if (status != SG_OK) return status;
     s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (s->lock < 0) status = cannot_create(path, errno);
+    if (s->lock < 0)
+        status = cannot_create(path, errno);
     else if (flock(s->lock, LOCK_EX | LOCK_NB) != 0)
-        status = errno == EWOULDBLOCK ? sg_fail(SG_REFUSED, "another run is writing %s: wait for it, or give another name after -o", s->output)
-                                      : sg_fail(SG_CANNOT_WRITE, "%s cannot be locked: %s", path, strerror(errno));
+        status = errno == EWOULDBLOCK
+                     ? sg_fail(SG_REFUSED, "another run is writing %s: wait for it, or give another name after -o",
+                               s->output)
+                     : sg_fail(SG_CANNOT_WRITE, "%s cannot be locked: %s", path, strerror(errno));
     sg_delete(path);
     return status;
 }
@@ -75,7 +79,8 @@ static sg_status take_lock(sim_store *s) {
 static void remove_matching(const char *path, const char *begin, const char *mark) {
     DIR *directory = opendir(path);
     for (struct dirent *entry; directory && (entry = readdir(directory));)
-        if (!strncmp(entry->d_name, begin, strlen(begin)) && strstr(entry->d_name, mark)) unlinkat(dirfd(directory), entry->d_name, 0);
+        if (!strncmp(entry->d_name, begin, strlen(begin)) && strstr(entry->d_name, mark))
+            unlinkat(dirfd(directory), entry->d_name, 0);
     if (directory) closedir(directory);
 }
 
@@ -164,7 +169,7 @@ void sim_store_log(sim_store *s, int number, const sg_model *model, const sim_ce
     size_t name = strlen(model->family->name);
     if (!s->log) return;
     gethostname(host, sizeof host - 1);
-    fprintf(s->log, "%d\t%s\t%.*s\t%lld\t%.3f\t%d\t%s\n", number, model->family->name, (int)(strlen(model->text) - name - 2),
-            model->text + name + 1, cell->n, seconds, s->threads, host);
+    fprintf(s->log, "%d\t%s\t%.*s\t%lld\t%.3f\t%d\t%s\n", number, model->family->name,
+            (int)(strlen(model->text) - name - 2), model->text + name + 1, cell->n, seconds, s->threads, host);
     if (fflush(s->log) != 0) s->log_failed = true;
 }

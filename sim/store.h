@@ -14,8 +14,8 @@ typedef struct {
 } sim_store;
 
 /*
- * Finds the names, proves that the output can be created, takes the lock and removes what a kill left behind.  `output` NULL: results/NAME.h5.
- * Errors: SG_CANNOT_CREATE, SG_CANNOT_WRITE, SG_REFUSED (another run is writing), SG_NO_MEMORY.
+ * Finds the names, proves that the output can be created, takes the lock and removes what a kill left behind.  `output`
+ * NULL: results/NAME.h5. Errors: SG_CANNOT_CREATE, SG_CANNOT_WRITE, SG_REFUSED (another run is writing), SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sim_store_open(const char *name, const char *output, int threads, sim_store *store);
 void sim_store_close(sim_store *store);

@@ -30,7 +30,8 @@ static void on_replicate(void *context, int done) {
     sweep *w = context;
     const sim_cell *cell = &w->plan->cell[w->cell];
     char note[96];
-    snprintf(note, sizeof note, "cell %d of %d, replicate %d of %d", w->cell + 1, w->plan->cells, done, cell->replicates);
+    snprintf(note, sizeof note, "cell %d of %d, replicate %d of %d", w->cell + 1, w->plan->cells, done,
+             cell->replicates);
     sim_progress_at(w->progress, w->before + (double)cell->n * done, note);
 }
 
@@ -49,8 +50,10 @@ static sg_status load_cells(sweep *w, bool fresh, int *kept) {
     *kept = 0;
     for (int c = 0; c < w->plan->cells && status == SG_OK; c++) {
         const sim_cell *cell = &w->plan->cell[c];
-        if (fresh) sim_store_remove(w->store, cell);
-        else status = sim_store_load(w->store, cell, &w->part[c]);
+        if (fresh)
+            sim_store_remove(w->store, cell);
+        else
+            status = sim_store_load(w->store, cell, &w->part[c]);
         *kept += w->part[c] != NULL;
     }
     return status;
@@ -154,8 +157,7 @@ static sg_status merge(sweep *w, bool seed_given, sg_result **joined) {
     *joined = NULL;
     for (int c = 0; c < w->plan->cells; c++) place(w->plan, c, w->part[c]);
     sg_status status = sim_sweep_frame(w->plan, seed_given, &frame);
-    if (status == SG_OK)
-        status = sg_result_join(frame, w->plan->cells, (const sg_result *const *)w->part, joined);
+    if (status == SG_OK) status = sg_result_join(frame, w->plan->cells, (const sg_result *const *)w->part, joined);
     if (status == SG_OK) status = sg_store_write(w->store->output, *joined);
     sg_result_delete(frame);
     return status;
@@ -171,9 +173,10 @@ static void count(const sg_result *result, sim_outcome *out) {
         const sg_record *x = &result->record[r];
         bool first = r == 0 || x->cell != result->record[r - 1].cell;
         if (first) out->replicates += x->replicates;
-        out->failed_fits += x->failed_singular + x->failed_not_converged + x->failed_not_integrable + x->failed_pilot + x->failed_other;
-        out->failed_measures += is_failure(x->status_gap) + is_failure(x->status_efficiency) + is_failure(x->status_profile) +
-                                is_failure(x->status_montecarlo);
+        out->failed_fits +=
+            x->failed_singular + x->failed_not_converged + x->failed_not_integrable + x->failed_pilot + x->failed_other;
+        out->failed_measures += is_failure(x->status_gap) + is_failure(x->status_efficiency) +
+                                is_failure(x->status_profile) + is_failure(x->status_montecarlo);
     }
 }
 
@@ -183,8 +186,8 @@ static sg_status explain(sg_status status, const sim_store *s, const sim_outcome
     char message[400];
     if (status != SG_CANNOT_WRITE || !s->cells) return status;
     snprintf(message, sizeof message, "%s", sg_message());
-    return sg_fail(status, "%s; %d of %d cells are finished and kept in %s: make room and run the same command again", message,
-                   out->finished, out->cells, s->cells);
+    return sg_fail(status, "%s; %d of %d cells are finished and kept in %s: make room and run the same command again",
+                   message, out->finished, out->cells, s->cells);
 }
 
 sg_status sim_sweep_run(const sim_plan *plan, const sim_sweep_how *how, sim_outcome *out) {
@@ -193,7 +196,11 @@ sg_status sim_sweep_run(const sim_plan *plan, const sim_sweep_how *how, sim_outc
     double start = sim_now();
     sweep w = {.plan = plan,
                .store = &store,
-               .how = {.threads = how->threads, .memory = how->memory, .stop = &sim_stop, .progress = on_replicate, .context = &w}};
+               .how = {.threads = how->threads,
+                       .memory = how->memory,
+                       .stop = &sim_stop,
+                       .progress = on_replicate,
+                       .context = &w}};
     *out = (sim_outcome){.cells = plan->cells};
     sg_status status = sim_store_open(plan->experiment->name, how->output, how->threads, &store);
     if (status != SG_OK) goto out;

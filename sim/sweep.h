@@ -1,6 +1,6 @@
 /*
- * Runs a plan: cells that are there are kept, the others are computed and stored one by one in x.cells/, then all are merged into x.h5.
- * A kill at any instant loses at most the cell in flight.
+ * Runs a plan: cells that are there are kept, the others are computed and stored one by one in x.cells/, then all are
+ * merged into x.h5. A kill at any instant loses at most the cell in flight.
  */
 #ifndef SCOREGAP_SIM_SWEEP_H
 #define SCOREGAP_SIM_SWEEP_H
@@ -26,8 +26,8 @@ typedef struct {
 } sim_outcome;
 
 /*
- * Errors: SG_CANNOT_CREATE before anything runs; SG_CANNOT_WRITE (finished cells are kept); SG_REFUSED (another run is writing);
- * SG_STOPPED by a signal; SG_NO_MEMORY.
+ * Errors: SG_CANNOT_CREATE before anything runs; SG_CANNOT_WRITE (finished cells are kept); SG_REFUSED (another run is
+ * writing); SG_STOPPED by a signal; SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sim_sweep_run(const sim_plan *plan, const sim_sweep_how *how, sim_outcome *outcome);
 

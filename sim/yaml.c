@@ -101,7 +101,8 @@ static sg_status convert(reader *r, int index, int depth, sim_node **result) {
     node->line = (int)source->start_mark.line + 1;
     node->column = (int)source->start_mark.column + 1;
     if (depth > DEPTH_MOST || ++r->nodes > NODES_MOST)
-        return sim_yaml_fail(r->path, node, SG_BAD_SYNTAX, "the text is nested too deeply or unfolds to too many values");
+        return sim_yaml_fail(r->path, node, SG_BAD_SYNTAX,
+                             "the text is nested too deeply or unfolds to too many values");
     switch (source->type) {
     case YAML_SCALAR_NODE:
         return convert_scalar(r, source, node);

@@ -17,7 +17,8 @@ typedef struct sim_node {
 
 /*
  * Reads one YAML document.  `path` goes into messages: "path:line:column: ...".
- * Errors: SG_BAD_SYNTAX (no YAML, several documents, a key twice, keys that are no words, nesting too deep), SG_NO_MEMORY.
+ * Errors: SG_BAD_SYNTAX (no YAML, several documents, a key twice, keys that are no words, nesting too deep),
+ * SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sim_yaml_read(const char *path, const char *text, sim_node **root);
 void sim_yaml_delete(sim_node *node);

@@ -6,7 +6,7 @@
 
 #include "family/line.h"
 
-#define SG_EXPONENTIAL_ROWS 4 /* most statistics of a family that leaves log_density to the helper */
+#define SG_EXPONENTIAL_ROWS 4 /* most statistics of a family that leaves log_density to sg_exponential_jet */
 
 typedef struct {
     /*

@@ -285,7 +285,8 @@ void sg_model_expand(const sg_model *model, const double *free_theta, double *th
             if (model->direction[i * model->m + j] != 0) theta[i] += model->direction[i * model->m + j] * moved;
     }
     if (model->to_named) return;
-    for (int j = 0; j < model->m; j++) theta[model->free[j]] = free_theta[j]; /* without the rounding of the difference */
+    for (int j = 0; j < model->m; j++)
+        theta[model->free[j]] = free_theta[j]; /* without the rounding of the difference */
 }
 
 void sg_model_direction(const sg_model *model, int index, bool alone, double *direction) {

@@ -37,7 +37,8 @@ static sg_status check_space(const sg_model *model) {
     return sg_fail(SG_REFUSED, "%s has no quadrature on the line: take a family in one dimension", model->text);
 }
 
-sg_status sg_model_panels_deep(const sg_model *model, const double *theta, double depth, int level, sg_panels **panels) {
+sg_status sg_model_panels_deep(const sg_model *model, const double *theta, double depth, int level,
+                               sg_panels **panels) {
     sg_arena *arena = NULL;
     sg_jet jet;
     source from = {.model = model, .theta = theta, .jet = &jet};
