@@ -23,9 +23,9 @@ if (has_bound_khr) {
     if (least < 100 * high && 3 * least > high) { high = 3 * least }
 }
 
-value(want) = column("asymptotic") == want && column("montecarlo_inefficiency") < high ? column("montecarlo_inefficiency") : NaN
+shown(want) = column("asymptotic") == want && column("montecarlo_inefficiency") < high ? column("montecarlo_inefficiency") : NaN
 beyond(i) = column("montecarlo_inefficiency") >= high ? high / (high / low) ** 0.015 : NaN
-se(i) = column("montecarlo_inefficiency_se")
+error_of(i) = column("montecarlo_inefficiency_se")
 eval panel(1, across, 1)
 eval x_axis
 eval log_axis("y", low, high)
@@ -35,9 +35,9 @@ plot for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(column("bound_khr"
         linecolor rgb loss_colour(L(lead[k])) linewidth 0.6 dashtype 3, \
      for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(column("inefficiency_max")) with lines \
         linecolor rgb loss_colour(L(lead[k])) linewidth curve_width dashtype series_dash(lead[k]), \
-     for [i = 1:S] series(i) using (x_of(i)):(value(1)):(bar_from(value(1), se(i))):(bar_to(value(1), se(i))) with yerrorbars \
+     for [i = 1:S] series(i) using (x_of(i)):(shown(1)):(bar_from(shown(1), error_of(i))):(bar_to(shown(1), error_of(i))) with yerrorbars \
         linecolor rgb loss_colour(L(i)) linewidth bar_width pointtype loss_mark(L(i)) pointsize size_mark(series_n[i]), \
-     for [i = 1:S] series(i) using (x_of(i)):(value(0)):(bar_from(value(0), se(i))):(bar_to(value(0), se(i))) with yerrorbars \
+     for [i = 1:S] series(i) using (x_of(i)):(shown(0)):(bar_from(shown(0), error_of(i))):(bar_to(shown(0), error_of(i))) with yerrorbars \
         linecolor rgb loss_colour(L(i)) linewidth bar_width pointtype hollow(loss_mark(L(i))) pointsize size_mark(series_n[i]), \
      for [i = 1:S] series(i) using (x_of(i)):(beyond(i)) with points \
         linecolor rgb loss_colour(L(i)) linewidth bar_width pointtype 8 pointsize size_mark(series_n[i])

@@ -1,5 +1,6 @@
 #include <cblas.h>
 #include <gsl/gsl_errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "args.h"
@@ -43,6 +44,7 @@ int main(int argc, char **argv) {
     sim_args args;
     gsl_set_error_handler_off();
     openblas_set_num_threads(1);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a failed write, not a death */
     if (argc < 2) {
         print_overview(stderr);
         return 2;

@@ -25,7 +25,7 @@ extern "C" {
     TEXT(family, 32, "1", "family")                                                                               \
     TEXT(parameters, 160, "1", "keys of the family, with free=")                                                  \
     TEXT(loss, 128, "1", "loss with its options")                                                                 \
-    TEXT(clock, 48, "1", "events in one unit of time of the generator")                                           \
+    TEXT(clock, 96, "1", "events in one unit of time of the generator")                                           \
     COUNT(n, "1", "sample size; 0 when nothing was sampled")                                                      \
     COUNT(m, "1", "number of free parameters")                                                                    \
     COUNT(replicates, "1", "Monte Carlo replicates")                                                              \

@@ -140,7 +140,7 @@ cp two.h5 grown.h5 && cp -r two.cells grown.cells
 prints "a grid value is added" '"resumed": 2' run grown.yaml -o grown.h5 --json
 check "old cells keep their bits" sh -c 'cd grown.cells && sha256sum --quiet -c ../before'
 # rows FILE: the table cells without the numbers of the cells.
-rows() { "$scoregap" table "$1" cells | awk -F '\t' 'NR == 1 { for (k = 1; k <= NF; k++) if ($k == "cell") skip[k] = 1 }
+rows() { "$scoregap" table "$1" cells | awk -F '\t' 'NR == 1 { for (k = 1; k <= NF; k++) if ($k == "cell" || $k == "record") skip[k] = 1 }
     { for (k = 1; k <= NF; k++) if (!(k in skip)) printf "%s\t", $k; print "" }' | grep -v 'a=1.5'; }
 check "and so do their rows" test "$(rows grown.h5)" = "$(rows two.h5)"
 check "a fresh run of the grown plan" run grown.yaml -o grown-fresh.h5
@@ -148,7 +148,7 @@ check "gives the bytes of the resumed one" cmp grown.h5 grown-fresh.h5
 prints "replay of an old cell" 'the stored bits agree' replay grown.h5 --cell 2 --replicate 3
 # theta FILE LOSS: estimates of cell 0 in the first 12 replicates.
 theta() { "$scoregap" table "$1" theta | awk -F '\t' -v loss="$2" 'NR == 1 { for (k = 1; k <= NF; k++) at[$k] = k; next }
-    $at["cell"] == 0 && $at["loss"] == loss && $at["replicate"] < 12 { print $NF }'; }
+    $at["cell"] == 0 && $at["loss"] == loss && $at["index1"] < 12 { print $NF }'; }
 sed 's/^replicates: 12/replicates: 20/' good.yaml > longer.yaml
 check "more replicates" run longer.yaml -o longer.h5
 check "begin with the old ones" test "$(theta longer.h5 mle | wc -l) $(theta longer.h5 mle | md5sum)" = "24 $(theta two.h5 mle | md5sum)"
@@ -265,7 +265,7 @@ check "leaves no result" test ! -e full.h5
 check "and no temporary file" test "$(ls full.* full.cells | grep -c tmp)" = 0
 prints "with more room" '"resumed": 12' run long.yaml -o full.h5 --json
 check "the result is that of an unbroken run" cmp full.h5 unbroken.h5
-sed 's/a: .*/a: [1]/' good.yaml > small.yaml
+sed 's/^  a: .*/  a: [1]/' good.yaml > small.yaml
 fuller() { (ulimit -f 2 && leaves 1 run small.yaml -o fuller.h5); }
 check "a disk that does not hold a cell" fuller
 check "says so" grep -Eq 'fuller.cells/.* cannot be written: File too large; 0 of 1 cells' err
