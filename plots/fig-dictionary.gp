@@ -7,6 +7,8 @@
 # errors each way where the cell is asymptotic (bars at the same place).  Dotted: the Kantorovich form (1+t)^2/(4t), what one eigenvalue
 # 1/t far below the rest, at 1, can cost at most when weights are worst; losses without an upper end of the spectrum may lie above it.
 
+set label page_caption at screen 0.3 / width, screen 0.28 / height left noenhanced textcolor rgb grey font font_tiny
+set label claim at screen 0.3 / width, screen (height - 0.32) / height left noenhanced font font_key
 set lmargin at screen 0.095; set rmargin at screen 0.73; set tmargin at screen 0.93; set bmargin at screen 0.135
 set logscale xy
 set format x "10^{%T}"; set format y "10^{%T}"

@@ -6,6 +6,8 @@
 # Left, of `cells`: montecarlo_inefficiency with two standard errors each way against n; inefficiency_max (lines).
 # Right: coverage of the 95 % sandwich interval with two standard errors each way; the nominal level (grey).
 
+set label page_caption at screen 0.3 / width, screen 0.28 / height left noenhanced textcolor rgb grey font font_tiny
+set label claim at screen 0.3 / width, screen (height - 0.32) / height left noenhanced font font_key
 set multiplot
 mark(i) = 4 + 2 * ((series_variant[i] - 1) % 5)
 set logscale x
@@ -20,8 +22,7 @@ unset key
 plot for [i = 1:S] series(i) using (column("n")):(column("inefficiency_max")) with lines linecolor rgb loss_colour(L(i)) linewidth 1.2 notitle, \
      for [i = 1:S] series(i) using (column("n")):(column("montecarlo_inefficiency")):(2 * column("montecarlo_inefficiency_se")) with yerrorbars \
         linecolor rgb loss_colour(L(i)) pointtype mark(i) pointsize 0.55 notitle
-unset label 97
-unset label 98
+unset label
 set lmargin at screen 0.47; set rmargin at screen 0.77
 unset logscale y
 set format y "%g"

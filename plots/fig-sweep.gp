@@ -35,11 +35,11 @@ plot for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(column("bound_khr"
         linecolor rgb loss_colour(L(lead[k])) linewidth 0.6 dashtype 3, \
      for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(column("inefficiency_max")) with lines \
         linecolor rgb loss_colour(L(lead[k])) linewidth curve_width dashtype series_dash(lead[k]), \
-     for [i = 1:S] series(i) using (x_of(i)):(shown(1)):(bar_from(shown(1), error_of(i))):(bar_to(shown(1), error_of(i))) with yerrorbars \
+     for [i = 1:S] series(i) using (x_beside(i)):(shown(1)):(bar_from(shown(1), error_of(i))):(bar_to(shown(1), error_of(i))) with yerrorbars \
         linecolor rgb loss_colour(L(i)) linewidth bar_width pointtype loss_mark(L(i)) pointsize size_mark(series_n[i]), \
-     for [i = 1:S] series(i) using (x_of(i)):(shown(0)):(bar_from(shown(0), error_of(i))):(bar_to(shown(0), error_of(i))) with yerrorbars \
+     for [i = 1:S] series(i) using (x_beside(i)):(shown(0)):(bar_from(shown(0), error_of(i))):(bar_to(shown(0), error_of(i))) with yerrorbars \
         linecolor rgb loss_colour(L(i)) linewidth bar_width pointtype hollow(loss_mark(L(i))) pointsize size_mark(series_n[i]), \
-     for [i = 1:S] series(i) using (x_of(i)):(beyond(i)) with points \
+     for [i = 1:S] series(i) using (x_beside(i)):(beyond(i)) with points \
         linecolor rgb loss_colour(L(i)) linewidth bar_width pointtype 8 pointsize size_mark(series_n[i])
 
 if (across == 2) {

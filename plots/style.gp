@@ -89,6 +89,7 @@ curve_width = 1.6
 mark_size = txt ? 1 : 0.5
 grey = "#707070"
 set style fill solid 0.15 noborder
+set pointintervalbox 0
 set errorbars 0.5
 set border 3 linewidth 0.7 linecolor rgb "#404040"
 set tics nomirror out scale 0.5, 0.25
@@ -108,6 +109,8 @@ find_x = forget . "; do for [i = 1:S] { stats series(i) using (seen(x_of(i))) no
     "x_step = x_log ? (most > least ? (most / least) ** 0.04 : 2) : (most > least ? 0.04 * (most - least) : 1); " . \
     "x_low = x_log ? least / x_step : least - x_step; x_high = x_log ? most * x_step : most + x_step"
 eval find_x
+# Sample sizes stand side by side.
+x_beside(i) = x_log ? x_of(i) * x_step ** (0.3 * (size_rank(series_n[i]) - 0.5)) : x_of(i) + 0.3 * x_step * (size_rank(series_n[i]) - 0.5)
 x_axis = x_log ? log_axis("x", x_low, x_high) : sprintf("set xrange [%g:%g]", x_low, x_high)
 
 # Error bars of two standard errors on a log axis that begins at `low`.
@@ -118,10 +121,14 @@ bar_to(v, se) = v + 2 * se
 if (txt) { width = 0.2 * columns; height = 0.42 * rows; claim = "" }
 room_for(across) = txt && columns < 60 * across ? 1 : across
 line = txt ? 0.42 : 0.35
-per_row = txt ? (columns < 100 ? 2 : 3) : 3
+# Columns of the key: as many as its longest text allows.
+longest = 27
+do for [i = 1:S] { if (strlen(series_title(i)) > longest) { longest = strlen(series_title(i)) } }
+per_row = int((width - 0.5) / (txt ? 0.2 * longest + 1.6 : 0.125 * longest + 1.5))
+per_row = per_row < 1 ? 1 : per_row > 4 ? 4 : per_row
 lines_in(text) = 1 + (strstrt(text, "\n") > 0)
 page_caption = caption . (smoke ? "; smoke run" : "")
-page_top = height - (txt ? 0.5 : 0.65) - (strlen(claim) ? 0.38 * lines_in(claim) : 0)
+page_top = height - (txt ? 0.5 : 0.3) - (strlen(claim) ? 0.38 * lines_in(claim) : 0)
 page_low = 2.0
 edge_left = txt ? 2.0 : 1.45
 edge_right = txt ? 0.6 : 0.3

@@ -23,21 +23,36 @@ static sg_status time_montecarlo(const sim_plan *plan, int group, const sim_anal
     return status == SG_NO_MEMORY ? status : SG_OK; /* a loss that is refused costs nothing */
 }
 
-/* Three short runs: one replicate, nine more, and three at a larger sample size. */
+/* Seconds a replicate beyond the set-up: more replicates until they take 20 ms, or less where there are many families.
+ */
+static sg_status time_replicate(const sim_plan *plan, int group, const sim_analysis *analysis, long long n,
+                                double setup, double *seconds) {
+    const double enough = 0.02 / (1 + plan->experiment->families / 4);
+    const int most = plan->experiment->replicates;
+    sg_status status = SG_OK;
+    *seconds = 0;
+    for (int replicates = 4;; replicates *= 4) {
+        double took;
+        int count = replicates < most ? replicates : most;
+        status = time_montecarlo(plan, group, analysis, n, count, &took);
+        *seconds = fmax(took - setup, 0) / count;
+        if (status != SG_OK || took - setup > enough || count == most) return status;
+    }
+}
+
+/* A replicate alone at a small sample size shows the set-up; then replicates there and at a larger size. */
 static sg_status measure_montecarlo(const sim_plan *plan, int group, const sim_analysis *analysis, cost *c) {
     const long long small = 512, most = 16384;
     long long large = small;
-    double one, ten, larger = 0;
+    double at_small, at_large = 0;
     for (int k = 0; k < plan->experiment->sizes; k++)
         if (plan->experiment->size[k] > large) large = plan->experiment->size[k];
     if (large > most) large = most;
-    sg_status status = time_montecarlo(plan, group, analysis, small, 1, &one);
-    if (status == SG_OK) status = time_montecarlo(plan, group, analysis, small, 10, &ten);
-    if (status == SG_OK && large > small) status = time_montecarlo(plan, group, analysis, large, 4, &larger);
+    sg_status status = time_montecarlo(plan, group, analysis, small, 1, &c->setup);
+    if (status == SG_OK) status = time_replicate(plan, group, analysis, small, c->setup, &at_small);
+    if (status == SG_OK && large > small) status = time_replicate(plan, group, analysis, large, c->setup, &at_large);
     if (status != SG_OK) return status;
-    double at_small = fmax(ten - one, 0) / 9;
-    c->setup = fmax(one - at_small, 0);
-    c->slope = large > small ? fmax((larger - c->setup) / 4 - at_small, 0) / (double)(large - small) : at_small / small;
+    c->slope = large > small ? fmax(at_large - at_small, 0) / (double)(large - small) : at_small / small;
     c->fixed = fmax(at_small - c->slope * small, 0);
     return SG_OK;
 }

@@ -14,7 +14,4 @@ void sim_catch_signals(void) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    action.sa_handler = SIG_IGN; /* a file-size limit is then an error of write, with a message */
-    action.sa_flags = 0;
-    sigaction(SIGXFSZ, &action, NULL);
 }

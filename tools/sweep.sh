@@ -48,6 +48,11 @@ for file in sim/experiments/*.yaml; do
     if [ -n "$stopped" ]; then stop_here; fi
 done
 
+# Where the variance is not the whole story: the quantiles of the error.
+if [ -e "$results/bimodal-separation.h5" ]; then
+    draw heavy-tails "$figures/heavy-tails" "$results/bimodal-separation.h5" || { failed=$((failed + 1)); echo "the figure of heavy tails failed" >&2; }
+fi
+
 # Results of this sweep only: others may lie beside them.
 set --
 for file in sim/experiments/*.yaml; do
