@@ -14,7 +14,7 @@ set logscale xy
 set format x "10^{%T}"; set format y "10^{%T}"
 set xlabel "relaxation time 1/gap of the paired dynamics, in the generator's own time"
 set ylabel "inefficiency: n Cov / Γ_{MLE} in the worst direction"
-set key at screen 0.745, screen 0.93 left top Left reverse noenhanced samplen 1 spacing 1.15
+set key at screen 0.745, screen 0.93 left top Left reverse noenhanced samplen 1 spacing 1.15 font font_key
 set yrange [0.8:*]
 asymptotic_mc(i) = column("asymptotic") == 1 ? column("montecarlo_inefficiency") : NaN
 kantorovich(t) = t < 1 ? NaN : (1 + t)**2 / (4 * t)

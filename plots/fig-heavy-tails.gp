@@ -14,7 +14,7 @@ set ytics (-1e6, -1e5, -1e4, -1e3, -100, -10, -1, 0, 1, 10, 100, 1e3, 1e4, 1e5, 
 set format y "%g"
 set xlabel x_label
 set ylabel "√n (θ-hat − θ)"
-set key at screen 0.5, screen 0.065 center bottom horizontal maxcols 2 noenhanced samplen 2
+set key at screen 0.5, screen 0.065 center bottom horizontal maxcols 2 noenhanced samplen 2 font font_key
 table = array_file(1, "quantiles")
 least_n = 1e18; last = 0
 stats table using (least_n = column("n") < least_n ? column("n") : least_n, last = column("index1") > last ? column("index1") : last, 1) nooutput

@@ -28,7 +28,7 @@ unset logscale y
 set format y "%g"
 set yrange [0.6:1.02]
 set ylabel "coverage of the 95 % interval"
-set key at screen 0.785, screen 0.9 left top Left reverse vertical noenhanced samplen 1.2
+set key at screen 0.785, screen 0.9 left top Left reverse vertical noenhanced samplen 1.2 font font_key
 plot 0.95 with lines linecolor rgb "#909090" linewidth 1 title "nominal", \
      for [i = 1:S] series(i) using (column("n")):(column("coverage")):(2 * column("coverage_se")) with yerrorlines \
         linecolor rgb loss_colour(L(i)) linewidth 0.8 pointtype mark(i) pointsize 0.55 title series_title(i)
