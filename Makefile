@@ -124,7 +124,7 @@ bench: all
 test: deps
 	@$(MAKE) --no-print-directory test-programs
 	@OUT='$(OUT)' BUILD='$(BUILD)' VERSION='$(VERSION)' CC='$(CC)' CFLAGS='$(subst ','\'',$(CFLAGS))' LDFLAGS='$(LDFLAGS)' \
-	  DEPLIBS='$(DEPLIBS)' tools/run-tests.sh $(TESTBIN) $(if $(BUILD),$(filter tests/cli/%,$(SCRIPTS)),$(SCRIPTS))
+	  DEPLIBS='$(DEPLIBS)' tools/run-tests.sh $(if $(BUILD),$(filter tests/cli/%,$(SCRIPTS)),$(SCRIPTS)) $(TESTBIN)
 test-programs: all $(TESTBIN) $(if $(BUILD),,$(SHARED))
 
 .PHONY: lint

@@ -1,29 +1,65 @@
-# Inefficiency against relaxation time for every cell and loss: the figure of the dictionary.
+# Inefficiency against relaxation time, every cell and loss of one or several results: the figure of the dictionary.
 # x: any
-# columns: relaxation_time
+# columns: relaxation_time inefficiency_max
 # size: 17 11
 #
-# Of `cells`: inefficiency_max against relaxation_time (marks: colour the loss, shape the family), montecarlo_inefficiency with two standard
-# errors each way where the cell is asymptotic (bars at the same place).  Dotted: the Kantorovich form (1+t)^2/(4t), what one eigenvalue
-# 1/t far below the rest, at 1, can cost at most when weights are worst; losses without an upper end of the spectrum may lie above it.
+# Of `cells`: inefficiency_max against relaxation_time (open marks: colour the loss, shape the family; thin lines join the cells of a grid),
+# montecarlo_inefficiency with two standard errors each way at the same place, where the cell is asymptotic (dots).  Arrow heads stand for
+# values above the axis.  Dotted: the Kantorovich form (1+k)^2/(4k), k = relaxation time x 1: an upper bound for generators whose spectrum ends
+# at 1, a guide for all others.
 
-set label page_caption at screen 0.3 / width, screen 0.28 / height left noenhanced textcolor rgb grey font font_tiny
-set label claim at screen 0.3 / width, screen (height - 0.32) / height left noenhanced font font_key
-set lmargin at screen 0.095; set rmargin at screen 0.73; set tmargin at screen 0.93; set bmargin at screen 0.135
-set logscale xy
-set format x "10^{%T}"; set format y "10^{%T}"
-set xlabel "relaxation time 1/gap of the paired dynamics, in the generator's own time"
-set ylabel "inefficiency: n Cov / Γ_{MLE} in the worst direction"
-set key at screen 0.745, screen 0.93 left top Left reverse noenhanced samplen 1 spacing 1.15 font font_key
-set yrange [0.8:*]
-asymptotic_mc(i) = column("asymptotic") == 1 ? column("montecarlo_inefficiency") : NaN
-kantorovich(t) = t < 1 ? NaN : (1 + t)**2 / (4 * t)
-set samples 300
-F(i) = family[series_family[i]]
-plot kantorovich(x) with lines linecolor rgb "#808080" linewidth 1 dashtype 3 title "Kantorovich form", \
-     for [i = 1:S] series(i) using (column("relaxation_time")):(asymptotic_mc(i)):(2 * column("montecarlo_inefficiency_se")) with yerrorbars \
-        linecolor rgb loss_colour(L(i)) linewidth 1 pointtype 0 notitle, \
-     for [i = 1:S] series(i) using (column("relaxation_time")):(column("inefficiency_max")) with points \
-        linecolor rgb loss_colour(L(i)) pointtype family_mark(F(i)) pointsize 0.55 notitle, \
-     for [k = 1:losses] NaN with points linecolor rgb loss_colour(loss[k]) pointtype 7 pointsize 0.6 title loss_title(loss[k]), \
-     for [k = 1:families] NaN with points linecolor rgb "#404040" pointtype family_mark(family[k]) pointsize 0.6 title family[k]
+if (!txt) { edge_right = 4.7 } else { edge_left = 2.4 }
+short = ""
+array group[losses]
+groups = 0
+do for [k = 1:losses] {
+    if (strstrt(short, "<" . loss_short(loss[k]) . ">") == 0) {
+        short = short . "<" . loss_short(loss[k]) . ">"
+        groups = groups + 1
+        group[groups] = loss[k]
+    }
+}
+eval page_open(txt ? groups + families + 2 : 0)
+
+eval forget
+do for [k = 1:leads] { stats series(lead[k]) using (seen(column("relaxation_time"))) nooutput }
+left = 0.6 * least
+right = 1.7 * most
+eval forget
+do for [k = 1:leads] { stats series(lead[k]) using (seen(column("inefficiency_max"))) nooutput }
+low = 0.8
+high = most > 3 * right && most > 1e4 ? 3 * right : 1.7 * most
+
+time_of(k) = column("relaxation_time")
+inside(v) = v < high ? v : NaN
+exact(k) = inside(column("inefficiency_max"))
+sampled(k) = column("asymptotic") == 1 ? inside(column("montecarlo_inefficiency")) : NaN
+error_of(k) = column("montecarlo_inefficiency_se")
+above(k) = column("inefficiency_max") >= high ? high / (high / low) ** 0.015 : NaN
+kantorovich(k) = k < 1 ? NaN : (1 + k) ** 2 / (4 * k)
+C(k) = loss_colour(L(lead[k]))
+mark_of(k) = family_mark(family[series_family[lead[k]]])
+
+eval panel(1, 1, 1)
+eval log_axis("x", left, right)
+eval log_axis("y", low, high)
+set xlabel "relaxation time 1/gap of the paired process, in its own time"
+set ylabel "inefficiency against maximum likelihood, worst direction"
+set grid xtics ytics
+set samples 400
+plot kantorovich(x) with lines linecolor rgb grey linewidth 1.2 dashtype 3, \
+     for [k = 1:leads] series(lead[k]) using (time_of(k)):(exact(k)) with lines linecolor rgb C(k) linewidth 0.35, \
+     for [i = 1:S] series(i) using (time_of(i)):(bar_from(sampled(i), error_of(i))):(0):(bar_length(sampled(i), error_of(i))) with vectors nohead \
+        linecolor rgb loss_colour(L(i)) linewidth bar_width, \
+     for [i = 1:S] series(i) using (time_of(i)):(sampled(i)) with points linecolor rgb loss_colour(L(i)) pointtype 7 pointsize 0.2, \
+     for [k = 1:leads] series(lead[k]) using (time_of(k)):(exact(k)) with points linecolor rgb C(k) linewidth 1.1 pointtype mark_of(k) pointsize 1.3 * mark_size, \
+     for [k = 1:leads] series(lead[k]) using (time_of(k)):(above(k)) with points linecolor rgb C(k) linewidth 1.1 pointtype 9 pointsize mark_size
+
+eval page_key
+if (!txt) { set key at screen (width - edge_right + 0.25) / width, screen page_top / height left top vertical maxcols 1 spacing 1.25 samplen 1.6 width 0 }
+plot NaN notitle, \
+     for [k = 1:groups] keyentry with lines linecolor rgb loss_colour(group[k]) linewidth 4 title loss_short(group[k]), \
+     for [k = 1:families] keyentry with points linecolor rgb "#303030" linewidth 1.1 pointtype family_mark(family[k]) pointsize 1.3 * mark_size title family[k], \
+     for [k = 1:has_montecarlo_inefficiency] keyentry with yerrorbars linecolor rgb grey linewidth bar_width pointtype 7 pointsize 0.3 title "Monte Carlo ± 2 se", \
+     for [k = 1:1] keyentry with lines linecolor rgb grey linewidth 1.2 dashtype 3 title txt ? "Kantorovich, 1" : "Kantorovich form for λ ≤ 1"
+eval page_close

@@ -1,35 +1,86 @@
-# How the Monte Carlo variance approaches its asymptotic value, and what the intervals are worth, against the sample size.
+# How the Monte Carlo variance approaches its asymptotic value, the error itself, and what the intervals are worth, against the sample size.
 # x: n
 # columns: montecarlo_inefficiency
-# size: 17 9
+# size: 17 8.5
 #
-# Left, of `cells`: montecarlo_inefficiency with two standard errors each way against n; inefficiency_max (lines).
-# Right: coverage of the 95 % sandwich interval with two standard errors each way; the nominal level (grey).
+# Of `cells`, against n, marks filled where the cell is asymptotic and open where it is not, two standard errors each way:
+# left: montecarlo_inefficiency; inefficiency_max (lines);
+# middle: root of montecarlo_norm / n, the error of theta-hat in its worst direction; root of norm_gamma / n (lines, the root-n law);
+# right: coverage, the least share of 95 % sandwich intervals that hold their parameter; grey: 95 %.
 
-set label page_caption at screen 0.3 / width, screen 0.28 / height left noenhanced textcolor rgb grey font font_tiny
-set label claim at screen 0.3 / width, screen (height - 0.32) / height left noenhanced font font_key
-set multiplot
-mark(i) = 4 + 2 * ((series_variant[i] - 1) % 5)
-set logscale x
-set format x "10^{%T}"
+across = txt ? room_for(2) : 3
+eval page_open(S + 2)
+# Colour is the loss; the variants of one loss are told apart by mark and dash.
+mark_of(i) = V > 1 ? 5 + 2 * ((series_variant[i] - 1) % 6) : loss_mark(L(i))
+# Curves of one grid value stand a little beside each other.
+n_of(i) = column("n") * x_step ** (0.25 * ((series_loss[i] - 0.5) / losses - 0.5))
+E1(i) = column("montecarlo_inefficiency")
+two(i) = column("montecarlo_inefficiency_se")
+filled(v) = column("asymptotic") == 1 ? v : NaN
+empty(v) = column("asymptotic") == 1 ? NaN : v
+
+eval forget
+do for [i = 1:S] { stats series(i) using (seen(column("inefficiency_max"))) nooutput }
+curves = most
+do for [i = 1:S] { stats series(i) using (seen(column("montecarlo_inefficiency"))) nooutput }
+low = least < 0.7 ? 0.8 * least : 0.7
+high = curves > 0 && most > 1e4 * curves ? 1e4 * curves : 1.5 * most
+reached(i) = E1(i) < high ? E1(i) : NaN
+beyond(i) = E1(i) >= high ? high / (high / low) ** 0.015 : NaN
+eval panel(1, across, 1)
+eval x_axis
+eval log_axis("y", low, high)
 set xlabel "sample size n"
-set lmargin at screen 0.075; set rmargin at screen 0.375; set tmargin at screen 0.90; set bmargin at screen 0.16
-set logscale y
-set format y "10^{%T}"
-set yrange [0.5:*]
-set ylabel "n Cov / Γ_{MLE}, worst direction"
-unset key
-plot for [i = 1:S] series(i) using (column("n")):(column("inefficiency_max")) with lines linecolor rgb loss_colour(L(i)) linewidth 1.2 notitle, \
-     for [i = 1:S] series(i) using (column("n")):(column("montecarlo_inefficiency")):(2 * column("montecarlo_inefficiency_se")) with yerrorbars \
-        linecolor rgb loss_colour(L(i)) pointtype mark(i) pointsize 0.55 notitle
-unset label
-set lmargin at screen 0.47; set rmargin at screen 0.77
-unset logscale y
-set format y "%g"
-set yrange [0.6:1.02]
-set ylabel "coverage of the 95 % interval"
-set key at screen 0.785, screen 0.9 left top Left reverse vertical noenhanced samplen 1.2 font font_key
-plot 0.95 with lines linecolor rgb "#909090" linewidth 1 title "nominal", \
-     for [i = 1:S] series(i) using (column("n")):(column("coverage")):(2 * column("coverage_se")) with yerrorlines \
-        linecolor rgb loss_colour(L(i)) linewidth 0.8 pointtype mark(i) pointsize 0.55 title series_title(i)
-unset multiplot
+set ylabel "n Cov against Γ_{MLE}, worst direction"
+plot for [i = 1:S] series(i) using (column("n")):(column("inefficiency_max")) with lines linecolor rgb loss_colour(L(i)) linewidth 0.9 dashtype series_dash(i), \
+     for [i = 1:S] series(i) using (n_of(i)):(bar_from(reached(i), two(i))):(0):(bar_length(reached(i), two(i))) with vectors nohead \
+        linecolor rgb loss_colour(L(i)) linewidth bar_width, \
+     for [i = 1:S] series(i) using (n_of(i)):(filled(reached(i))) with points linecolor rgb loss_colour(L(i)) pointtype mark_of(i) pointsize mark_size, \
+     for [i = 1:S] series(i) using (n_of(i)):(empty(reached(i))) with points linecolor rgb loss_colour(L(i)) pointtype hollow(mark_of(i)) pointsize mark_size, \
+     for [i = 1:S] series(i) using (n_of(i)):(beyond(i)) with points linecolor rgb loss_colour(L(i)) pointtype 8 pointsize mark_size
+
+if (across >= 3) {
+    eval panel(2, across, 1)
+    eval forget
+    law(i) = sqrt(column("norm_gamma") / column("n"))
+    error(i) = sqrt(column("montecarlo_norm") / column("n"))
+    do for [i = 1:S] { stats series(i) using (seen(law(i))) nooutput }
+    curves = most
+    do for [i = 1:S] { stats series(i) using (seen(error(i))) nooutput }
+    low = 0.7 * least
+    high = curves > 0 && most > 100 * curves ? 100 * curves : 1.4 * most
+    eval log_axis("y", low, high)
+    set ylabel "standard error of θ, worst direction"
+    plot for [i = 1:S] series(i) using (column("n")):(law(i)) with lines linecolor rgb loss_colour(L(i)) linewidth 0.9 dashtype series_dash(i), \
+         for [i = 1:S] series(i) using (n_of(i)):(filled(error(i))) with points linecolor rgb loss_colour(L(i)) pointtype mark_of(i) pointsize mark_size, \
+         for [i = 1:S] series(i) using (n_of(i)):(empty(error(i))) with points linecolor rgb loss_colour(L(i)) pointtype hollow(mark_of(i)) pointsize mark_size
+}
+
+if (across >= 2) {
+    eval panel(across, across, 1)
+    unset logscale y
+    eval forget
+    do for [i = 1:S] { stats series(i) using (seen(column("coverage"))) nooutput }
+    low = least < 0.9 ? least - 0.03 : 0.87
+    set yrange [low:1.005]
+    set ytics auto
+    unset mytics
+    set format y "%g"
+    set ylabel "coverage of 95 % intervals, worst parameter"
+    cover(i) = column("coverage")
+    cover_error(i) = column("coverage_se")
+    plot 0.95 with lines linecolor rgb grey linewidth 0.9, \
+         for [i = 1:S] series(i) using (n_of(i)):(cover(i)) with lines linecolor rgb loss_colour(L(i)) linewidth 0.4 dashtype series_dash(i), \
+         for [i = 1:S] series(i) using (n_of(i)):(bar_from(cover(i), cover_error(i))):(0):(bar_length(cover(i), cover_error(i))) with vectors nohead \
+            linecolor rgb loss_colour(L(i)) linewidth bar_width, \
+         for [i = 1:S] series(i) using (n_of(i)):(filled(cover(i))) with points linecolor rgb loss_colour(L(i)) pointtype mark_of(i) pointsize mark_size, \
+         for [i = 1:S] series(i) using (n_of(i)):(empty(cover(i))) with points linecolor rgb loss_colour(L(i)) pointtype hollow(mark_of(i)) pointsize mark_size
+}
+
+eval page_key
+plot NaN notitle, \
+     for [i = 1:S] keyentry with linespoints linecolor rgb loss_colour(L(i)) linewidth 0.9 dashtype series_dash(i) pointtype mark_of(i) pointsize mark_size \
+        title series_title(i), \
+     for [k = 1:1] keyentry with points linecolor rgb grey pointtype 6 pointsize mark_size title "not asymptotic", \
+     for [k = 1:1] keyentry with points linecolor rgb grey pointtype 8 pointsize mark_size title "above the axis"
+eval page_close

@@ -23,7 +23,8 @@ if (has_bound_khr) {
     if (least < 100 * high && 3 * least > high) { high = 3 * least }
 }
 
-shown(want) = column("asymptotic") == want && column("montecarlo_inefficiency") < high ? column("montecarlo_inefficiency") : NaN
+drawn(i) = column("montecarlo_inefficiency") < high ? column("montecarlo_inefficiency") : NaN
+shown(want) = column("asymptotic") == want ? drawn(0) : NaN
 beyond(i) = column("montecarlo_inefficiency") >= high ? high / (high / low) ** 0.015 : NaN
 error_of(i) = column("montecarlo_inefficiency_se")
 eval panel(1, across, 1)
@@ -35,9 +36,11 @@ plot for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(column("bound_khr"
         linecolor rgb loss_colour(L(lead[k])) linewidth 0.6 dashtype 3, \
      for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(column("inefficiency_max")) with lines \
         linecolor rgb loss_colour(L(lead[k])) linewidth curve_width dashtype series_dash(lead[k]), \
-     for [i = 1:S] series(i) using (x_beside(i)):(shown(1)):(bar_from(shown(1), error_of(i))):(bar_to(shown(1), error_of(i))) with yerrorbars \
+     for [i = 1:S] series(i) using (x_beside(i)):(bar_from(drawn(i), error_of(i))):(0):(bar_length(drawn(i), error_of(i))) with vectors nohead \
+        linecolor rgb loss_colour(L(i)) linewidth bar_width, \
+     for [i = 1:S] series(i) using (x_beside(i)):(shown(1)) with points \
         linecolor rgb loss_colour(L(i)) linewidth bar_width pointtype loss_mark(L(i)) pointsize size_mark(series_n[i]), \
-     for [i = 1:S] series(i) using (x_beside(i)):(shown(0)):(bar_from(shown(0), error_of(i))):(bar_to(shown(0), error_of(i))) with yerrorbars \
+     for [i = 1:S] series(i) using (x_beside(i)):(shown(0)) with points \
         linecolor rgb loss_colour(L(i)) linewidth bar_width pointtype hollow(loss_mark(L(i))) pointsize size_mark(series_n[i]), \
      for [i = 1:S] series(i) using (x_beside(i)):(beyond(i)) with points \
         linecolor rgb loss_colour(L(i)) linewidth bar_width pointtype 8 pointsize size_mark(series_n[i])

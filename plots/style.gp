@@ -41,27 +41,30 @@ array_file(f, name) = sprintf("%s/%d-%s.tsv", directory, f, name)
 x_of(i) = column(series_x[i])
 L(i) = loss[series_loss[i]]
 
-# ---- losses: colour by kind (Okabe and Ito's palette, safe for colour-blind readers), mark and dash by variant
+# ---- losses: colour by kind (Okabe and Ito's palette, safe for colour-blind readers) with light and dark shades, mark and dash by variant
 option(l, key) = (option_at = strstrt(l, ":" . key . "=") + strstrt(l, "," . key . "="), option_rest = l[option_at + strlen(key) + 2:], \
     option_end = strstrt(option_rest, ","), option_at == 0 ? "" : option_end > 0 ? option_rest[1:option_end - 1] : option_rest)
 is_a(l, name) = l eq name || l[1:strlen(name) + 1] eq name . ":"
 otherwise(text, default) = strlen(text) ? text : default
 kind(l) = is_a(l, "preconditioned") ? otherwise(option(l, "with"), "constant") : ""
-loss_colour(l) = is_a(l, "mle") ? "#000000" : is_a(l, "score-matching") ? "#0072B2" : kind(l) eq "stein" ? "#D55E00" : \
-    kind(l) eq "power" ? "#009E73" : kind(l) eq "exponential" ? "#CC79A7" : kind(l) eq "constant" ? "#56B4E9" : "#E69F00"
 exponent(l) = otherwise(option(l, "exponent"), "-0.5")
 place(l) = otherwise(option(l, "at"), "truth")
 variant_of(l) = kind(l) eq "stein" ? (place(l) eq "truth" ? 0 : place(l) eq "pilot" ? 2 : 1) : \
     kind(l) eq "power" || kind(l) eq "exponential" ? (real(exponent(l)) < 0 ? 0 : 1) : 0
+loss_colour(l) = is_a(l, "mle") ? "#000000" : is_a(l, "score-matching") ? "#0072B2" : \
+    kind(l) eq "stein" ? (variant_of(l) == 0 ? "#D55E00" : variant_of(l) == 1 ? "#F2A97A" : "#7A3300") : \
+    kind(l) eq "power" ? (variant_of(l) ? "#7FCDB0" : "#009E73") : kind(l) eq "exponential" ? (variant_of(l) ? "#E69F00" : "#CC79A7") : \
+    kind(l) eq "constant" ? "#56B4E9" : "#7B6FB0"
 loss_dash(l) = 1 + variant_of(l)
 loss_mark(l) = is_a(l, "mle") ? 7 : is_a(l, "score-matching") ? 5 : kind(l) eq "stein" ? 13 - 2 * variant_of(l) : kind(l) eq "constant" ? 15 : 9 + 2 * variant_of(l)
 hollow(mark) = mark - 1 # every filled mark follows its outline
 minus(number) = number[1:1] eq "-" ? "−" . number[2:] : number
-stein_title(l) = "Stein kernel" . (strlen(option(l, "direction")) ? " of " . option(l, "direction") : "") . \
-    (place(l) eq "truth" ? ", at the truth" : place(l) eq "pilot" ? ", at a pilot" : ", at " . place(l))
-loss_title(l) = is_a(l, "mle") ? "maximum likelihood" : is_a(l, "score-matching") ? "score matching" : kind(l) eq "stein" ? stein_title(l) : \
+stein_place(l) = place(l) eq "truth" ? " at the truth" : place(l) eq "pilot" ? " at a pilot" : " at " . place(l)
+stein_of(l) = strlen(option(l, "direction")) ? " of " . option(l, "direction") : ""
+loss_title(l) = is_a(l, "mle") ? "maximum likelihood" : is_a(l, "score-matching") ? "score matching" : kind(l) eq "stein" ? "Stein kernel" . stein_of(l) . stein_place(l) : \
     kind(l) eq "power" ? "D = p to the " . minus(exponent(l)) : kind(l) eq "exponential" ? "D = exp(" . minus(exponent(l)) . " p/max p)" : \
     kind(l) eq "constant" ? "D = " . otherwise(option(l, "value"), "1") : l
+loss_short(l) = kind(l) eq "stein" ? "Stein kernel" . stein_place(l) : loss_title(l)
 series_title(i) = loss_title(L(i)) . (strlen(variant[series_variant[i]]) ? " (" . variant[series_variant[i]] . ")" : "")
 # Curves of one loss that differ in their keys are told apart by the dash, if the loss does not need it.
 series_dash(i) = V > 1 && loss_dash(L(i)) == 1 ? 1 + (series_variant[i] - 1) % 4 : loss_dash(L(i))
@@ -84,13 +87,11 @@ leads = 0
 do for [i = 1:S] { if (series_lead[i]) { leads = leads + 1; lead[leads] = i } }
 
 # ---- lines, marks, axes
-bar_width = 0.9 # of error bars: two standard errors each way
+bar_width = 0.9
 curve_width = 1.6
 mark_size = txt ? 1 : 0.5
 grey = "#707070"
 set style fill solid 0.15 noborder
-set pointintervalbox 0
-set errorbars 0.5
 set border 3 linewidth 0.7 linecolor rgb "#404040"
 set tics nomirror out scale 0.5, 0.25
 set grid ytics linewidth 0.5 linecolor rgb "#d8d8d8" dashtype 1
@@ -113,9 +114,9 @@ eval find_x
 x_beside(i) = x_log ? x_of(i) * x_step ** (0.3 * (size_rank(series_n[i]) - 0.5)) : x_of(i) + 0.3 * x_step * (size_rank(series_n[i]) - 0.5)
 x_axis = x_log ? log_axis("x", x_low, x_high) : sprintf("set xrange [%g:%g]", x_low, x_high)
 
-# Error bars of two standard errors on a log axis that begins at `low`.
+# Error bars of two standard errors on an axis that begins at `low`, as vectors: gnuplot's own blank out what lies behind their marks.
 bar_from(v, se) = v - 2 * se > low ? v - 2 * se : v < low ? NaN : low
-bar_to(v, se) = v + 2 * se
+bar_length(v, se) = v + 2 * se - bar_from(v, se)
 
 # ---- the page: claim, panels, key, caption.  Lengths in centimetres from the bottom; on a terminal a letter is 0.2 wide and 0.42 high.
 if (txt) { width = 0.2 * columns; height = 0.42 * rows; claim = "" }

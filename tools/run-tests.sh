@@ -50,7 +50,7 @@ report() { # number program
     mark=ok
     if [ "$4" != 0 ]; then mark=FAILED; fi
     printf '%-6s %-44s %3d passed, %d failed  %d.%02d s\n' "$mark" "${2#"$OUT"/}" "$3" "$4" $((ms / 1000)) $((ms % 1000 / 10))
-    if [ "$4" != 0 ]; then sed 's/^/    /' "$logs/$1.log"; fi
+    if [ "$4" != 0 ]; then grep -vE '^ok |^\[ (RUN  |      OK) ' "$logs/$1.log" | sed 's/^/    /'; fi
 }
 
 # Shows what is finished, in order; waits for one program to end where `most` or more are running.

@@ -38,6 +38,11 @@ refuses "an option of another command" "does not take --data" gap bimodal --data
 refuses "an option without its value" "needs a value" gap bimodal --loss
 refuses "too few arguments" "usage: scoregap gap FAMILY" gap
 refuses "too many arguments" "unexpected argument 'mixture'" gap bimodal mixture
+for option in "--seed 3" "--theta 0,1" "--memory 1M"; do
+    # shellcheck disable=SC2086 # an option and its value
+    check "every command takes $option" leaves 0 gap gaussian $option
+done
+prints "and --version" '^scoregap [0-9.]+$' gap gaussian --version
 for command in list gap efficiency fit compare sample check run replay table plot; do
     prints "$command --help" '^Example:' $command --help
     example=$(sed -n '/^Example:/{n;p;}' out)

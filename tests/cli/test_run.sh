@@ -208,7 +208,7 @@ replicates: 150
 measure: [gap, montecarlo, kl]
 END
 check "an unbroken run" run long.yaml -o unbroken.h5
-finished() { ls "$1.cells" 2> /dev/null | grep -c '^[0-9a-f]*\.h5$'; }
+finished() { find "$1.cells" -name '*.h5' 2> /dev/null | wc -l; }
 # begin NAME CELLS [OPTION...]: starts the run and waits until so many cells are there.
 begin() {
     begin_name=$1 begin_cells=$2
@@ -234,7 +234,7 @@ touch killed.cells/0123456789abcdef.h5.tmp.1 killed.h5.tmp.1
 prints "a run goes on after kill -9" '"status": "ok"' run long.yaml -o killed.h5 --json --threads 1
 check "from where it was" test "$(value resumed)" -ge 8
 check "with the bytes of an unbroken run" cmp killed.h5 unbroken.h5
-check "and removes what the kill left" test "$(ls killed.cells killed.h5* | grep -c tmp)" = 0
+check "and removes what the kill left" test -z "$(find . -path './killed*' -name '*.tmp.*')"
 
 begin stopped 2 --threads 2
 kill -INT $runner
@@ -262,7 +262,7 @@ limited() { (ulimit -f "$1" && leaves 1 run long.yaml -o full.h5); }
 check "a disk that holds the cells and not the result" limited $((most_cell / 1024 + 1))
 check "says where, and what is kept" grep -Eq 'full.h5 cannot be written: File too large; 12 of 12 cells are finished and kept in full.cells' err
 check "leaves no result" test ! -e full.h5
-check "and no temporary file" test "$(ls full.* full.cells | grep -c tmp)" = 0
+check "and no temporary file" test -z "$(find . -path './full*' -name '*.tmp.*')"
 prints "with more room" '"resumed": 12' run long.yaml -o full.h5 --json
 check "the result is that of an unbroken run" cmp full.h5 unbroken.h5
 sed 's/^  a: .*/  a: [1]/' good.yaml > small.yaml
@@ -273,13 +273,13 @@ old_result() { cp one.h5 old.h5 && (ulimit -f 2 && leaves 1 run small.yaml -o ol
 check "an old result stays when the new one does not fit" old_result
 
 # --------------------------------------------------------------- the experiments that come along
+TIMEFORMAT="%U %S"
 for file in "$root"/sim/experiments/*.yaml; do
     name=$(basename "$file" .yaml)
     check "$name is valid" leaves 0 check "$file" --threads 1
     check "$name is named like its file" grep -q "^name: $name\$" "$file"
-    start=$(date +%s%N)
-    check "smoke of $name" run "$file" --smoke --threads 1 -o "smoke-$name.h5" --json
-    took=$((($(date +%s%N) - start) / 1000000))
-    if [ -z "${BUILD:-}" ]; then check "in less than 5 s" test $took -lt 5000; fi
+    # Seconds of the processor: other tests run at the same time.
+    { time check "smoke of $name" run "$file" --smoke --threads 1 -o "smoke-$name.h5" --json 2>&1; } 2> took
+    if [ -z "${BUILD:-}" ]; then check "in less than 5 s" awk '{ exit !($1 + $2 > 0 && $1 + $2 < 5) }' took; fi
 done
 finish

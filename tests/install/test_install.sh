@@ -25,7 +25,7 @@ sed -n '/^ \*     #include <scoregap.h>/,/^ \*     }$/s/^ \*     \{0,1\}//p' "$p
 # shellcheck disable=SC2046 # one word an option
 build() { $CC -std=c17 -Wall -Wextra -Werror "$1" $(pkg-config --cflags --libs scoregap) -o "$2"; }
 # shellcheck disable=SC2046 # one word an option
-build_static() { $CC -std=c17 "$1" $(pkg-config --cflags scoregap) "$prefix/lib/libscoregap.a" $(pkg-config --static --libs scoregap | sed 's/-lscoregap//') -lm -o "$2"; }
+build_static() { $CC -std=c17 "$1" $(pkg-config --cflags scoregap) "$prefix/lib/libscoregap.a" $(pkg-config --static --libs scoregap | sed 's/-lscoregap//; s/-lgfortran//g') -lm -o "$2"; }
 check "the header's example compiles" build example.c example
 LD_LIBRARY_PATH="$prefix/lib" ./example > said
 # Oracles of the bimodal law at a = 3.
