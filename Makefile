@@ -49,12 +49,14 @@ TESTS   += $(sort $(wildcard tests/slow/test_*.c))
 SCRIPTS += $(sort $(wildcard tests/slow/test_*.sh))
 endif
 TESTBIN  = $(TESTS:%.c=$(OUT)/%)
+BENCH    = $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/bench/*.c)))
 
 .PHONY: all
 all: $(OUT)/scoregap
 
 # Rewritten only when they change: another compiler, other flags; another commit.
 $(OUT)/flags: FORCE
+	@$(PKG) --exists $(PKGS) 2>/dev/null || { echo "Libraries are missing: \`make deps\` installs them." >&2; exit 1; }
 	@mkdir -p $(@D)
 	@tools/keep.sh $@ '$(CC) $(subst ','\'',$(CFLAGS))'
 $(OUT)/provenance: FORCE
@@ -94,7 +96,10 @@ $(OUT)/tests/%: $(OUT)/tests/%.o $(LIB)
 	@echo "  link  $@"
 	$(Q)$(CC) $(LDFLAGS) $^ -lcmocka $(DEPLIBS) -o $@
 
--include $(OBJ:.o=.d) $(SIMOBJ:.o=.d) $(TESTBIN:=.d)
+# Objects of tests are kept.
+.SECONDARY:
+
+-include $(OBJ:.o=.d) $(SIMOBJ:.o=.d) $(TESTBIN:=.d) $(BENCH:=.d)
 
 # ---------------------------------------------------------------- packages
 
@@ -115,8 +120,8 @@ verify: all
 	@OUT='$(OUT)' SMOKE='$(SMOKE)' tools/verify.sh
 
 .PHONY: bench
-bench: all
-	@OUT='$(OUT)' CC='$(CC)' tests/bench/run.sh
+bench: $(BENCH)
+	@tests/bench/run.sh $(OUT)/tests/bench
 
 # -------------------------------------------------------------------- tests
 

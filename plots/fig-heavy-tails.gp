@@ -1,25 +1,72 @@
 # Spread of the scaled error sqrt(n) (theta-hat - theta) against a grid key: where the variance is not the whole story.
 # x: axis
 # arrays: quantiles
-# size: 17 10
+# also: gamma
+# size: 17 9.5
 #
-# Of `quantiles` (2.5, 25, 50, 75 and 97.5 %) of the last parameter, for the smallest sample size: the middle half (thick), 95 % (thin), the
-# median (dotted).  The axis is linear near zero and logarithmic far out.
+# Of `quantiles`, at the smallest sample size, a panel each for the first and the last parameter: the middle half of the replicates (box),
+# 95 % of them (whiskers), the median (bar).  Of `gamma`: 1.96 standard deviations of the asymptotic law each way (diamonds): where whiskers
+# reach farther, the tails are heavier than the law says.  The axis is linear near zero and logarithmic far out.
 
-set label page_caption at screen 0.3 / width, screen 0.28 / height left noenhanced textcolor rgb grey font font_tiny
-set label claim at screen 0.3 / width, screen (height - 0.32) / height left noenhanced font font_key
-set lmargin at screen 0.12; set rmargin at screen 0.97; set tmargin at screen 0.90; set bmargin at screen 0.27
+m = quantiles_1
+across = m > 1 ? room_for(2) : 1
+page_top = page_top - 0.45
+eval page_open(losses + (has_gamma ? 1 : 0))
+array Q[files * records * m * 5]
+array G[files * records * m]
+q_at(f, r, j, q) = (((f - 1) * records + int(r)) * m + int(j)) * 5 + int(q) + 1
+g_at(f, r, j) = ((f - 1) * records + int(r)) * m + int(j) + 1
+do for [k = 1:|Q|] { Q[k] = NaN }
+do for [k = 1:|G|] { G[k] = NaN }
+do for [f = 1:files] {
+    stats array_file(f, "quantiles") using (Q[q_at(f, column("record"), column("index1"), column("index2"))] = column("value"), 1) nooutput
+    if (has_gamma) {
+        stats array_file(f, "gamma") using (column("index1") == column("index2") ? G[g_at(f, column("record"), column("index1"))] = column("value") : 0, 1) nooutput
+    }
+}
+names = ""
+stats series(1) using (names = strcol("parameters"), 1) nooutput
+names = names[strstrt(names, "free=") + 5:]
+do for [k = 1:m - 1] { bar = strstrt(names, "/"); if (bar) { names = names[:bar - 1] . " " . names[bar + 1:] } }
+
+box = 0.5 * x_step / losses
+log_box = x_log ? x_step ** (0.5 / losses) : 1
+place_of(i) = series_loss[i] - 0.5 * (losses + 1)
+x_at(i) = x_log ? x_of(i) * log_box ** (1.3 * place_of(i)) : x_of(i) + 1.3 * box * place_of(i)
+quantile(i, q) = Q[q_at(series_file[i], column("record"), parameter, q)]
+normal(i) = 1.96 * sqrt(G[g_at(series_file[i], column("record"), parameter)])
+x_low = x_log ? x_low / x_step ** 0.3 : x_low - 0.3 * x_step
+x_high = x_log ? x_high * x_step ** 0.3 : x_high + 0.3 * x_step
+if (x_log) { eval log_axis("x", x_low, x_high) } else { set xrange [x_low:x_high] }
+
 set nonlinear y via asinh(y) inverse sinh(y)
-set ytics (-1e6, -1e5, -1e4, -1e3, -100, -10, -1, 0, 1, 10, 100, 1e3, 1e4, 1e5, 1e6)
-set format y "%g"
-set xlabel x_label
-set ylabel "√n (θ-hat − θ)"
-set key at screen 0.5, screen 0.065 center bottom horizontal maxcols 2 noenhanced samplen 2 font font_key
-table = array_file(1, "quantiles")
-least_n = 1e18; last = 0
-stats table using (least_n = column("n") < least_n ? column("n") : least_n, last = column("index1") > last ? column("index1") : last, 1) nooutput
-shown(l, q) = strcol("loss") eq l && column("n") == least_n && column("index1") == last && column("index2") == q ? column("value") : NaN
-set datafile missing NaN
-plot 0 with lines linecolor rgb "#b0b0b0" linewidth 0.5 notitle, \
-     for [k = 1:losses] for [q = 0:4] table using (column(x_key)):(shown(loss[k], q)) with lines linecolor rgb loss_colour(loss[k]) \
-        linewidth (q == 1 || q == 3 ? 2 : 0.9) dashtype 1 + 2 * (q == 2) title (q == 1 ? loss_title(loss[k]) . ": middle half" : q == 0 ? loss_title(loss[k]) . ": 95 %" : "")
+set style fill solid 0.25 border
+do for [p = 1:across] {
+    parameter = p == across ? m - 1 : 0
+    eval panel(p, across, 1)
+    eval panel_title(word(names, parameter + 1))
+    eval forget
+    do for [k = 1:leads] { stats series(lead[k]) using (seen(quantile(lead[k], 0)), seen(quantile(lead[k], 4))) nooutput }
+    set yrange [sinh(1.05 * asinh(least) - 0.2):sinh(1.05 * asinh(most) + 0.2)]
+    step = most > 1e6 ? 100 : 10
+    set ytics (0, 1, -1)
+    do for [d = 1:12] { t = real(step) ** d; set ytics add (sprintf(txt ? "1e%d" : "10^{%d}", d * (step == 100 ? 2 : 1)) t, sprintf(txt ? "-1e%d" : "−10^{%d}", d * (step == 100 ? 2 : 1)) -t) }
+    set xlabel x_label
+    set ylabel p == 1 ? "√n (θ-hat − θ)" : ""
+    plot 0 with lines linecolor rgb grey linewidth 0.5, \
+         for [k = 1:leads] series(lead[k]) using (x_at(lead[k])):(quantile(lead[k], 1)):(quantile(lead[k], 0)):(quantile(lead[k], 4)):(quantile(lead[k], 3)):(box) \
+            with candlesticks linecolor rgb loss_colour(L(lead[k])) linewidth bar_width whiskerbars 0.6, \
+         for [k = 1:leads] series(lead[k]) using (x_at(lead[k])):(quantile(lead[k], 2)):(quantile(lead[k], 2)):(quantile(lead[k], 2)):(quantile(lead[k], 2)):(box) \
+            with candlesticks linecolor rgb loss_colour(L(lead[k])) linewidth 2, \
+         for [k = 1:leads * has_gamma] series(lead[k]) using (x_at(lead[k])):(normal(lead[k])) with points \
+            linecolor rgb loss_colour(L(lead[k])) pointtype 13 pointsize 0.8 * mark_size, \
+         for [k = 1:leads * has_gamma] series(lead[k]) using (x_at(lead[k])):(-normal(lead[k])) with points \
+            linecolor rgb loss_colour(L(lead[k])) pointtype 13 pointsize 0.8 * mark_size
+}
+
+eval page_key
+unset nonlinear y
+plot NaN notitle, \
+     for [k = 1:leads] keyentry with boxes linecolor rgb loss_colour(L(lead[k])) title series_title(lead[k]) . sprintf(", n = %d", series_n[lead[k]]), \
+     for [k = 1:has_gamma] keyentry with points linecolor rgb grey pointtype 13 pointsize 0.8 * mark_size title "± 1.96 asymptotic sd"
+eval page_close

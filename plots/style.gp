@@ -125,8 +125,8 @@ line = txt ? 0.42 : 0.35
 # Columns of the key: as many as its longest text allows.
 longest = 27
 do for [i = 1:S] { if (strlen(series_title(i)) > longest) { longest = strlen(series_title(i)) } }
-per_row = int((width - 0.5) / (txt ? 0.2 * longest + 1.6 : 0.125 * longest + 1.5))
-per_row = per_row < 1 ? 1 : per_row > 4 ? 4 : per_row
+key_columns(letters) = letters > (txt ? 0.1 * width - 1.6 : 57) ? 1 : letters > (txt ? 5 * (width / 3 - 1.6) : 28) ? 2 : 3
+per_row = key_columns(longest)
 lines_in(text) = 1 + (strstrt(text, "\n") > 0)
 page_caption = caption . (smoke ? "; smoke run" : "")
 page_top = height - (txt ? 0.5 : 0.3) - (strlen(claim) ? 0.38 * lines_in(claim) : 0)
