@@ -13,8 +13,9 @@ across = panels < 3 ? panels : txt ? room_for(2) : 3
 if (txt && panels > across) { panels = across }
 down = (panels + across - 1) / across
 page_top = page_top - 0.45
-row_gutter = row_gutter + 0.45
+row_gutter = row_gutter + 0.1
 picked(k) = panels < 2 ? 1 : 1 + int((V - 1.0) * (k - 1) / (panels - 1) + 0.5)
+per_row = key_columns(28)
 eval page_open(losses + (has_gamma_montecarlo ? 1 : 0))
 
 # Matrices as G[4 (record + records (file - 1)) + 2 row + column + 1], gamma_montecarlo in H.
@@ -64,7 +65,8 @@ do for [k = 1:panels] {
     set yrange [-high:high]
     set xtics auto
     set ytics auto
-    set xlabel k > panels - across ? "√n error of " . names[:slash - 1] : ""
+    bottom = k + across > panels
+    set xlabel bottom ? "√n error of " . names[1:slash - 1] : ""
     set ylabel (k - 1) % across == 0 ? "√n error of " . names[slash + 1:] : ""
     plot for [i = 1:S] here(i, v) ? across_x(G[base[i] + 1], t) : NaN, across_y(G[base[i] + 1], G[base[i] + 2], G[base[i] + 4], t) with lines \
             linecolor rgb loss_colour(L(i)) linewidth curve_width dashtype loss_dash(L(i)), \

@@ -11,7 +11,7 @@
 m = quantiles_1
 across = m > 1 ? room_for(2) : 1
 page_top = page_top - 0.45
-eval page_open(losses + (has_gamma ? 1 : 0))
+eval page_open(losses + 1)
 array Q[files * records * m * 5]
 array G[files * records * m]
 q_at(f, r, j, q) = (((f - 1) * records + int(r)) * m + int(j)) * 5 + int(q) + 1
@@ -29,10 +29,10 @@ stats series(1) using (names = strcol("parameters"), 1) nooutput
 names = names[strstrt(names, "free=") + 5:]
 do for [k = 1:m - 1] { bar = strstrt(names, "/"); if (bar) { names = names[:bar - 1] . " " . names[bar + 1:] } }
 
-box = 0.5 * x_step / losses
-log_box = x_log ? x_step ** (0.5 / losses) : 1
+box = 0.8 * x_step / losses
+log_box = x_log ? x_step ** (0.8 / losses) : 1
 place_of(i) = series_loss[i] - 0.5 * (losses + 1)
-x_at(i) = x_log ? x_of(i) * log_box ** (1.3 * place_of(i)) : x_of(i) + 1.3 * box * place_of(i)
+x_at(i) = x_log ? x_of(i) * log_box ** (1.2 * place_of(i)) : x_of(i) + 1.2 * box * place_of(i)
 quantile(i, q) = Q[q_at(series_file[i], column("record"), parameter, q)]
 normal(i) = 1.96 * sqrt(G[g_at(series_file[i], column("record"), parameter)])
 x_low = x_log ? x_low / x_step ** 0.3 : x_low - 0.3 * x_step
@@ -49,7 +49,7 @@ do for [p = 1:across] {
     do for [k = 1:leads] { stats series(lead[k]) using (seen(quantile(lead[k], 0)), seen(quantile(lead[k], 4))) nooutput }
     set yrange [sinh(1.05 * asinh(least) - 0.2):sinh(1.05 * asinh(most) + 0.2)]
     step = most > 1e6 ? 100 : 10
-    set ytics (0, 1, -1)
+    set ytics (0, 1, "−1" -1)
     do for [d = 1:12] { t = real(step) ** d; set ytics add (sprintf(txt ? "1e%d" : "10^{%d}", d * (step == 100 ? 2 : 1)) t, sprintf(txt ? "-1e%d" : "−10^{%d}", d * (step == 100 ? 2 : 1)) -t) }
     set xlabel x_label
     set ylabel p == 1 ? "√n (θ-hat − θ)" : ""

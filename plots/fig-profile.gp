@@ -12,7 +12,7 @@ K = profile_weights_2
 cells = V > 3 ? room_for(3) : room_for(V)
 down = m > 1 && !txt ? 2 : 1
 page_top = page_top - 0.45
-row_gutter = row_gutter + 0.45
+row_gutter = row_gutter + 0.1
 picked(k) = cells < 2 ? 1 : 1 + int((V - 1.0) * (k - 1) / (cells - 1) + 0.5)
 
 # Eigenvalues as E[K (record + records (file - 1)) + k + 1]
@@ -30,6 +30,7 @@ do for [i = 1:S] {
 }
 names = names[strstrt(names, "free=") + 5:]
 do for [k = 1:m - 1] { bar = strstrt(names, "/"); if (bar) { names = names[:bar - 1] . " " . names[bar + 1:] } }
+per_row = key_columns(28)
 eval page_open(int(sum [k = 1:losses] present[k]))
 eigenvalue(i) = E[K * (int(column("record")) + records * (series_file[i] - 1)) + int(column("index2")) + 1]
 mine(i) = int(column("record")) == record_of[i] && int(column("index1")) == parameter && column("value") > 0 ? column("value") : NaN

@@ -9,9 +9,9 @@
 # sides of one stands a bound on the Poincare constant.
 
 array step[5] = ["bound_khr_step_inverse", "bound_khr_step_poincare", "bound_khr_step_split", "bound_khr_restricted", "bound_khr"]
-array step_title[5] = ["inverse apart", "restricted Poincaré constant", "two covariances", "KHR, restricted", "KHR"]
+array step_title[5] = ["|H^{-1}|^2 |Cov ψ|", "C_{res}^2 |Γ_{MLE}| |Cov ψ|", "the same, Cov ψ split", "KHR with C_{res}", "KHR with C_P"]
 array step_colour[5] = ["#56B4E9", "#009E73", "#E69F00", "#D55E00", "#000000"]
-array side[4] = ["Muckenhoupt, upper", "Muckenhoupt, lower", "Cheeger", "two-step test function"]
+array side[4] = ["upper, Muckenhoupt", "lower, Muckenhoupt", "upper, Cheeger", "lower, test function"]
 array side_colour[4] = ["#0072B2", "#56B4E9", "#CC79A7", "#7A3300"]
 side_of(b) = b == 1 ? column("poincare_upper") / column("poincare") : b == 2 ? column("poincare_lower") / column("poincare") : \
     b == 3 ? column("gap") / column("cheeger_gap_lower") : column("gap") / column("cheeger_gap_upper")
@@ -26,7 +26,7 @@ do for [k = 1:leads] {
 }
 right = has_poincare_upper && has_poincare
 across = right ? room_for(2) : 1
-eval page_open(5 + (across == 2 ? 4 : 0) + (count > 1 ? count : 0))
+eval page_open(5 + 4 + (count > 1 ? count : 1))
 eval forget
 do for [k = 1:count] { do for [b = 1:5] { stats series(bounded[k]) using (seen(column(step[b]) / column("norm_gamma"))) nooutput } }
 eval panel(1, across, 1)
@@ -48,6 +48,7 @@ if (across == 2) {
             linecolor rgb side_colour[b] linewidth 1.2 dashtype b pointtype loss_mark(L(bounded[k])) pointsize 0.8 * mark_size
 }
 eval page_key
+set key enhanced
 plot NaN notitle, \
      for [b = 1:5] keyentry with lines linecolor rgb step_colour[b] linewidth 1.2 dashtype b title step_title[b], \
      for [b = 1:(across == 2 ? 4 : 0)] keyentry with lines linecolor rgb side_colour[b] linewidth 1.2 dashtype b title side[b], \

@@ -14,8 +14,7 @@ groups = 0
 do for [i = 1:S] {
     if (strstrt(short, "<" . loss_short(L(i)) . ">") == 0) { short = short . "<" . loss_short(L(i)) . ">"; groups = groups + 1; group[groups] = i }
 }
-longest = 27
-per_row = txt ? per_row : 3
+per_row = key_columns(28)
 eval page_open(groups + 1)
 drawn(i) = column("montecarlo_inefficiency") < high ? column("montecarlo_inefficiency") : NaN
 error_of(i) = column("montecarlo_inefficiency_se")

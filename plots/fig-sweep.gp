@@ -8,7 +8,7 @@
 # Right: relaxation_time (curves), from poincare_lower to poincare_upper (Muckenhoupt's band), restricted_poincare (thin).
 
 across = has_relaxation_time ? room_for(2) : 1
-eval page_open(leads + words(sizes) + 1 + has_bound_khr + (across == 2) * (has_poincare_upper + has_restricted_poincare))
+eval page_open(leads + words(sizes) + 4)
 
 # The range: that of the values, some of what is not asymptotic, and the beginning of the bound if it is near.
 eval forget
@@ -50,7 +50,7 @@ if (across == 2) {
     eval forget
     do for [i = 1:S] { stats series(i) using (seen(column("relaxation_time")), seen(column("restricted_poincare")), seen(column("poincare_upper"))) nooutput }
     eval log_axis("y", 0.7 * least, 1.5 * most)
-    set ylabel "relaxation time, in the process's own time"
+    set ylabel "relaxation time 1/gap, own time"
     plot for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(column("poincare_lower")):(column("poincare_upper")) with filledcurves \
             linecolor rgb loss_colour(L(lead[k])) fillstyle transparent solid 0.15 noborder, \
          for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(column("restricted_poincare")) with lines \

@@ -125,7 +125,7 @@ line = txt ? 0.42 : 0.35
 # Columns of the key: as many as its longest text allows.
 longest = 27
 do for [i = 1:S] { if (strlen(series_title(i)) > longest) { longest = strlen(series_title(i)) } }
-key_columns(letters) = letters > (txt ? 0.1 * width - 1.6 : 57) ? 1 : letters > (txt ? 5 * (width / 3 - 1.6) : 28) ? 2 : 3
+key_columns(letters) = letters > (txt ? 0.1 * width - 1.6 : 57) ? 1 : letters > (txt ? 5 * (width / 3 - 1.6) : 33) ? 2 : 3
 per_row = key_columns(longest)
 lines_in(text) = 1 + (strstrt(text, "\n") > 0)
 page_caption = caption . (smoke ? "; smoke run" : "")
@@ -136,7 +136,8 @@ edge_right = txt ? 0.6 : 0.3
 gutter = txt ? 2.6 : 1.7
 row_gutter = txt ? 1.9 : 1.4
 # A key of `entries` items stands between the panels and the caption.
-page_open(entries) = sprintf("page_low = 0.55 + line * %d + 0.95 + line * (lines_in(x_label) - 1); set multiplot; unset key", ceil(real(entries) / per_row))
+key_bottom = txt ? 0.5 : 0.6
+page_open(entries) = sprintf("page_low = key_bottom + line * ceil(%d.0 / per_row) + 1.05 + line * (lines_in(x_label) - 1); set multiplot; unset key", entries)
 panel_w(across) = (width - edge_left - edge_right - (across - 1) * gutter) / across
 panel_h(down) = (page_top - page_low - (down - 1) * row_gutter) / down
 panel_x(k, across) = edge_left + ((k - 1) % across) * (panel_w(across) + gutter)
@@ -152,8 +153,7 @@ set tics font font_key
 # After the last panel: an empty one over the whole page, for key, claim and caption.  `plot NaN notitle, keyentry ...` follows, then page_close.
 page_key = margins(0, 0, width, height) . "; unset label; unset border; unset tics; unset xlabel; unset ylabel; unset logscale; unset grid; unset title; " . \
     "unset object; unset arrow; set xrange [0:1]; set yrange [0:1]; " . \
-    sprintf("set key at screen 0.5, screen %g center bottom horizontal maxcols %d Left reverse noenhanced samplen 2.4 spacing 1.05 width 1 font font_key; ", \
-    (txt ? 0.5 : 0.6) / height, per_row) . \
+    "set key at screen 0.5, screen key_bottom / height center bottom horizontal maxcols per_row Left reverse noenhanced samplen 2.4 spacing 1.05 width 1 font font_key; " . \
     "set label page_caption at screen 0.3 / width, screen (txt ? 0.1 : 0.28) / height left noenhanced textcolor rgb grey font font_tiny; " . \
     "set label claim at screen 0.3 / width, screen (height - 0.32) / height left noenhanced font font_key"
 page_close = "unset multiplot"

@@ -26,8 +26,7 @@ static const option options[] = {
      "loss with its options, e.g. preconditioned:with=stein,direction=erf"},
     {"--dynamics", "NAME", SIM_TAKES_DYNAMICS, AS_TEXT, AT(dynamics), 0, 0,
      "sampler, in place of the loss that it is paired with"},
-    {"--theta", "T1,T2,..", SIM_TAKES_THETA, AS_REALS, AT(theta), 0, 0,
-     "replaces the truth (free parameters, or all of them)"},
+    {"--theta", "T1,T2,..", 0, AS_REALS, AT(theta), 0, 0, "replaces the truth (free parameters, or all of them)"},
     {"--data", "FILE", SIM_TAKES_DATA, AS_TEXT, AT(data), 0, 0, "CSV of numbers, one row a datum, or FILE.h5:/dataset"},
     {"-n", "N", SIM_TAKES_N, AS_COUNT, AT(n), 1, 1e12, "number of draws"},
     {"-o", "FILE", SIM_TAKES_OUTPUT, AS_TEXT, AT(output), 0, 0, "where to write"},
@@ -44,10 +43,10 @@ static const option options[] = {
     {"--chains", "C", SIM_TAKES_CHAIN, AS_INT, AT(chains), 1, SG_BLOCK, "chains that run side by side (default 1)"},
     {"--figure", "NAME", SIM_TAKES_FIGURE, AS_TEXT, AT(figure), 0, 0, "figure to draw (`scoregap list figures`)"},
     {"--epsilon", "E", SIM_TAKES_EPSILON, AS_REAL, AT(epsilon), 0, 1, "total-variation distance"},
-    {"--seed", "S", SIM_TAKES_SEED, AS_SEED, AT(seed), 0, 0, "seed of everything that is drawn, decimal or 0x.."},
-    {"--memory", "BYTES", SIM_TAKES_MEMORY, AS_BYTES, AT(memory), 0, 0,
-     "data kept between passes, a thread; 64M is the default"},
+    {"--seed", "S", 0, AS_SEED, AT(seed), 0, 0, "seed of everything that is drawn, decimal or 0x.."},
+    {"--memory", "BYTES", 0, AS_BYTES, AT(memory), 0, 0, "data kept between passes, a thread; 64M is the default"},
     {"--json", NULL, 0, AS_FLAG, AT(json), 0, 0, "one JSON object on standard output"},
+    {"--version", NULL, 0, AS_FLAG, AT(version), 0, 0, "the version of the program"},
     {"--help", NULL, 0, AS_FLAG, AT(help), 0, 0, "this text"},
 };
 enum { OPTIONS = sizeof options / sizeof *options };
@@ -222,7 +221,7 @@ int sim_args_read(int count, char **word, const sim_command *command, sim_args *
         int leave = read_value(o, value, args);
         if (leave) return leave;
     }
-    if (args->help) return 0;
+    if (args->help || args->version) return 0;
     if (args->positionals < command->least)
         return sim_complain(2, "too few arguments; usage: scoregap %s", command->usage);
     if (args->positionals > command->most)

@@ -196,7 +196,7 @@ const sim_command sim_command_check = {
             "bytes to expect.\n\n"
             "Keys of an experiment file:\n" SIM_EXPERIMENT_HELP,
     .example = "scoregap check sim/experiments/bimodal-separation.yaml",
-    .takes = SIM_TAKES_SMOKE | SIM_TAKES_THREADS | SIM_TAKES_SEED,
+    .takes = SIM_TAKES_SMOKE | SIM_TAKES_THREADS,
     .least = 1,
     .most = 1,
     .run = check,

@@ -171,7 +171,7 @@ const sim_command sim_command_compare = {
             "were the truth, the\n"
             "worst-direction inefficiency against maximum likelihood and the spectral gap of the paired dynamics.",
     .example = "scoregap compare bimodal -p a=2 --data x.csv --loss mle --loss score-matching",
-    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DATA | SIM_TAKES_THETA,
+    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DATA,
     .least = 1,
     .most = 1,
     .run = run,

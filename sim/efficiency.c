@@ -214,7 +214,7 @@ const sim_command sim_command_efficiency = {
             "profile of the score,\n"
             "which explains the inefficiency as 1 + (coefficient of variation of the eigenvalues under the profile)^2.",
     .example = "scoregap efficiency bimodal -p a=3 --loss score-matching",
-    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS | SIM_TAKES_THETA,
+    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS,
     .least = 1,
     .most = 1,
     .run = run,

@@ -76,7 +76,7 @@ const sim_command sim_command_fit = {
             "optional header line) or FILE.h5:/dataset.  A fit that fails is printed with its status, exit status 1.",
     .example =
         "scoregap sample gaussian -p s=2 -n 1000 -o x.csv && scoregap fit gaussian --loss score-matching --data x.csv",
-    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DATA | SIM_TAKES_THETA,
+    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DATA,
     .least = 1,
     .most = 1,
     .run = run,

@@ -82,7 +82,7 @@ const sim_command sim_command_gap = {
             "certified the status\n"
             "says why and the exit status is 1.",
     .example = "scoregap gap bimodal -p a=3",
-    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS | SIM_TAKES_THETA,
+    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS,
     .least = 1,
     .most = 1,
     .run = run,

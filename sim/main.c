@@ -70,6 +70,10 @@ int main(int argc, char **argv) {
         print_help(command);
         return 0;
     }
+    if (args.version) {
+        printf("scoregap %s\n", SIM_VERSION);
+        return 0;
+    }
     leave = command->run(&args);
     if (fflush(stdout) && !leave) return sim_complain(1, "writing to standard output failed");
     return leave;

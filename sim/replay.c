@@ -230,7 +230,7 @@ const sim_command sim_command_replay = {
             "Cells and replicates are counted from 0; `scoregap table` shows the cells.\n"
             "Exit status: 0 the bits agree; 1 they differ; 2 there is no such cell or replicate.",
     .example = "scoregap replay results/bimodal-separation.h5 --cell 0 --replicate 99",
-    .takes = SIM_TAKES_CELL | SIM_TAKES_LOSS | SIM_TAKES_MEMORY,
+    .takes = SIM_TAKES_CELL | SIM_TAKES_LOSS,
     .least = 1,
     .most = 1,
     .run = replay,

@@ -121,8 +121,7 @@ const sim_command sim_command_run = {
         "Exit status: 0 done; 1 writing failed (finished cells are kept) or another run is writing; 2 wrong request; "
         "130 or 143 stopped.",
     .example = "scoregap run sim/experiments/bimodal-separation.yaml --smoke -o /tmp/bimodal.h5",
-    .takes =
-        SIM_TAKES_OUTPUT | SIM_TAKES_THREADS | SIM_TAKES_SMOKE | SIM_TAKES_FRESH | SIM_TAKES_SEED | SIM_TAKES_MEMORY,
+    .takes = SIM_TAKES_OUTPUT | SIM_TAKES_THREADS | SIM_TAKES_SMOKE | SIM_TAKES_FRESH,
     .least = 1,
     .most = 1,
     .run = run,

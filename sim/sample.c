@@ -161,8 +161,7 @@ const sim_command sim_command_sample = {
             "Metropolis-adjusted step that leaves the law exactly invariant, started from an exact draw; --chains runs "
             "several side by side.",
     .example = "scoregap sample bimodal -p a=3 --dynamics langevin -n 1000 --thin 10",
-    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS | SIM_TAKES_THETA | SIM_TAKES_N | SIM_TAKES_OUTPUT |
-             SIM_TAKES_SEED | SIM_TAKES_CHAIN,
+    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS | SIM_TAKES_N | SIM_TAKES_OUTPUT | SIM_TAKES_CHAIN,
     .least = 1,
     .most = 1,
     .run = run,

@@ -32,7 +32,7 @@ typedef struct {
     size_t memory;  /* bytes a thread */
     double epsilon, step;
     int threads, cell, replicate, chains, thin;
-    bool json, smoke, fresh, seed_given, help;
+    bool json, smoke, fresh, seed_given, help, version;
 } sim_args;
 
 /* Which options a command takes: bits of sim_command.takes. */
@@ -46,10 +46,7 @@ enum {
     SIM_TAKES_THREADS = 1 << 6,
     SIM_TAKES_SMOKE = 1 << 7,
     SIM_TAKES_FRESH = 1 << 8,
-    SIM_TAKES_CELL = 1 << 9, /* --cell and --replicate */
-    SIM_TAKES_THETA = 1 << 10,
-    SIM_TAKES_SEED = 1 << 11,
-    SIM_TAKES_MEMORY = 1 << 12,
+    SIM_TAKES_CELL = 1 << 9,   /* --cell and --replicate */
     SIM_TAKES_CHAIN = 1 << 13, /* --step, --thin, --chains */
     SIM_TAKES_FIGURE = 1 << 14,
     SIM_TAKES_EPSILON = 1 << 15
