@@ -8,7 +8,7 @@
 # values above the axis.  Dotted: the Kantorovich form (1+k)^2/(4k), k = relaxation time x 1: an upper bound for generators whose spectrum ends
 # at 1, a guide for all others.
 
-if (!txt) { edge_right = 4.7 } else { edge_left = 2.4 }
+edge_right = txt ? 6.2 : 4.7
 short = ""
 array group[losses]
 groups = 0
@@ -19,7 +19,7 @@ do for [k = 1:losses] {
         group[groups] = loss[k]
     }
 }
-eval page_open(txt ? groups + families + 2 : 0)
+eval page_open(0)
 
 eval forget
 do for [k = 1:leads] { stats series(lead[k]) using (seen(column("relaxation_time"))) nooutput }
@@ -56,10 +56,11 @@ plot kantorovich(x) with lines linecolor rgb grey linewidth 1.2 dashtype 3, \
      for [k = 1:leads] series(lead[k]) using (time_of(k)):(above(k)) with points linecolor rgb C(k) linewidth 1.1 pointtype 9 pointsize mark_size
 
 eval page_key
-if (!txt) { set key at screen (width - edge_right + 0.25) / width, screen page_top / height left top vertical maxcols 1 spacing 1.25 samplen 1.6 width 0 }
+set key at screen (width - edge_right + 0.25) / width, screen page_top / height left top vertical maxcols 1 spacing (txt ? 1 : 1.25) samplen (txt ? 1 : 1.6) width 0
 plot NaN notitle, \
      for [k = 1:groups] keyentry with lines linecolor rgb loss_colour(group[k]) linewidth 4 title loss_short(group[k]), \
      for [k = 1:families] keyentry with points linecolor rgb "#303030" linewidth 1.1 pointtype family_mark(family[k]) pointsize 1.3 * mark_size title family[k], \
      for [k = 1:has_montecarlo_inefficiency] keyentry with yerrorbars linecolor rgb grey linewidth bar_width pointtype 7 pointsize 0.3 title "Monte Carlo ± 2 se", \
-     for [k = 1:1] keyentry with lines linecolor rgb grey linewidth 1.2 dashtype 3 title txt ? "Kantorovich, 1" : "Kantorovich form for λ ≤ 1"
+     for [k = 1:1] keyentry with points linecolor rgb grey pointtype 9 pointsize mark_size title "above the axis", \
+     for [k = 1:1] keyentry with lines linecolor rgb grey linewidth 1.2 dashtype 3 title "Kantorovich form for λ ≤ 1"
 eval page_close

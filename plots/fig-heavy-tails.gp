@@ -11,7 +11,8 @@
 m = quantiles_1
 across = m > 1 ? room_for(2) : 1
 page_top = page_top - 0.45
-eval page_open(losses + 1)
+per_row = key_columns(longest + 11)
+eval page_open(leads + 1)
 array Q[files * records * m * 5]
 array G[files * records * m]
 q_at(f, r, j, q) = (((f - 1) * records + int(r)) * m + int(j)) * 5 + int(q) + 1
@@ -29,12 +30,14 @@ stats series(1) using (names = strcol("parameters"), 1) nooutput
 names = names[strstrt(names, "free=") + 5:]
 do for [k = 1:m - 1] { bar = strstrt(names, "/"); if (bar) { names = names[:bar - 1] . " " . names[bar + 1:] } }
 
-box = 0.8 * x_step / losses
-log_box = x_log ? x_step ** (0.8 / losses) : 1
-place_of(i) = series_loss[i] - 0.5 * (losses + 1)
-x_at(i) = x_log ? x_of(i) * log_box ** (1.2 * place_of(i)) : x_of(i) + 1.2 * box * place_of(i)
-quantile(i, q) = Q[q_at(series_file[i], column("record"), parameter, q)]
-normal(i) = 1.96 * sqrt(G[g_at(series_file[i], column("record"), parameter)])
+box = 0.8 * x_step / leads
+log_box = x_log ? x_step ** (0.8 / leads) : 1
+array place[S]
+do for [k = 1:leads] { place[lead[k]] = k - 0.5 * (leads + 1) }
+x_at(i) = x_log ? x_of(i) * log_box ** (1.2 * place[i]) : x_of(i) + 1.2 * box * place[i]
+parameter(i) = p == 1 ? 0 : int(column("m")) - 1
+quantile(i, q) = Q[q_at(series_file[i], column("record"), parameter(0), q)]
+normal(i) = 1.96 * sqrt(G[g_at(series_file[i], column("record"), parameter(0))])
 x_low = x_log ? x_low / x_step ** 0.3 : x_low - 0.3 * x_step
 x_high = x_log ? x_high * x_step ** 0.3 : x_high + 0.3 * x_step
 if (x_log) { eval log_axis("x", x_low, x_high) } else { set xrange [x_low:x_high] }
@@ -42,9 +45,8 @@ if (x_log) { eval log_axis("x", x_low, x_high) } else { set xrange [x_low:x_high
 set nonlinear y via asinh(y) inverse sinh(y)
 set style fill solid 0.25 border
 do for [p = 1:across] {
-    parameter = p == across ? m - 1 : 0
     eval panel(p, across, 1)
-    eval panel_title(word(names, parameter + 1))
+    eval panel_title(V > 1 && m > 1 ? (p == 1 ? "first parameter" : "last parameter") : word(names, p == 1 ? 1 : m))
     eval forget
     do for [k = 1:leads] { stats series(lead[k]) using (seen(quantile(lead[k], 0)), seen(quantile(lead[k], 4))) nooutput }
     set yrange [sinh(1.05 * asinh(least) - 0.2):sinh(1.05 * asinh(most) + 0.2)]

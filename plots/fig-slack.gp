@@ -26,7 +26,7 @@ do for [k = 1:leads] {
 }
 right = has_poincare_upper && has_poincare
 across = right ? room_for(2) : 1
-eval page_open(5 + 4 + (count > 1 ? count : 1))
+eval page_open((across == 2 ? 9 : 5) + (count > 1 ? count : 1))
 eval forget
 do for [k = 1:count] { do for [b = 1:5] { stats series(bounded[k]) using (seen(column(step[b]) / column("norm_gamma"))) nooutput } }
 eval panel(1, across, 1)

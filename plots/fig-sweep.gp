@@ -8,7 +8,7 @@
 # Right: relaxation_time (curves), from poincare_lower to poincare_upper (Muckenhoupt's band), restricted_poincare (thin).
 
 across = has_relaxation_time ? room_for(2) : 1
-eval page_open(leads + words(sizes) + 4)
+eval page_open(leads + words(sizes) + (across == 2 ? 4 : 2))
 
 # The range: that of the values, some of what is not asymptotic, and the beginning of the bound if it is near.
 eval forget

@@ -125,7 +125,7 @@ line = txt ? 0.42 : 0.35
 # Columns of the key: as many as its longest text allows.
 longest = 27
 do for [i = 1:S] { if (strlen(series_title(i)) > longest) { longest = strlen(series_title(i)) } }
-key_columns(letters) = letters > (txt ? 0.1 * width - 1.6 : 57) ? 1 : letters > (txt ? 5 * (width / 3 - 1.6) : 33) ? 2 : 3
+key_columns(letters) = txt || letters > 57 ? 1 : letters > 33 ? 2 : 3
 per_row = key_columns(longest)
 lines_in(text) = 1 + (strstrt(text, "\n") > 0)
 page_caption = caption . (smoke ? "; smoke run" : "")
@@ -137,7 +137,7 @@ gutter = txt ? 2.6 : 1.7
 row_gutter = txt ? 1.9 : 1.4
 # A key of `entries` items stands between the panels and the caption.
 key_bottom = txt ? 0.5 : 0.6
-page_open(entries) = sprintf("page_low = key_bottom + line * ceil(%d.0 / per_row) + 1.05 + line * (lines_in(x_label) - 1); set multiplot; unset key", entries)
+page_open(entries) = sprintf("page_low = key_bottom + line * ceil(%d.0 / per_row) + (txt ? 1.3 : 1.05) + line * (lines_in(x_label) - 1); set multiplot; unset key", entries)
 panel_w(across) = (width - edge_left - edge_right - (across - 1) * gutter) / across
 panel_h(down) = (page_top - page_low - (down - 1) * row_gutter) / down
 panel_x(k, across) = edge_left + ((k - 1) % across) * (panel_w(across) + gutter)
@@ -146,7 +146,7 @@ margins(left, bottom, w, h) = sprintf("set lmargin at screen %g; set rmargin at 
     left / width, (left + w) / width, bottom / height, (bottom + h) / height)
 # Panel k of across x down, in the order of reading.
 panel(k, across, down) = margins(panel_x(k, across), panel_y(k, across, down), panel_w(across), panel_h(down))
-panel_title(text) = "set label 99 \"" . text . "\" at graph 0, graph 1 offset 0, character 0.6 left noenhanced font font_key"
+panel_title(text) = "set label 99 \"" . text . "\" at graph 0, graph 1 offset character (txt ? 1 : 0), character 0.6 left noenhanced font font_key"
 set xlabel font font_key
 set ylabel font font_key
 set tics font font_key

@@ -10,7 +10,7 @@
 #define NAME_TEXT(name, length, unit, description) #name,
 #define NAME_OTHER(name, unit, description) #name,
 static const char *const columns[] = {SG_RECORD_COLUMNS(NAME_TEXT, NAME_OTHER, NAME_OTHER, NAME_OTHER)};
-enum { COLUMNS = sizeof columns / sizeof *columns, VARIANT = 512, LABEL_LINE = 52 };
+enum { COLUMNS = sizeof columns / sizeof *columns, VARIANT = 512, LABEL_LINE = 52, LOG_RANGE = 5 };
 
 /* ---------------------------------------------------------------- variants */
 
@@ -378,9 +378,9 @@ static void define_array(const sim_chart *chart, const char *array, FILE *out) {
     fprintf(out, "has_%s = %d; %s_1 = %d; %s_2 = %d%c", text, has == chart->files, text, shape[0], text, shape[1], 0);
 }
 
-/* Evenly spread by ratios rather than by differences? */
+/* Evenly spread by ratios rather than by differences, over a range that a log axis is worth? */
 static bool is_geometric(const sg_axis *axis) {
-    double differences[2] = {INFINITY, 0}, ratios[2] = {INFINITY, 0};
+    double differences[2] = {INFINITY, 0}, ratios[2] = {INFINITY, 0}, range = axis->value[axis->count - 1] / axis->value[0];
     for (int k = 0; k < axis->count; k++)
         if (!(axis->value[k] > 0)) return false;
     for (int k = 1; k < axis->count; k++) {
@@ -388,7 +388,7 @@ static bool is_geometric(const sg_axis *axis) {
         differences[0] = fmin(differences[0], d), differences[1] = fmax(differences[1], d);
         ratios[0] = fmin(ratios[0], l), ratios[1] = fmax(ratios[1], l);
     }
-    return axis->count > 2 && ratios[1] / ratios[0] < differences[1] / differences[0];
+    return axis->count > 2 && range > LOG_RANGE && ratios[1] / ratios[0] < differences[1] / differences[0];
 }
 
 void sim_wrap(char *text, size_t most) {
