@@ -30,8 +30,10 @@ stats series(1) using (names = strcol("parameters"), 1) nooutput
 names = names[strstrt(names, "free=") + 5:]
 do for [k = 1:m - 1] { bar = strstrt(names, "/"); if (bar) { names = names[:bar - 1] . " " . names[bar + 1:] } }
 
-box = 0.8 * x_step / leads
-log_box = x_log ? x_step ** (0.8 / leads) : 1
+# Boxes of one grid value stand side by side, as wide as the next value allows.
+box_steps = series_cells[1] < 2 ? 0.3 : series_cells[1] < 4 ? 3.5 / leads : 14.0 / series_cells[1] / leads
+box = box_steps * x_step
+log_box = x_log ? x_step ** box_steps : 1
 array place[S]
 do for [k = 1:leads] { place[lead[k]] = k - 0.5 * (leads + 1) }
 x_at(i) = x_log ? x_of(i) * log_box ** (1.2 * place[i]) : x_of(i) + 1.2 * box * place[i]

@@ -380,7 +380,8 @@ static void define_array(const sim_chart *chart, const char *array, FILE *out) {
 
 /* Evenly spread by ratios rather than by differences, over a range that a log axis is worth? */
 static bool is_geometric(const sg_axis *axis) {
-    double differences[2] = {INFINITY, 0}, ratios[2] = {INFINITY, 0}, range = axis->value[axis->count - 1] / axis->value[0];
+    double differences[2] = {INFINITY, 0}, ratios[2] = {INFINITY, 0},
+           range = axis->value[axis->count - 1] / axis->value[0];
     for (int k = 0; k < axis->count; k++)
         if (!(axis->value[k] > 0)) return false;
     for (int k = 1; k < axis->count; k++) {
