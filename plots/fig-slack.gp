@@ -5,7 +5,7 @@
 #
 # Left, of `cells`: the chain of bounds on the operator norm of the covariance, over norm_gamma: bound_khr_step_inverse, _step_poincare,
 # _step_split, bound_khr_restricted (all with the restricted Poincare constant), bound_khr (with the Poincare constant).
-# Right: poincare_lower and poincare_upper (Muckenhoupt) over poincare; gap over cheeger_gap_upper and cheeger_gap_lower, so that on both
+# Right: muckenhoupt_poincare_lower and muckenhoupt_poincare_upper (Muckenhoupt) over poincare; gap over cheeger_gap_upper and cheeger_gap_lower, so that on both
 # sides of one stands a bound on the Poincare constant.
 
 array step[5] = ["bound_khr_step_inverse", "bound_khr_step_poincare", "bound_khr_step_split", "bound_khr_restricted", "bound_khr"]
@@ -13,7 +13,7 @@ array step_title[5] = ["|H^{-1}|^2 |Cov ψ|", "C_{res}^2 |Γ_{MLE}| |Cov ψ|", "
 array step_colour[5] = ["#56B4E9", "#009E73", "#E69F00", "#D55E00", "#000000"]
 array side[4] = ["upper, Muckenhoupt", "lower, Muckenhoupt", "upper, Cheeger", "lower, test function"]
 array side_colour[4] = ["#0072B2", "#56B4E9", "#CC79A7", "#7A3300"]
-side_of(b) = b == 1 ? column("poincare_upper") / column("poincare") : b == 2 ? column("poincare_lower") / column("poincare") : \
+side_of(b) = b == 1 ? column("muckenhoupt_poincare_upper") / column("poincare") : b == 2 ? column("muckenhoupt_poincare_lower") / column("poincare") : \
     b == 3 ? column("gap") / column("cheeger_gap_lower") : column("gap") / column("cheeger_gap_upper")
 
 # Losses that have a bound: marks tell them apart.
@@ -24,7 +24,7 @@ do for [k = 1:leads] {
     stats series(lead[k]) using (seen(column("bound_khr"))) nooutput
     if (most > 0) { count = count + 1; bounded[count] = lead[k] }
 }
-right = has_poincare_upper && has_poincare
+right = has_muckenhoupt_poincare_upper && has_poincare
 across = right ? room_for(2) : 1
 eval page_open((across == 2 ? 9 : 5) + (count > 1 ? count : 1))
 eval forget

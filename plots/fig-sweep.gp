@@ -5,7 +5,7 @@
 #
 # Left, of `cells`: inefficiency_max (curves), montecarlo_inefficiency with two standard errors each way (marks; open where the cell is not
 # asymptotic, arrow heads where it lies above the axis; larger marks for larger n), bound_khr / norm_gamma_mle (thin, as far as the axis goes).
-# Right: relaxation_time (curves), from poincare_lower to poincare_upper (Muckenhoupt's band), restricted_poincare (thin).
+# Right: relaxation_time (curves), from muckenhoupt_poincare_lower to muckenhoupt_poincare_upper (Muckenhoupt's band), restricted_poincare (thin).
 
 across = has_relaxation_time ? room_for(2) : 1
 eval page_open(leads + words(sizes) + (across == 2 ? 4 : 2))
@@ -48,10 +48,10 @@ plot for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(column("bound_khr"
 if (across == 2) {
     eval panel(2, 2, 1)
     eval forget
-    do for [i = 1:S] { stats series(i) using (seen(column("relaxation_time")), seen(column("restricted_poincare")), seen(column("poincare_upper"))) nooutput }
+    do for [i = 1:S] { stats series(i) using (seen(column("relaxation_time")), seen(column("restricted_poincare")), seen(column("muckenhoupt_poincare_upper"))) nooutput }
     eval log_axis("y", 0.7 * least, 1.5 * most)
     set ylabel "relaxation time 1/gap, own time"
-    plot for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(column("poincare_lower")):(column("poincare_upper")) with filledcurves \
+    plot for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(column("muckenhoupt_poincare_lower")):(column("muckenhoupt_poincare_upper")) with filledcurves \
             linecolor rgb loss_colour(L(lead[k])) fillstyle transparent solid 0.15 noborder, \
          for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(column("restricted_poincare")) with lines \
             linecolor rgb loss_colour(L(lead[k])) linewidth 0.9 dashtype 2, \
@@ -67,6 +67,6 @@ plot NaN notitle, \
         title sprintf("Monte Carlo ± 2 se, n = %s", word(sizes, k)), \
      for [k = 1:1] keyentry with points linecolor rgb grey pointtype 6 pointsize mark_size title "not asymptotic", \
      for [k = 1:has_bound_khr] keyentry with lines linecolor rgb grey linewidth 0.6 dashtype 3 title "KHR bound on |Γ| / |Γ_MLE|", \
-     for [k = 2:across * has_poincare_upper] keyentry with boxes fillstyle solid 0.15 linecolor rgb grey title "Muckenhoupt's band", \
+     for [k = 2:across * has_muckenhoupt_poincare_upper] keyentry with boxes fillstyle solid 0.15 linecolor rgb grey title "Muckenhoupt's band", \
      for [k = 2:across * has_restricted_poincare] keyentry with lines linecolor rgb grey linewidth 0.9 dashtype 2 title "restricted Poincaré constant"
 eval page_close

@@ -71,8 +71,8 @@ static void record_bounds(const sim_reading *r, sg_record *out) {
     out->bound_khr_step_poincare = finite_or_nan(b->khr_restricted.step_poincare);
     out->bound_khr_step_split = finite_or_nan(b->khr_restricted.step_split);
     out->bound_kantorovich = finite_or_nan(b->kantorovich);
-    out->poincare_lower = finite_or_nan(exp(b->log_muckenhoupt_lower));
-    out->poincare_upper = finite_or_nan(exp(b->log_muckenhoupt_upper));
+    out->muckenhoupt_poincare_lower = finite_or_nan(exp(b->log_muckenhoupt_lower));
+    out->muckenhoupt_poincare_upper = finite_or_nan(exp(b->log_muckenhoupt_upper));
     out->cheeger_gap_lower = finite_or_nan(exp(b->log_cheeger_gap_lower));
     out->cheeger_gap_upper = finite_or_nan(exp(b->log_cheeger_gap_upper));
 }

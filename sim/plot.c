@@ -231,27 +231,10 @@ static sg_status draw(plot *p) {
 
 /* ----------------------------------------------------------------- command */
 
-/* A grid key named like a column of /cells has no column of its own in the file; its values stand in the parameters. */
-static void restore_keys(sg_result *result) {
-    for (int k = 0; k < result->axes && k < SG_RECORD_AXES; k++) {
-        size_t length = strlen(result->axis[k].name);
-        for (int r = 0; r < result->records; r++) {
-            char copy[sizeof result->record[r].parameters + 1];
-            snprintf(copy, sizeof copy, "%s", result->record[r].parameters);
-            for (char *rest = copy, *token; (token = strsep(&rest, ","));) {
-                double value;
-                if (strncmp(token, result->axis[k].name, length) || token[length] != '=') continue;
-                if (sg_number_read(token + length + 1, &value)) result->record[r].axis[k] = value;
-            }
-        }
-    }
-}
-
 static sg_status read_files(plot *p) {
     for (int f = 0; f < p->args->positionals; f++, p->files++) {
         sg_status status = sg_store_read(p->args->positional[f], &p->result[f]);
         if (status != SG_OK) return status;
-        restore_keys(p->result[f]);
     }
     return SG_OK;
 }

@@ -29,7 +29,7 @@ static void write_cells(const sg_result *result, FILE *out) {
 #define NAME_TEXT(name, length, unit, description) fputs(#name "\t", out);
 #define NAME_OTHER(name, unit, description) fputs(#name "\t", out);
     SG_RECORD_COLUMNS(NAME_TEXT, NAME_OTHER, NAME_OTHER, NAME_OTHER)
-    for (int a = 0; a < result->axes && a < SG_RECORD_AXES; a++) fprintf(out, "%s\t", result->axis[a].name);
+    for (int a = 0; a < result->axes && a < SG_RECORD_AXES; a++) fprintf(out, "%s\t", result->axis[a].column);
     fputs("record\n", out);
     for (int r = 0; r < result->records; r++) {
         const sg_record *record = &result->record[r];
@@ -63,7 +63,7 @@ static void put_key(const sg_result *result, int r, FILE *out) {
 static void write_array(const sg_result *result, const sg_array *array, FILE *out) {
     int size = 1;
     fputs("record\tcell\tfamily\tparameters\tloss\tn\t", out);
-    for (int a = 0; a < result->axes && a < SG_RECORD_AXES; a++) fprintf(out, "%s\t", result->axis[a].name);
+    for (int a = 0; a < result->axes && a < SG_RECORD_AXES; a++) fprintf(out, "%s\t", result->axis[a].column);
     for (int k = 0; k < array->rank; k++) fprintf(out, "index%d\t", k + 1), size *= array->shape[k];
     fputs("value\n", out);
     for (int r = 0; r < result->records; r++)
@@ -128,7 +128,7 @@ static json_t *cells_json(const sg_result *result) {
         column = json_array();
         for (int r = 0; r < result->records; r++)
             json_array_append_new(column, sim_json_real(result->record[r].axis[a]));
-        json_object_set_new(o, result->axis[a].name, column);
+        json_object_set_new(o, result->axis[a].column, column);
     }
     return o;
 }

@@ -57,8 +57,8 @@ extern "C" {
     REAL(bound_khr_step_poincare, "1", "second step, restricted Poincare constant")                               \
     REAL(bound_khr_step_split, "1", "third step, restricted Poincare constant")                                   \
     REAL(bound_kantorovich, "1", "Kantorovich upper bound on the inefficiency; NaN for diffusions")               \
-    REAL(poincare_lower, "t", "Muckenhoupt lower bound on the Poincare constant")                                 \
-    REAL(poincare_upper, "t", "Muckenhoupt upper bound on the Poincare constant")                                 \
+    REAL(muckenhoupt_poincare_lower, "t", "Muckenhoupt lower bound on the Poincare constant")                     \
+    REAL(muckenhoupt_poincare_upper, "t", "Muckenhoupt upper bound on the Poincare constant")                     \
     REAL(cheeger_gap_lower, "1/t", "Cheeger lower bound on the gap")                                              \
     REAL(cheeger_gap_upper, "1/t", "two-step test function's upper bound on the gap")                             \
     REAL(rho_over_n, "1", "relative variance of the worst direction of the sample Hessian")                       \
@@ -88,7 +88,7 @@ extern "C" {
 #define SG_RECORD_AXES 4
 typedef struct sg_record {
     SG_RECORD_COLUMNS(SG_RECORD_TEXT, SG_RECORD_COUNT, SG_RECORD_REAL, SG_RECORD_FLAG)
-    double axis[SG_RECORD_AXES]; /* values of the grid keys; columns named by sg_result.axis; numeric keys only */
+    double axis[SG_RECORD_AXES]; /* values of the grid keys; columns sg_axis.column; numeric keys only */
 } sg_record;
 /* All texts empty, counts 0, reals NaN. */
 void sg_record_clear(sg_record *record);
@@ -105,6 +105,7 @@ typedef struct {
 
 typedef struct {
     char name[48], text_units[16];
+    char column[56]; /* of /cells: NAME, or axis_NAME where a fixed column has the name (m, n) */
     int count;
     double *value;
 } sg_axis; /* /axis/NAME, attribute units */

@@ -33,11 +33,10 @@ typedef struct {
 #define SG_COLUMN_ONE(...) +1
 enum { SG_COLUMNS = SG_RECORD_COLUMNS(SG_COLUMN_ONE, SG_COLUMN_ONE, SG_COLUMN_ONE, SG_COLUMN_ONE) };
 extern const sg_column sg_store_column[SG_COLUMNS];
-int sg_store_find_column(const char *name); /* -1 if absent */
 
 /*
  * The compound type of a record: `packed` as it lies in the file (little-endian, no holes), else as sg_record in
- * memory. An axis named like a column of the list has no column of its own.
+ * memory.
  */
 SG_MUST_CHECK sg_status sg_store_record_type(int axes, const sg_axis *axis, bool packed, hid_t *type);
 

@@ -220,37 +220,22 @@ static sg_status check_column(hid_t type, const char *name, sg_column_kind kind)
 static sg_status check_columns(hid_t dataset, const sg_result *result) {
     hid_t type = H5Dget_type(dataset);
     sg_status status = SG_OK;
-    int expected = SG_COLUMNS;
     if (type < 0 || H5Tget_class(type) != H5T_COMPOUND) status = sg_fail(SG_CANNOT_READ, "/cells is no table");
     for (int i = 0; i < SG_COLUMNS && status == SG_OK; i++)
         status = check_column(type, sg_store_column[i].name, sg_store_column[i].kind);
-    for (int i = 0; i < result->axes && status == SG_OK; i++) {
-        if (sg_store_find_column(result->axis[i].name) >= 0) continue;
-        status = check_column(type, result->axis[i].name, SG_COLUMN_REAL);
-        expected++;
-    }
-    if (status == SG_OK && H5Tget_nmembers(type) != expected)
+    for (int i = 0; i < result->axes && status == SG_OK; i++)
+        status = check_column(type, result->axis[i].column, SG_COLUMN_REAL);
+    if (status == SG_OK && H5Tget_nmembers(type) != SG_COLUMNS + result->axes)
         status = sg_fail(SG_CANNOT_READ, "/cells has columns that are neither in the schema nor axes");
     sg_store_close(type);
     return status;
 }
 
-/* What HDF5 does not know: terminators, and axes that are named like a column. */
-static void complete_record(const sg_result *result, sg_record *record) {
+/* HDF5 fills a text to its last byte; in memory it ends there. */
+static void terminate_texts(sg_record *record) {
     for (int i = 0; i < SG_COLUMNS; i++)
         if (sg_store_column[i].kind == SG_COLUMN_TEXT)
             ((char *)record)[sg_store_column[i].offset + sg_store_column[i].bytes - 1] = '\0';
-    for (int i = 0; i < result->axes; i++) {
-        const int same = sg_store_find_column(result->axis[i].name);
-        if (same < 0) continue;
-        const char *source = (const char *)record + sg_store_column[same].offset;
-        if (sg_store_column[same].kind == SG_COLUMN_REAL) memcpy(&record->axis[i], source, sizeof(double));
-        if (sg_store_column[same].kind == SG_COLUMN_COUNT) {
-            int32_t count;
-            memcpy(&count, source, sizeof count);
-            record->axis[i] = count;
-        }
-    }
 }
 
 static sg_status read_cells(hid_t dataset, sg_result *result) {
@@ -258,7 +243,7 @@ static sg_status read_cells(hid_t dataset, sg_result *result) {
     sg_status status = check_columns(dataset, result);
     if (status == SG_OK) status = sg_store_record_type(result->axes, result->axis, false, &type);
     if (status == SG_OK) status = fetch(dataset, "cells", type, result->record);
-    for (int i = 0; i < result->records && status == SG_OK; i++) complete_record(result, &result->record[i]);
+    for (int i = 0; i < result->records && status == SG_OK; i++) terminate_texts(&result->record[i]);
     sg_store_close(type);
     return status;
 }

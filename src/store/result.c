@@ -113,6 +113,11 @@ static bool is_link_name(const char *text, size_t length) {
     return length > 0 && !(length == 1 && text[0] == '.') && !(length == 2 && text[0] == '.' && text[1] == '.');
 }
 
+static bool is_column(const char *name) {
+#define SAME_NAME(column, ...) || strcmp(name, #column) == 0
+    return false SG_RECORD_COLUMNS(SAME_NAME, SAME_NAME, SAME_NAME, SAME_NAME);
+}
+
 sg_status sg_result_axis(sg_result *result, const char *name, const char *units, int count, const double *value) {
     sg_axis fresh = {.count = count};
     if (!is_link_name(name, strlen(name)) || strchr(name, '/'))
@@ -125,6 +130,7 @@ sg_status sg_result_axis(sg_result *result, const char *name, const char *units,
     if (count < 0) return sg_fail(SG_OUT_OF_RANGE, "the axis '%s' cannot have %d values", name, count);
     sg_status status = set_text("axis name", name, sizeof fresh.name, fresh.name);
     if (status == SG_OK) status = set_text("unit", units, sizeof fresh.text_units, fresh.text_units);
+    if (status == SG_OK) snprintf(fresh.column, sizeof fresh.column, "%s%s", is_column(name) ? "axis_" : "", name);
     if (status == SG_OK) status = grow(&result->axis, result->axes, sizeof *result->axis);
     if (status == SG_OK) status = sg_new(&fresh.value, (size_t)count, sizeof *value);
     if (status != SG_OK) return status;

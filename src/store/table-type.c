@@ -14,12 +14,6 @@
 
 const sg_column sg_store_column[SG_COLUMNS] = {SG_RECORD_COLUMNS(ENTRY_TEXT, ENTRY_COUNT, ENTRY_REAL, ENTRY_FLAG)};
 
-int sg_store_find_column(const char *name) {
-    for (int i = 0; i < SG_COLUMNS; i++)
-        if (strcmp(sg_store_column[i].name, name) == 0) return i;
-    return -1;
-}
-
 static hid_t text_type(size_t bytes) {
     hid_t type = H5Tcopy(H5T_C_S1);
     if (type < 0) return type;
@@ -59,28 +53,22 @@ static sg_status insert(hid_t type, const sg_column *column, bool packed, size_t
     return SG_OK;
 }
 
-static bool has_own_column(const sg_axis *axis) {
-    return sg_store_find_column(axis->name) < 0;
-}
-
-static size_t packed_size(int axes, const sg_axis *axis) {
-    size_t size = 0;
+static size_t packed_size(int axes) {
+    size_t size = (size_t)axes * sizeof(double);
     for (int i = 0; i < SG_COLUMNS; i++) size += sg_store_column[i].bytes;
-    for (int i = 0; i < axes; i++)
-        if (has_own_column(&axis[i])) size += sizeof(double);
     return size;
 }
 
 sg_status sg_store_record_type(int axes, const sg_axis *axis, bool packed, hid_t *type) {
     size_t end = 0;
     sg_status status = SG_OK;
-    *type = H5Tcreate(H5T_COMPOUND, packed ? packed_size(axes, axis) : sizeof(sg_record));
+    *type = H5Tcreate(H5T_COMPOUND, packed ? packed_size(axes) : sizeof(sg_record));
     if (*type < 0) return sg_store_fail(SG_INTERNAL, "the type of /cells cannot be made");
     for (int i = 0; i < SG_COLUMNS && status == SG_OK; i++) status = insert(*type, &sg_store_column[i], packed, &end);
     for (int i = 0; i < axes && status == SG_OK; i++) {
         const size_t offset = offsetof(sg_record, axis) + (size_t)i * sizeof(double);
-        const sg_column column = {axis[i].name, axis[i].text_units, "", SG_COLUMN_REAL, offset, sizeof(double)};
-        if (has_own_column(&axis[i])) status = insert(*type, &column, packed, &end);
+        const sg_column column = {axis[i].column, axis[i].text_units, "", SG_COLUMN_REAL, offset, sizeof(double)};
+        status = insert(*type, &column, packed, &end);
     }
     if (status != SG_OK) {
         sg_store_close(*type);

@@ -148,7 +148,6 @@ static sg_status write_column_texts(hid_t dataset, hid_t type, const sg_result *
         descriptions[count] = sg_store_column[count].description;
     }
     for (int i = 0; i < result->axes; i++) {
-        if (sg_store_find_column(result->axis[i].name) >= 0) continue;
         units[count] = result->axis[i].text_units;
         descriptions[count++] = "value of the grid key";
     }

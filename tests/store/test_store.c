@@ -110,8 +110,10 @@ static void test_order_of_axes(void **state) {
     for (int i = 0; i < SG_RECORD_AXES; i++) {
         assert_string_equal(back->axis[i].name, name[i]);
         assert_string_equal(back->axis[i].text_units, "t");
-        assert_true(back->record[0].axis[i] == (i == 1 ? 77 : 10 + i)); /* n is a column already */
+        assert_true(back->record[0].axis[i] == 10 + i);
+        assert_string_equal(back->axis[i].column, i == 1 ? "axis_n" : name[i]); /* n is a column already */
     }
+    assert_int_equal(back->record[0].n, 77);
     sg_result_delete(result);
     sg_result_delete(back);
 }
