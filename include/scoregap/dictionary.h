@@ -121,7 +121,7 @@ SG_MUST_CHECK sg_status sg_loss_fits(const sg_loss *loss, const sg_model *model)
  */
 SG_MUST_CHECK sg_status sg_loss_reference(const sg_loss *loss, const sg_model *model, double *theta, sg_at *at);
 /* Prepared constants at sg_loss_reference; builds panels there if the reference is not the truth (`panels` are those of
- * the truth). */
+ * the truth), of the same level: two levels then differ by the error of the law and of the constants alike. */
 SG_MUST_CHECK sg_status sg_loss_prepare(const sg_loss *loss, const sg_model *model, const sg_panels *panels,
                                         sg_prepared **prepared);
 void sg_loss_release(const sg_loss *loss, sg_prepared *prepared);

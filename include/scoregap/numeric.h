@@ -53,6 +53,7 @@ typedef struct sg_panels {
     double log_z;                    /* log int exp(log q) dx over [edge_0, edge_count] */
     double log_tail_lo, log_tail_hi; /* estimated log of the mass cut off at either end; -INFINITY at a finite end */
     double error;                    /* estimated relative error of the integrals of the tests against p */
+    int level;                       /* how often every panel was halved after the adaptive refinement */
 } sg_panels;
 
 /*

@@ -175,7 +175,7 @@ sg_status sg_loss_prepare(const sg_loss *loss, const sg_model *model, const sg_p
     status = sg_loss_reference(loss, model, theta, &at);
     if (status != SG_OK) goto out;
     bool moved = memcmp(theta, model->truth, (size_t)model->full * sizeof(double)) != 0;
-    if (moved) status = sg_model_panels(model, theta, 0, &own);
+    if (moved) status = sg_model_panels(model, theta, panels->level, &own);
     if (status == SG_OK) status = loss->row->prepare(loss->options, model, theta, moved ? own : panels, prepared);
 out:
     sg_panels_delete(own);

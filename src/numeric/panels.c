@@ -205,6 +205,7 @@ sg_status sg_panels_new(const sg_density *density, double tol, double depth, int
     status = sg_new(&logq, (size_t)made->panels.n, sizeof *logq);
     if (status) goto out;
     copy_grid(grid, made, logq);
+    made->panels.level = level;
     status = normalize(made, logq);
     if (!status) status = check_tails(&made->panels, -0.5 * sg_smaller(depth, 55));
     if (status) goto out;
