@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "base/vecmath.h"
+#include "numeric/legendre.h"
 
-enum { B = SG_BLOCK, ORDER = SG_PANEL_ORDER, ARRAYS = 4 };
+enum { B = SG_BLOCK, ORDER = SG_PANEL_ORDER, ARRAYS = 5, CELLS = 512 };
 
 /* A panel whose last Legendre coefficients of kappa are larger than this against its largest one does not resolve it.
  */
@@ -14,15 +15,18 @@ static const double UNRESOLVED = 1e-6;
 struct sg_stein {
     const sg_model *model;
     double theta[SG_STEIN_PARAMETERS], direction[SG_STEIN_PARAMETERS];
-    int index;                      /* of the parameter that names the direction */
-    double mean;                    /* of the statistic, so that S = statistic - mean */
-    double sign;                    /* of S': what follows is for sign * S, which increases */
-    sg_panels grid;                 /* edges only: enough to interpolate */
-    int capacity;                   /* panels */
-    double *memory;                 /* the arrays below, each capacity * ORDER, then the edges */
-    double *coefficient;            /* of |kappa| */
-    double *score, *slope, *kernel; /* at the nodes, while preparing */
-    double *edge;
+    int index;                 /* of the parameter that names the direction */
+    double mean;               /* of the statistic, so that S = statistic - mean */
+    double sign;               /* of S': what follows is for sign * S, which increases */
+    int count, capacity;       /* panels */
+    double *memory;            /* the arrays below, each capacity * ORDER, then the edges */
+    double *coefficient;       /* of |kappa| */
+    double *score, *kernel;    /* at the nodes, while preparing */
+    double *statistic, *slope; /* at the nodes: kept while neither they nor the direction change, if linear */
+    bool kept;
+    double *edge;    /* [count + 1] */
+    double cells;    /* equal cells a unit length between the first edge and the last */
+    int cell[CELLS]; /* a panel at or before all points of the cell, by few */
 };
 
 /* ------------------------------------------------------------------ memory */
@@ -32,21 +36,37 @@ static sg_status reserve(sg_stein *stein, int count) {
     int capacity = count + count / 4 + 16;
     size_t array = (size_t)capacity * ORDER;
     sg_delete(stein->memory);
-    stein->capacity = 0;
+    stein->capacity = stein->count = 0;
+    stein->kept = false;
     sg_status status = sg_new(&stein->memory, ARRAYS * array + (size_t)capacity + 1, sizeof(double));
     if (status != SG_OK) return status;
     stein->capacity = capacity;
     stein->coefficient = stein->memory;
     stein->score = stein->coefficient + array;
-    stein->slope = stein->score + array;
-    stein->kernel = stein->slope + array;
-    stein->edge = stein->kernel + array;
+    stein->kernel = stein->score + array;
+    stein->statistic = stein->kernel + array;
+    stein->slope = stein->statistic + array;
+    stein->edge = stein->slope + array;
     return SG_OK;
 }
 
+static int cell_of(const sg_stein *stein, double x) {
+    double cell = (x - stein->edge[0]) * stein->cells;
+    return cell < CELLS - 1 ? (int)cell : CELLS - 1;
+}
+
+/* Edges, if they are new, and where to look for the panel of a point. */
 static void keep_grid(sg_stein *stein, const sg_panels *panels) {
-    memcpy(stein->edge, panels->edge, ((size_t)panels->count + 1) * sizeof(double));
-    stein->grid = (sg_panels){.count = panels->count, .n = panels->n, .edge = stein->edge};
+    size_t length = ((size_t)panels->count + 1) * sizeof(double);
+    if (stein->count == panels->count && memcmp(stein->edge, panels->edge, length) == 0) return;
+    stein->kept = false;
+    stein->count = panels->count;
+    memcpy(stein->edge, panels->edge, length);
+    stein->cells = CELLS / (stein->edge[stein->count] - stein->edge[0]);
+    for (int k = 0, b = 0; k < CELLS; k++) {
+        while (b + 1 < stein->count && cell_of(stein, stein->edge[b + 1]) < k) b++;
+        stein->cell[k] = b;
+    }
 }
 
 void sg_stein_delete(sg_stein *stein) {
@@ -97,7 +117,7 @@ static void fill_nodes(sg_stein *stein, const sg_panels *panels) {
         size_t length = (size_t)block.n * sizeof(double);
         memcpy(x, panels->x + start, length);
         look(stein, &block, SG_DT | SG_DT_DX, &r);
-        memcpy(stein->score + start, r.statistic, length);
+        memcpy(stein->statistic + start, r.statistic, length);
         memcpy(stein->slope + start, r.first, length);
     }
 }
@@ -130,8 +150,8 @@ static sg_status find_sign(sg_stein *stein, const sg_panels *panels) {
 
 /* The mean is that of the panels' own p: another one would ruin the tails of the kernel. */
 static void centre(sg_stein *stein, const sg_panels *panels) {
-    stein->mean = sg_panels_mean(panels, stein->score);
-    for (int i = 0; i < panels->n; i++) stein->score[i] = stein->sign * (stein->score[i] - stein->mean);
+    stein->mean = sg_panels_mean(panels, stein->statistic);
+    for (int i = 0; i < panels->n; i++) stein->score[i] = stein->sign * (stein->statistic[i] - stein->mean);
 }
 
 /* ------------------------------------------------------- kappa at the nodes */
@@ -211,16 +231,25 @@ static sg_status check_kernel(const sg_stein *stein, const sg_panels *panels) {
     return SG_OK;
 }
 
-static sg_status fill(const sg_model *model, const double *theta, int index, const sg_panels *panels, sg_stein *stein) {
+/* What depends on theta through p alone, if the family is linear. */
+static sg_status fill_scores(sg_stein *stein, const sg_model *model, int index, const sg_panels *panels) {
+    if (stein->kept && stein->model == model && stein->index == index) return SG_OK;
+    stein->kept = false;
     stein->model = model;
     stein->index = index;
     sg_model_direction(model, index, true, stein->direction);
-    memcpy(stein->theta, theta, (size_t)model->full * sizeof(double));
+    fill_nodes(stein, panels);
+    sg_status status = find_sign(stein, panels);
+    stein->kept = status == SG_OK && model->family->can & SG_LINEAR;
+    return status;
+}
+
+static sg_status fill(const sg_model *model, const double *theta, int index, const sg_panels *panels, sg_stein *stein) {
     sg_status status = reserve(stein, panels->count);
     if (status != SG_OK) return status;
+    memcpy(stein->theta, theta, (size_t)model->full * sizeof(double));
     keep_grid(stein, panels);
-    fill_nodes(stein, panels);
-    status = find_sign(stein, panels);
+    status = fill_scores(stein, model, index, panels);
     if (status != SG_OK) return status;
     centre(stein, panels);
     fill_kernel(stein, panels);
@@ -243,15 +272,31 @@ sg_status sg_stein_prepare(const sg_model *model, const double *theta, int index
 
 /* -------------------------------------------------------------- evaluation */
 
+/* |kappa| at up to 8 points between the ends. */
+static void kernel_at(const sg_stein *stein, int n, const double *x, double *kernel) {
+    int panel[8];
+    double t[8], value[8];
+    for (int l = 0; l < 8; l++) {
+        double at = x[l < n ? l : 0];
+        int b = stein->cell[cell_of(stein, at)];
+        while (b + 1 < stein->count && stein->edge[b + 1] <= at) b++;
+        double lo = stein->edge[b], hi = stein->edge[b + 1];
+        panel[l] = b;
+        t[l] = ((at - lo) - (hi - at)) / (hi - lo);
+    }
+    sg_legendre_sum8(stein->coefficient, panel, t, value);
+    memcpy(kernel, value, (size_t)n * sizeof(double));
+}
+
 void sg_stein_at(const sg_stein *stein, const sg_block *block, double *D, double *grad_D) {
     reference r;
     _Alignas(SG_ALIGN) double inside[B], kernel[B];
-    const double lo = stein->grid.edge[0], hi = stein->grid.edge[stein->grid.count], sign = stein->sign;
+    const double lo = stein->edge[0], hi = stein->edge[stein->count], sign = stein->sign;
     const double mean = stein->mean;
     const int n = block->n;
     look(stein, block, SG_DX | SG_DT | SG_DT_DX | SG_DT_DXX, &r);
     for (int i = 0; i < n; i++) inside[i] = block->x[i] > lo ? (block->x[i] < hi ? block->x[i] : hi) : lo;
-    sg_panels_interpolate(&stein->grid, stein->coefficient, n, inside, kernel);
+    for (int i = 0; i < n; i += 8) kernel_at(stein, n - i < 8 ? n - i : 8, inside + i, kernel + i);
     for (int i = 0; i < n; i++) {
         double score = r.statistic[i] - mean, kappa = sign * kernel[i], first = r.first[i];
         double diffusion = kappa / first;

@@ -1,34 +1,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "estimate/pass.h"
-#include "estimate/rows.h"
+#include "estimate/fitter.h"
 
-enum { TWO_STEP_MOST = 60 };
-static const double fold_condition = 1e12, two_step_tol = 1e-9;
-
-struct sg_fitter {
-    const sg_model *model;
-    const sg_loss *loss;
-    const sg_panels *panels; /* at the reference */
-    sg_fit_kind kind;
-    int m;
-    sg_chart *chart;
-    sg_lens *lens;
-    sg_prepared *prepared;
-    sg_partition *partition; /* for rows that need log Z */
-    sg_local origin, local;  /* at delta = 0 and at the last delta */
-    sg_pass_means means, middle;
-    double *delta, *theta, *full; /* [m], [m], [full] */
-    double *a, *b, *c, *stack, *work, *newton;
-    const sg_source *source; /* of the fit under way */
-    int passes, refusals;
-    /* two-step losses */
-    sg_fitter *pilot;
-    sg_loss *pilot_loss;
-    sg_panels *moved; /* panels of p at the pilot */
-    double *logq;
-};
+static const double fold_condition = 1e12;
 
 static void unpack(int m, const double *packed, double *a) {
     for (int j = 0, p = 0; j < m; j++)
@@ -66,29 +41,6 @@ static sg_status new_partition(sg_fitter *f) {
     return sg_partition_at(f->partition, f->delta, &f->origin);
 }
 
-/* The pilot's own fitter, whitened by quadrature at the reference. */
-static sg_status new_pilot(sg_fitter *f) {
-    sg_status status = SG_OK;
-    sg_prepared *prepared = NULL;
-    sg_chart *plain = NULL;
-    sg_rows_table *table = NULL;
-    double condition;
-    if ((status = sg_loss_new(f->loss->row->pilot, &f->pilot_loss))) goto out;
-    if ((status = sg_loss_fits(f->pilot_loss, f->model))) goto out;
-    if ((status = sg_loss_prepare(f->pilot_loss, f->model, f->panels, &prepared))) goto out;
-    if ((status = sg_chart_new(f->model, f->chart->origin, NULL, &plain))) goto out;
-    if ((status = sg_rows_table_new(f->model, f->pilot_loss, prepared, plain, f->panels, &table))) goto out;
-    if ((status = sg_rows_whitening(f->model, table, f->a, &condition))) goto out;
-    if ((status = sg_fitter_new(f->model, f->pilot_loss, f->chart->origin, f->a, f->panels, &f->pilot))) goto out;
-    if ((status = sg_panels_copy(f->panels, &f->moved))) goto out;
-    status = sg_new(&f->logq, (size_t)f->panels->n, sizeof(double));
-out:
-    sg_rows_table_delete(table);
-    sg_chart_delete(plain);
-    sg_loss_release(f->pilot_loss, prepared);
-    return status;
-}
-
 sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double *reference, const double *whiten,
                         const sg_panels *panels, sg_fitter **out) {
     sg_status status = SG_OK;
@@ -106,7 +58,7 @@ sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double
     if ((status = new_partition(f))) goto out;
     if ((status = sg_loss_reference(loss, model, f->full, &at))) goto out;
     if ((status = sg_loss_prepare(loss, model, panels, &f->prepared))) goto out;
-    if (at == SG_AT_PILOT) status = new_pilot(f);
+    if (at == SG_AT_PILOT) status = sg_two_step_new(f);
 out:
     if (status) {
         sg_fitter_delete(f);
@@ -123,9 +75,7 @@ static void delete_local(sg_local *local) {
 
 void sg_fitter_delete(sg_fitter *f) {
     if (!f) return;
-    sg_fitter_delete(f->pilot);
-    sg_loss_delete(f->pilot_loss);
-    sg_panels_delete(f->moved);
+    sg_two_step_delete(f);
     sg_loss_release(f->loss, f->prepared);
     sg_partition_delete(f->partition);
     sg_chart_delete(f->chart);
@@ -134,12 +84,12 @@ void sg_fitter_delete(sg_fitter *f) {
     delete_local(&f->local);
     sg_pass_means_clear(&f->means);
     sg_pass_means_clear(&f->middle);
-    double *scratch[] = {f->delta, f->theta, f->full, f->a, f->b, f->c, f->stack, f->work, f->newton, f->logq};
-    for (int k = 0; k < 10; k++) sg_delete(scratch[k]);
+    double *scratch[] = {f->delta, f->theta, f->full, f->a, f->b, f->c, f->stack, f->work, f->newton};
+    for (int k = 0; k < 9; k++) sg_delete(scratch[k]);
     sg_delete(f);
 }
 
-static void data_pass(sg_fitter *f, const sg_local *local, const double *delta, int want, sg_pass_means *means) {
+void sg_fitter_pass(sg_fitter *f, const sg_local *local, const double *delta, int want, sg_pass_means *means) {
     sg_chart_theta(f->chart, delta, f->full);
     sg_pass(f->lens, f->prepared, local, f->full, f->source, want, means);
     f->passes++;
@@ -167,7 +117,7 @@ static sg_status fit_quadratic(sg_fitter *f) {
     sg_status status;
     int m = f->m;
     double condition;
-    data_pass(f, &f->origin, f->delta, SG_PSI | SG_ROOT, &f->means);
+    sg_fitter_pass(f, &f->origin, f->delta, SG_PSI | SG_ROOT, &f->means);
     unpack(m, f->means.curvature, f->a);
     status = sg_invert(m, f->a, f->b, &condition);
     if (status == SG_SINGULAR || (!status && !(condition < fold_condition))) status = fold_solve(f);
@@ -215,23 +165,25 @@ static sg_status general_objective(void *context, const double *delta, double *v
         sg_status status = sg_partition_at(f->partition, delta, &f->local);
         if (status) return status;
     }
-    data_pass(f, &f->local, delta, want, &f->means);
+    sg_fitter_pass(f, &f->local, delta, want, &f->means);
     if (value) *value = f->means.value;
     if (gradient) memcpy(gradient, f->means.psi, (size_t)f->m * sizeof(double));
     if (hessian) unpack(f->m, f->means.curvature, hessian);
     return SG_OK;
 }
 
+/* Stuck against the edge of the parameter space? */
+sg_status sg_fitter_verdict(const sg_fitter *f, sg_status status) {
+    if (status != SG_NOT_CONVERGED || f->refusals == 0) return status;
+    return sg_fail(SG_NOT_INTEGRABLE,
+                   "the fit runs against the edge of the parameter space of %s: the data do not suit the family",
+                   f->model->family->name);
+}
+
 static sg_status fit_newton(sg_fitter *f, sg_objective objective, int *iterations) {
     const sg_newton_settings settings = {.tol = 1e-10, .most = 100, .radius = 10};
     f->refusals = 0;
-    sg_status status = sg_newton(f->m, objective, f, &settings, f->delta, iterations, f->newton);
-    /* stuck against the edge of the parameter space */
-    if (status == SG_NOT_CONVERGED && f->refusals > 0)
-        return sg_fail(SG_NOT_INTEGRABLE,
-                       "the fit runs against the edge of the parameter space of %s: the data do not suit the family",
-                       f->model->family->name);
-    return status;
+    return sg_fitter_verdict(f, sg_newton(f->m, objective, f, &settings, f->delta, iterations, f->newton));
 }
 
 static sg_status fit_once(sg_fitter *f, int *iterations) {
@@ -239,64 +191,8 @@ static sg_status fit_once(sg_fitter *f, int *iterations) {
     *iterations = 1;
     if (f->kind == SG_QUADRATIC) return fit_quadratic(f);
     if (f->kind == SG_GENERAL) return fit_newton(f, general_objective, iterations);
-    data_pass(f, &f->origin, f->delta, SG_PSI, &f->means);
+    sg_fitter_pass(f, &f->origin, f->delta, SG_PSI, &f->means);
     return fit_newton(f, sufficient_objective, iterations);
-}
-
-/* ---- two-step losses */
-
-/* Prepares the row at free parameters theta [m]: the panels of the reference carry the new density where they resolve
- * it. */
-static sg_status prepare_at(sg_fitter *f, const double *theta) {
-    sg_status status;
-    sg_panels *rebuilt = NULL;
-    const sg_panels *panels = f->moved;
-    sg_model_expand(f->model, theta, f->full);
-    if (!f->model->family->inside(f->model, f->full)) return SG_NOT_INTEGRABLE;
-    for (int first = 0; first < f->panels->n; first += SG_BLOCK) {
-        sg_lens_nodes(f->lens, f->panels, first);
-        sg_lens_look(f->lens, f->prepared, NULL, f->full, &f->lens->block, 0, SG_LOGP);
-        memcpy(f->logq + first, f->lens->jet.logp, (size_t)f->lens->block.n * sizeof(double));
-    }
-    status = sg_panels_reweight(f->panels, f->logq, f->moved);
-    if (status == SG_NOT_INTEGRABLE) {
-        status = sg_model_panels(f->model, f->full, 0, &rebuilt);
-        panels = rebuilt;
-    }
-    if (!status) status = f->loss->row->prepare(f->loss->options, f->model, f->full, panels, &f->prepared);
-    sg_panels_delete(rebuilt);
-    return status;
-}
-
-static void free_theta(const sg_fitter *f, double *theta) {
-    sg_chart_theta(f->chart, f->delta, f->full);
-    sg_model_free(f->model, f->full, theta);
-}
-
-/* Kernel at the pilot, fit, kernel at the fit, ... until the estimate stays (then the kernel is that of the estimate
- * itself). */
-static sg_status fit_two_step(sg_fitter *f, double *theta, int *iterations) {
-    int m = f->m;
-    sg_fit pilot = {.theta = f->theta, .covariance = f->c};
-    sg_status status = sg_fit_source(f->pilot, f->source, 0, &pilot);
-    f->passes += pilot.passes;
-    if (status) return status;
-    if (pilot.status) return SG_PILOT_FAILED;
-    for (*iterations = 1; *iterations <= TWO_STEP_MOST; ++*iterations) {
-        int inner;
-        double change = 0, size = 0;
-        status = prepare_at(f, f->theta);
-        if (status == SG_NO_MEMORY) return status;
-        if (status) return SG_PILOT_FAILED;
-        if ((status = fit_once(f, &inner))) return status;
-        free_theta(f, theta);
-        for (int j = 0; j < m; j++)
-            change = fmax(change, fabs(theta[j] - f->theta[j])), size = fmax(size, fabs(theta[j]));
-        memcpy(f->theta, theta, (size_t)m * sizeof(double));
-        if (!(change < INFINITY)) return SG_PILOT_FAILED;
-        if (change <= two_step_tol * (1 + size)) return SG_OK;
-    }
-    return SG_NOT_CONVERGED;
 }
 
 /* ---- standard errors: A^-1 M A^-1 / n with A the mean derivative at theta-hat, M the centred second moment of psi
@@ -307,9 +203,21 @@ static sg_status mean_derivative(sg_fitter *f) {
         memcpy(f->a, f->local.hessian, (size_t)f->m * (size_t)f->m * sizeof(double));
         return SG_OK;
     }
-    if (f->kind == SG_GENERAL) data_pass(f, &f->local, f->delta, SG_CURVATURE, &f->means);
+    if (f->kind == SG_GENERAL) sg_fitter_pass(f, &f->local, f->delta, SG_CURVATURE, &f->means);
     unpack(f->m, f->means.curvature, f->a);
     return SG_OK;
+}
+
+/* A in f->a, psi and its products in f->middle; a two-step fit has the latter from its last pass. */
+static sg_status sandwich_means(sg_fitter *f) {
+    if (f->two_step) {
+        sg_pass_means last = f->means;
+        f->means = f->middle, f->middle = last;
+        return sg_two_step_derivative(f);
+    }
+    sg_status status = mean_derivative(f);
+    if (!status) sg_fitter_pass(f, &f->local, f->delta, SG_PSI | SG_PASS_SQUARES, &f->middle);
+    return status;
 }
 
 static sg_status sandwich(sg_fitter *f, double *covariance) {
@@ -317,9 +225,8 @@ static sg_status sandwich(sg_fitter *f, double *covariance) {
     double condition, *basis = f->newton; /* [m,m] free parameters along the chart */
     sg_status status = SG_OK;
     if (f->partition && (status = sg_partition_at(f->partition, f->delta, &f->local))) return status;
-    if ((status = mean_derivative(f))) return status;
+    if ((status = sandwich_means(f))) return status;
     if ((status = sg_invert(m, f->a, f->b, &condition))) return status;
-    data_pass(f, &f->local, f->delta, SG_PSI | SG_PASS_SQUARES, &f->middle);
     for (int j = 0, p = 0; j < m; j++)
         for (int k = 0; k <= j; k++, p++) f->middle.psi2[p] -= f->middle.psi[j] * f->middle.psi[k];
     unpack(m, f->middle.psi2, f->a);
@@ -334,18 +241,23 @@ static sg_status sandwich(sg_fitter *f, double *covariance) {
     return SG_OK;
 }
 
+void sg_fitter_theta(sg_fitter *f, double *theta) {
+    sg_chart_theta(f->chart, f->delta, f->full);
+    sg_model_free(f->model, f->full, theta);
+}
+
 sg_status sg_fit_source(sg_fitter *f, const sg_source *source, int want, sg_fit *fit) {
     sg_status status;
     f->source = source;
     f->passes = 0;
     for (int k = 0; k < f->m * f->m; k++) fit->covariance[k] = NAN;
-    status = f->pilot ? fit_two_step(f, fit->theta, &fit->iterations) : fit_once(f, &fit->iterations);
+    status = f->two_step ? sg_two_step_fit(f, want, &fit->iterations) : fit_once(f, &fit->iterations);
     if (status == SG_NO_MEMORY) return status;
     fit->status = status;
     if (status) {
         for (int j = 0; j < f->m; j++) fit->theta[j] = NAN;
     } else {
-        free_theta(f, fit->theta);
+        sg_fitter_theta(f, fit->theta);
         for (int j = 0; j < f->m; j++)
             if (!isfinite(fit->theta[j])) fit->status = SG_SINGULAR;
         if (!fit->status && !f->model->family->inside(f->model, f->full)) fit->status = SG_NOT_INTEGRABLE;

@@ -334,6 +334,84 @@ static void test_prepared_again_without_memory(void **state) {
     close_setting(&s);
 }
 
+static void prepare_at(setting *s, const double *theta, sg_prepared **prepared) {
+    sg_panels *panels;
+    OK(sg_model_panels(s->model, theta, 0, &panels));
+    OK(s->loss->row->prepare(s->loss->options, s->model, theta, panels, prepared));
+    sg_panels_delete(panels);
+}
+
+/* Bits of D do not depend on what the memory held before: other panels, other theta on the same panels, a refusal. */
+static void test_prepared_again_with_the_same_bits(void **state) {
+    (void)state;
+    static const char *const laws[] = {"sparse-cut:a=2,g=0.7,free=cut", "mixture:m=2,w=0.3"};
+    const double theta[2][3][3] = {{{1, 0.3}, {1, -0.4}, {1.2, 0.1}}, {{0.6, -2, 2}, {0.3, -2, 2.5}, {0.3, -2, 2}}};
+    static const char *const refused[] = {"sparse-cut:a=20,g=0.5,free=cut", NULL};
+    for (int k = 0; k < 2; k++) {
+        setting s = open_setting(laws[k], "preconditioned:with=stein");
+        sg_model *wild = refused[k] ? model_of(refused[k]) : NULL;
+        static double reused[20000], fresh[20000], logq[20000];
+        sg_panels *moved;
+        OK(sg_panels_copy(s.panels, &moved));
+        for (int i = 0; i < 12; i++) {
+            sg_prepared *own = NULL;
+            const double *at = theta[k][i % 3];
+            if (i % 4 == 3 && wild) {
+                sg_panels *deep;
+                OK(sg_model_panels(wild, wild->truth, 0, &deep));
+                assert_int_equal(s.loss->row->prepare(s.loss->options, wild, wild->truth, deep, &s.prepared),
+                                 SG_UNDERFLOW);
+                sg_panels_delete(deep);
+            }
+            if (i % 4 < 2) {
+                prepare_at(&s, at, &s.prepared);
+                prepare_at(&s, at, &own);
+            } else { /* the truth's panels under another law */
+                for (int b = 0; b < s.panels->n; b++) logq[b] = s.panels->logp[b] + 0.05 * i * tanh(s.panels->x[b]);
+                OK(sg_panels_reweight(s.panels, logq, moved));
+                OK(s.loss->row->prepare(s.loss->options, s.model, at, moved, &s.prepared));
+                OK(s.loss->row->prepare(s.loss->options, s.model, at, moved, &own));
+            }
+            OK(sg_loss_log_diffusion(s.loss, s.prepared, s.panels, reused));
+            OK(sg_loss_log_diffusion(s.loss, own, s.panels, fresh));
+            assert_memory_equal(reused, fresh, (size_t)s.panels->n * sizeof(double));
+            sg_loss_release(s.loss, own);
+        }
+        sg_panels_delete(moved);
+        sg_model_delete(wild);
+        close_setting(&s);
+    }
+}
+
+/* Narrow panels beside wide ones: at the edges, just beside them and between, kappa is that of panels halved twice. */
+static void test_every_panel_is_found(void **state) {
+    (void)state;
+    static const char *const laws[] = {"double-well:h=10,free=tilt", "polynomial:degree=3,B=3,free=x1",
+                                       "bimodal:a=5,free=erf", "mixture:m=4,w=0.2"};
+    for (int k = 0; k < 4; k++) {
+        setting s = open_setting(laws[k], "preconditioned:with=stein");
+        sg_prepared *finer = NULL;
+        sg_panels *halved;
+        OK(sg_model_panels(s.model, s.model->truth, 2, &halved));
+        OK(s.loss->row->prepare(s.loss->options, s.model, s.model->truth, halved, &finer));
+        for (int b = 0; b < s.panels->count; b++) {
+            double lo = s.panels->edge[b], hi = s.panels->edge[b + 1], width = hi - lo;
+            _Alignas(SG_ALIGN) double x[B] = {lo, lo + 1e-12 * width, lo + 0.3 * width, hi - 1e-12 * width, hi};
+            _Alignas(SG_ALIGN) double D[B], E[B], slope[B];
+            sg_block block = {.n = 5, .d = 1, .draws = 1, .x = x};
+            if (s.panels->logp[b * SG_PANEL_ORDER] < -150) continue; /* near the cut both are cut differently */
+            s.loss->row->diffusion(s.prepared, &block, D, slope);
+            s.loss->row->diffusion(finer, &block, E, slope);
+            for (int i = 0; i < 5; i++)
+                if (!(fabs(D[i] / E[i] - 1) < 1e-9))
+                    fail_msg("%s: D = %.15g and %.15g at x = %.15g", s.model->text, D[i], E[i], x[i]);
+        }
+        sg_loss_release(s.loss, finer);
+        sg_panels_delete(halved);
+        close_setting(&s);
+    }
+}
+
 /* ---------------------------------------------------------------- refusals */
 
 static void check_refused(const char *model, const char *options, sg_status status, const char *message) {
@@ -405,6 +483,8 @@ int main(void) {
         cmocka_unit_test(test_rescaled_density),
         cmocka_unit_test(test_reweighted_panels),
         cmocka_unit_test(test_prepared_again_without_memory),
+        cmocka_unit_test(test_prepared_again_with_the_same_bits),
+        cmocka_unit_test(test_every_panel_is_found),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_beyond_the_panels),
     };
