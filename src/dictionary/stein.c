@@ -134,6 +134,16 @@ static double crossing(const double *x, const double *f) {
     return x[0] + (x[1] - x[0]) * f[0] / (f[0] - f[1]);
 }
 
+/* Is the middle one of three neighbouring values of one sign the nearest to zero, and does the parabola through them
+ * reach zero? */
+static bool touches_zero(const double *x, const double *f) {
+    const double at = fabs(f[1]), before = fabs(f[0]) - at, after = fabs(f[2]) - at;
+    if (!(before >= 0 && after >= 0)) return false;
+    const double a = x[1] - x[0], b = x[2] - x[1], bend = (before / a + after / b) / (a + b);
+    const double slope = (after * a / b - before * b / a) / (a + b);
+    return bend > 0 && at - slope * slope / (4 * bend) <= 1e-9 * (before + after);
+}
+
 static sg_status find_sign(sg_stein *stein, const sg_panels *panels) {
     const double *slope = stein->slope;
     for (int i = 0; i < panels->n; i++)
@@ -144,6 +154,10 @@ static sg_status find_sign(sg_stein *stein, const sg_panels *panels) {
         if ((slope[i] > 0) != (slope[0] > 0))
             return refuse(stein, SG_REFUSED, crossing(panels->x + i - 1, slope + i - 1), "changes sign",
                           "the Stein kernel needs a monotone score");
+    for (int i = 1; i + 1 < panels->n; i++)
+        if (touches_zero(panels->x + i - 1, slope + i - 1))
+            return refuse(stein, SG_REFUSED, panels->x[i], "touches zero",
+                          "the Stein kernel has a pole there and is no diffusion coefficient");
     stein->sign = slope[0] > 0 ? 1 : -1;
     return SG_OK;
 }
