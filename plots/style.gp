@@ -14,26 +14,16 @@ set datafile separator tab
 set datafile columnheaders
 txt = (format eq "txt")
 
-# ---- terminal and fonts: sizes in points on paper; the other formats show the same page
-if (format eq "pdf") {
-    points = 1.0
-    set terminal pdfcairo enhanced color size width cm, height cm font "Sans,8" linewidth 1 dashlength 0.7 rounded
-}
-if (format eq "png") {
-    points = 2.4
-    set terminal pngcairo enhanced color size int(width * 100), int(height * 100) font "Sans,19.2" linewidth 2.6 pointscale 2.6 dashlength 0.7 rounded
-}
-if (format eq "svg") {
-    points = 1.4
-    set terminal svg enhanced size int(width * 42), int(height * 42) font "Sans,11.2" linewidth 1.2 dashlength 0.7 rounded background "white"
-}
-if (txt) { points = 1.0 }
-if (txt && colour) { set terminal dumb size columns, rows ansi256 }
-if (txt && !colour) { set terminal dumb size columns, rows mono }
-set output target
-font_small = sprintf(",%g", 6.5 * points)
-font_key = sprintf(",%g", 7 * points)
-font_tiny = sprintf(",%g", 6 * points)
+# ---- terminal and fonts: sizes in points on paper, lines and marks alike in all formats.  page_open begins the page.
+terminal_pdf = 'set terminal pdfcairo enhanced color size %g cm, %g cm font "Sans,8" fontscale 0.75 linewidth 1.45 pointscale 0.8 dashlength 0.7 rounded'
+terminal_png = 'set terminal pngcairo enhanced color size %d, %d font "Sans,8" fontscale 2.646 linewidth 2.6 pointscale 2.6 dashlength 0.7 rounded'
+terminal_svg = 'set terminal svg enhanced size %d, %d font "Sans,8" fontscale 1.48 linewidth 1.1 dashlength 0.7 rounded background "white"'
+terminal_txt = "set terminal dumb size columns, rows " . (colour ? "ansi256" : "mono")
+page_terminal(w, h) = format eq "pdf" ? sprintf(terminal_pdf, w, h) : format eq "png" ? sprintf(terminal_png, int(100 * w), int(100 * h)) : \
+    format eq "svg" ? sprintf(terminal_svg, int(42 * w), int(42 * h)) : terminal_txt
+font_key = ",7"
+font_tiny = ",6"
+letter = 0.14 # width of a letter, cm
 
 # ---- where things are
 series(i) = sprintf("%s/series-%d.tsv", directory, i)
@@ -97,56 +87,86 @@ set tics nomirror out scale 0.5, 0.25
 set grid ytics linewidth 0.5 linecolor rgb "#d8d8d8" dashtype 1
 set format x "%g"
 power = txt ? "1e%T" : "10^{%T}"
-short_ticks = "(0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)"
+# 1 2 5 of each power of ten from a to b
+ticks(a, b) = sprintf("%g, %g, %g", 10.0 ** a, 2 * 10.0 ** a, 5 * 10.0 ** a) . (a < b ? ", " . ticks(a + 1, b) : "")
+decades(low, high) = log10(1.0 * high / low)
+# Powers of ten that find room on the axis `a` of the panel.
+room_on(a) = a eq "x" ? panel_wide / (txt ? 1.4 : 0.9) : panel_high / (txt ? 0.84 : 0.5)
 x_label = x_key . (strlen(x_help) ? ": " . x_help : "")
-# Log axis `a` (x or y) from low to high: powers of ten where it is long, 1 2 5 where it is short.
-log_axis(a, low, high) = sprintf("set logscale %s; set %srange [%g:%g]; ", a, a, low, high) . (high > 60 * low ? \
-    sprintf("set %stics auto; set m%stics 10; set format %s power", a, a, a) : sprintf("set %stics %s; unset m%stics; set format %s '%%g'", a, short_ticks, a, a))
+# Log axis `a` (x or y) from low to high: powers of ten where it is long (every per-th, from a power below), 1 2 5 where it is short.
+powers(a, low, per) = sprintf("set %stics %g, %g; ", a, 10.0 ** (per * floor(log10(low) / per)), 10.0 ** per) . \
+    sprintf(per > 1 ? "unset m%stics" : "set m%stics 10", a)
+log_axis(a, low, high) = sprintf("set logscale %s; set %srange [%g:%g]; ", a, a, low, high) . (high <= 60 * low ? \
+    sprintf("set %stics (%s); unset m%stics; set format %s '%%g'", a, ticks(int(floor(log10(low))), int(ceil(log10(high)))), a, a) : \
+    sprintf("set format %s power; ", a) . powers(a, low, decades(low, high) < room_on(a) ? 1 : int(ceil(decades(low, high) / room_on(a)))))
 # Smallest and largest of what passes through seen(), for `stats`, which wants a number of every row.
 forget = "least = 1e300; most = -1e300"
 seen(v) = (v < least ? least = v : 0, v > most && v < 1e300 ? most = v : 0, 1)
-# The axis of the grid key, a little wider than its values.
-find_x = forget . "; do for [i = 1:S] { stats series(i) using (seen(x_of(i))) nooutput }; " . \
-    "x_step = x_log ? (most > least ? (most / least) ** 0.04 : 2) : (most > least ? 0.04 * (most - least) : 1); " . \
-    "x_low = x_log ? least / x_step : least - x_step; x_high = x_log ? most * x_step : most + x_step"
+# The axis of the grid key, a little wider than its values: x_step is 4 % of it, x_gap the least distance of neighbours in such steps.
+next(x) = (x_gap = x > last && distance(last, x) < x_gap ? distance(last, x) : x_gap, last = x, x)
+distance(a, b) = x_log ? log(b / a) : b - a
+find_x = forget . "; x_gap = 1e300; do for [i = 1:S] { last = 1e300; stats series(i) using (seen(next(x_of(i)))) nooutput }; " . \
+    "x_step = x_log ? (most > least ? (most / least) ** 0.04 : 1.9) : (most > least ? 0.04 * (most - least) : 1); " . \
+    "x_low = x_log ? least / x_step : least - x_step; x_high = x_log ? most * x_step : most + x_step; " . \
+    "x_gap = x_gap < 1e300 ? x_gap / (x_log ? log(x_step) : x_step) : 25"
 eval find_x
-# Sample sizes stand side by side.
-x_beside(i) = x_log ? x_of(i) * x_step ** (0.3 * (size_rank(series_n[i]) - 0.5)) : x_of(i) + 0.3 * x_step * (size_rank(series_n[i]) - 0.5)
-x_axis = x_log ? log_axis("x", x_low, x_high) : sprintf("set xrange [%g:%g]", x_low, x_high)
+x_shifted(i, steps) = x_log ? x_of(i) * x_step ** steps : x_of(i) + x_step * steps
+# The k-th of `count` that stand side by side, `apart` steps from each other if there is room.
+beside(k, count, apart) = (k - 0.5 * (count + 1)) * (apart * count < 0.7 * x_gap ? apart : 0.7 * x_gap / count)
+# Sample sizes stand side by side, and many losses.
+x_beside(i) = x_shifted(i, 0.3 * (size_rank(series_n[i]) - 0.5) + (losses > 3 ? beside(series_loss[i], losses, 0.3) : 0))
+x_axis = "eval x_axis_in(panel_wide)"
+x_axis_in(wide) = x_log ? log_axis("x", x_low, x_high) : sprintf("set xrange [%g:%g]", x_low, x_high)
 
+# What lies above an axis from `low` to `high` is an arrow at its end.
+arrow_foot(low, high) = high / (1.0 * high / low) ** ((txt ? 0.84 : 0.32) / panel_high)
+arrow_length(low, high) = high - arrow_foot(low, high)
+arrow_head = "head filled size screen 0.006, 24 fixed" # for the macro @arrow_head
+arrow_title = "↑ above the axis"
 # Error bars of two standard errors on an axis that begins at `low`, as vectors: gnuplot's own blank out what lies behind their marks.
 bar_from(v, se) = v - 2 * se > low ? v - 2 * se : v < low ? NaN : low
 bar_length(v, se) = v + 2 * se - bar_from(v, se)
 
 # ---- the page: claim, panels, key, caption.  Lengths in centimetres from the bottom; on a terminal a letter is 0.2 wide and 0.42 high.
-if (txt) { width = 0.2 * columns; height = 0.42 * rows; claim = "" }
+if (txt) { width = 0.2 * columns; height = 0.42 * rows; claim = ""; letter = 0.2 }
 room_for(across) = txt && columns < 60 * across ? 1 : across
 line = txt ? 0.42 : 0.35
 # Columns of the key: as many as its longest text allows.
-longest = 27
+longest = 29
 do for [i = 1:S] { if (strlen(series_title(i)) > longest) { longest = strlen(series_title(i)) } }
-key_columns(letters) = txt || letters > 57 ? 1 : letters > 33 ? 2 : 3
+longest_loss = 0
+do for [k = 1:losses] { if (strlen(loss_title(loss[k])) > longest_loss) { longest_loss = strlen(loss_title(loss[k])) } }
+key_columns(letters) = txt || letters > 49 ? 1 : letters > 29 ? 2 : 3
 per_row = key_columns(longest)
 lines_in(text) = 1 + (strstrt(text, "\n") > 0)
 page_caption = caption . (smoke ? "; smoke run" : "")
 page_top = height - (txt ? 0.5 : 0.3) - (strlen(claim) ? 0.38 * lines_in(claim) : 0)
 page_low = 2.0
-edge_left = txt ? 2.0 : 1.45
-edge_right = txt ? 0.6 : 0.3
-gutter = txt ? 2.6 : 1.7
+edge_left = txt ? 2.0 : 1.5
+edge_right = txt ? 0.6 : 0.35
+gutter = txt ? 2.6 : 1.75
 row_gutter = txt ? 1.9 : 1.4
-# A key of `entries` items stands between the panels and the caption.
+# A key of `entries` items stands between the panels and the caption; the page grows if it has more than four lines.
+# (gnuplot counts a loop without entries as one.)
 key_bottom = txt ? 0.5 : 0.6
-page_open(entries) = sprintf("page_low = key_bottom + line * ceil(%d.0 / per_row) + (txt ? 1.3 : 1.05) + line * (lines_in(x_label) - 1); set multiplot; unset key", entries)
+page_open(entries) = sprintf("key_lines = ceil(%d.0 / per_row); more = txt || key_lines < 5 ? 0 : line * (key_lines - 4); ", entries) . \
+    "height = height + more; page_top = page_top + more; page_low = key_bottom + line * key_lines + (txt ? 1.3 : 1.05) + line * (lines_in(x_label) - 1); " . \
+    "eval page_terminal(width, height); set output target; set multiplot; unset key"
 panel_w(across) = (width - edge_left - edge_right - (across - 1) * gutter) / across
 panel_h(down) = (page_top - page_low - (down - 1) * row_gutter) / down
 panel_x(k, across) = edge_left + ((k - 1) % across) * (panel_w(across) + gutter)
 panel_y(k, across, down) = page_low + (down - 1 - (k - 1) / across) * (panel_h(down) + row_gutter)
-margins(left, bottom, w, h) = sprintf("set lmargin at screen %g; set rmargin at screen %g; set bmargin at screen %g; set tmargin at screen %g", \
-    left / width, (left + w) / width, bottom / height, (bottom + h) / height)
+margins(left, bottom, w, h) = sprintf("set lmargin at screen %g; set rmargin at screen %g; set bmargin at screen %g; set tmargin at screen %g; ", \
+    left / width, (left + w) / width, bottom / height, (bottom + h) / height) . sprintf("panel_wide = %g; panel_high = %g", w, h)
 # Panel k of across x down, in the order of reading.
 panel(k, across, down) = margins(panel_x(k, across), panel_y(k, across, down), panel_w(across), panel_h(down))
-panel_title(text) = "set label 99 \"" . text . "\" at graph 0, graph 1 offset character (txt ? 1 : 0), character 0.6 left noenhanced font font_key"
+# As much of a text as fits above a panel.
+letters_over(wide) = int((wide + 0.3) / letter)
+clipped(text) = (panel_letters = letters_over(panel_wide), strlen(text) > panel_letters ? text[1:panel_letters - 1] . "…" : text)
+panel_title(text) = panel_titles("", text)
+# Two lines where `upper` is not empty.
+panel_titles(upper, text) = "set label 99 \"" . (strlen(upper) ? clipped(upper) . '\n' : "") . clipped(text) . \
+    sprintf("\" at graph 0, graph 1 offset character %g, character %g left", txt ? 1.0 : 0.0, strlen(upper) ? 1.6 : 0.6) . " noenhanced font font_key"
 set xlabel font font_key
 set ylabel font font_key
 set tics font font_key

@@ -121,13 +121,31 @@ static sg_status put(sg_result *part, int l, const char *name, const char *descr
     return status;
 }
 
+/* Profiles have as many pairs as their generator has, or as the solver trusts: the rest of the arrays stays NaN. */
+static sg_status put_profile(sg_result *part, int l, int m, const sg_profile *p) {
+    int weights[2] = {m, SIM_PROFILE_PAIRS}, pairs = p ? p->count : 0;
+    sg_status status;
+    if ((status = put(part, l, "profile/eigenvalues", "eigenvalues of the generator in its own time, ascending", 1,
+                      weights + 1, NULL)))
+        return status;
+    if ((status = put(part, l, "profile/weights", "squared coefficients of each score on the eigenfunctions", 2,
+                      weights, NULL)))
+        return status;
+    double *eigenvalue = sg_array_record(sg_result_find(part, "profile/eigenvalues"), l);
+    double *weight = sg_array_record(sg_result_find(part, "profile/weights"), l);
+    for (int k = 0; k < pairs && k < SIM_PROFILE_PAIRS; k++) {
+        eigenvalue[k] = p->eigenvalue[k];
+        for (int j = 0; j < m; j++) weight[j * SIM_PROFILE_PAIRS + k] = p->weight[j * pairs + k];
+    }
+    return put(part, l, "profile/remainder", "variance of each score that these eigenfunctions leave", 1, &m,
+               p ? p->remainder : NULL);
+}
+
 static sg_status put_efficiency(sg_result *part, int l, int m, const sim_reading *r) {
     const sg_asymptotic *a = r->asymptotic;
-    const sg_profile *p = r->profile;
     bool digits = a && a->status == SG_OK;
-    int square[2] = {m, m}, weights[2] = {m, SIM_PROFILE_PAIRS};
+    int square[2] = {m, m};
     sg_status status;
-    if (p && p->count != SIM_PROFILE_PAIRS) p = NULL;
     if ((status = put(part, l, "gamma", "asymptotic covariance of sqrt(n) (theta_hat - theta)", 2, square,
                       digits ? a->gamma : NULL)))
         return status;
@@ -136,14 +154,7 @@ static sg_status put_efficiency(sg_result *part, int l, int m, const sim_reading
     if ((status = put(part, l, "inefficiency", "generalized eigenvalues of gamma against gamma_mle, ascending", 1,
                       square, digits ? a->inefficiency : NULL)))
         return status;
-    if ((status = put(part, l, "profile/eigenvalues", "eigenvalues of the generator in its own time, ascending", 1,
-                      weights + 1, p ? p->eigenvalue : NULL)))
-        return status;
-    if ((status = put(part, l, "profile/weights", "squared coefficients of each score on the eigenfunctions", 2,
-                      weights, p ? p->weight : NULL)))
-        return status;
-    return put(part, l, "profile/remainder", "variance of each score that these eigenfunctions leave", 1, square,
-               p ? p->remainder : NULL);
+    return put_profile(part, l, m, r->profile);
 }
 
 static sg_status put_summary(sg_result *part, int l, int m, const sg_summary *s) {

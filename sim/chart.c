@@ -299,9 +299,16 @@ void sim_put_quoted(FILE *out, const char *text) {
     fputc('\'', out);
 }
 
-static bool is_common(const sim_chart *chart, const char *token, size_t length) {
+static bool same_family(const char *one, const char *other) {
+    size_t length = strcspn(one, "(");
+    return length == strcspn(other, "(") && !strncmp(one, other, length);
+}
+
+/* Do all variants of this family have it? */
+static bool is_common(const sim_chart *chart, const char *family, const char *token, size_t length) {
     for (int v = 0; v < chart->variants; v++) {
         bool here = false;
+        if (!same_family(family, chart->variant[v])) continue;
         for (const char *at = strchr(chart->variant[v], '('); at && !here; at = strchr(at + 1, ','))
             here = !strncmp(at + 1, token, length) && (at[1 + length] == ',' || at[1 + length] == ')');
         if (!here) return false;
@@ -309,7 +316,7 @@ static bool is_common(const sim_chart *chart, const char *token, size_t length) 
     return true;
 }
 
-/* The family if there are several, and the keys in which the variants differ. */
+/* The family if there are several, and the keys in which its variants differ. */
 static void variant_label(const sim_chart *chart, int v, char label[VARIANT]) {
     const char *text = chart->variant[v], *at = strchr(text, '(');
     size_t used = 0;
@@ -317,7 +324,7 @@ static void variant_label(const sim_chart *chart, int v, char label[VARIANT]) {
     if (chart->families > 1) used = (size_t)snprintf(label, VARIANT, "%.*s", (int)(at - text), text);
     while (*at && *++at && *at != ')') {
         size_t length = strcspn(at, ",)");
-        if (!is_common(chart, at, length))
+        if (!is_common(chart, text, at, length))
             used += (size_t)snprintf(label + used, VARIANT - used, "%s%.*s", used ? ", " : "", (int)length, at);
         at += length;
         if (*at == ')') break;

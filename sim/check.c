@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cell.h"
+#include "figure.h"
 
 /* Seconds on one thread: quadrature of a family, set-up of its Monte Carlo, and a replicate = fixed + slope * n. */
 typedef struct {
@@ -160,6 +161,7 @@ static sg_status check_other(const char *path, bool smoke) {
     sim_plan *plan = NULL;
     sg_status status = sim_experiment_read(path, !smoke, &e);
     if (status == SG_OK) status = sim_plan_new(e, &plan);
+    if (status == SG_OK) status = sim_figure_known(e);
     sim_plan_delete(plan);
     sim_experiment_delete(e);
     return status;
@@ -173,6 +175,7 @@ static int check(const sim_args *args) {
     sg_status status = sim_experiment_read(args->positional[0], args->smoke, &experiment);
     if (status == SG_OK && args->seed_given) experiment->seed = args->seed;
     if (status == SG_OK) status = sim_plan_new(experiment, &plan);
+    if (status == SG_OK) status = sim_figure_known(experiment);
     if (status == SG_OK) status = check_other(args->positional[0], args->smoke);
     if (status == SG_OK) status = predict(plan, threads, &seconds);
     if (status != SG_OK)

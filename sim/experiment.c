@@ -68,8 +68,25 @@ static sg_status read_name(sim_experiment *e, const descriptor *key, const sim_n
     return read_file_name(e, key->name, node, &e->name);
 }
 
+static sg_status add_figure(sim_experiment *e, const descriptor *key, const sim_node *node) {
+    if (e->figures == SIM_FIGURES)
+        return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "there are more than %d figures", SIM_FIGURES);
+    sg_status status = read_file_name(e, key->name, node, &e->figure[e->figures]);
+    if (status != SG_OK) return status;
+    for (int k = 0; k < e->figures; k++)
+        if (!strcmp(e->figure[k], node->text))
+            return sim_yaml_fail(e->path, node, SG_BAD_SYNTAX, "the figure '%s' stands twice: keep one", node->text);
+    e->figure_at[e->figures++] = node;
+    return SG_OK;
+}
+
 static sg_status read_figure(sim_experiment *e, const descriptor *key, const sim_node *node) {
-    return read_file_name(e, key->name, node, &e->figure);
+    sg_status status = SG_OK;
+    e->figures = 0;
+    if (node->kind == SIM_MAP) return bad_type(e, node, key->name, "a name or a list of names");
+    if (node->kind == SIM_SCALAR) return add_figure(e, key, node);
+    for (int k = 0; k < node->count && status == SG_OK; k++) status = add_figure(e, key, node->item[k]);
+    return status;
 }
 
 static sg_status read_claim(sim_experiment *e, const descriptor *key, const sim_node *node) {
@@ -323,7 +340,6 @@ sg_status sim_experiment_parse(const char *path, const char *text, bool smoke, s
     sg_status status = sg_new(&e, 1, sizeof *e);
     if (status != SG_OK) return status;
     e->smoke = smoke;
-    e->figure = "";
     if ((status = copy_text(path, &e->path))) goto out;
     if ((status = copy_text(text, &e->text))) goto out;
     if ((status = sim_yaml_read(e->path, e->text, &e->root))) goto out;
@@ -357,6 +373,12 @@ out:
     sg_delete(text);
     fclose(file);
     return status;
+}
+
+void sim_experiment_figures(const sim_experiment *e, char text[SIM_FIGURES_TEXT]) {
+    size_t used = 0;
+    *text = 0;
+    for (int k = 0; k < e->figures; k++) used += (size_t)sprintf(text + used, "%s%s", k ? "/" : "", e->figure[k]);
 }
 
 void sim_experiment_delete(sim_experiment *e) {

@@ -12,6 +12,8 @@
 
 #define SIM_EXPERIMENT_SCHEMA "scoregap-experiment-1"
 #define SIM_AXES SG_RECORD_AXES
+#define SIM_FIGURES 8
+#define SIM_FIGURES_TEXT (SIM_FIGURES * 65 + 1)
 
 /* Keys of an experiment file in the order of reading: name, reader in experiment.c, is it required, meaning. */
 #define SIM_EXPERIMENT_KEYS(X)                                                                          \
@@ -26,7 +28,7 @@
     X(sample_sizes, read_sample_sizes, false, "list, or {from, to, steps, scale: linear|log}")          \
     X(replicates, read_replicates, false, "Monte Carlo replicates a cell")                              \
     X(measure, read_measure, true, "list of gap, efficiency, mixing, bounds, montecarlo, kl")           \
-    X(figure, read_figure, false, "name of the figure that shows the result")                           \
+    X(figure, read_figure, false, "name of the figure that shows the result, or a list of such names")  \
     X(smoke, read_smoke, false, "{key: value} in place of the above with --smoke")
 
 #define SIM_EXPERIMENT_HELP_LINE(name, reader, required, help) "  " #name ": " help "\n"
@@ -76,9 +78,10 @@ typedef struct {
 typedef struct sim_experiment {
     char *path, *text; /* of the file; everything below points into the tree */
     sim_node *root;
-    const char *name, *claim, *figure; /* figure may be "" */
+    const char *name, *claim, *figure[SIM_FIGURES];
+    const sim_node *figure_at[SIM_FIGURES];
     uint64_t seed;
-    int families, losses, axes, sizes, replicates;
+    int families, losses, axes, sizes, replicates, figures;
     sim_family *family;
     sim_loss_choice loss[SIM_LOSSES];
     sim_axis axis[SIM_AXES];
@@ -97,6 +100,8 @@ SG_MUST_CHECK sg_status sim_experiment_read(const char *path, bool smoke, sim_ex
 SG_MUST_CHECK sg_status sim_experiment_parse(const char *path, const char *text, bool smoke,
                                              sim_experiment **experiment);
 void sim_experiment_delete(sim_experiment *experiment);
+/* Its figures as one text: "sweep/heavy-tails"; empty if there is none. */
+void sim_experiment_figures(const sim_experiment *experiment, char text[SIM_FIGURES_TEXT]);
 /* Reads `grid`, and lists and ranges of numbers: grid.c. */
 SG_MUST_CHECK sg_status sim_grid_read(sim_experiment *experiment, const sim_node *node);
 SG_MUST_CHECK sg_status sim_values_read(const char *path, const char *what, const sim_node *node, int *count,

@@ -44,6 +44,7 @@ static sg_status unknown_figure(const char *name, const char *directory) {
             used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", found[count - 1]);
     }
     closedir(open);
+    if (!count) return sg_fail(SG_CANNOT_READ, "the directory %s holds no figures", directory);
     const char *nearest = sg_nearest(name, count, found);
     sg_status status = sg_fail(SG_UNKNOWN, "unknown figure '%.64s'%s%s%s (figures: %s)", name,
                                nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "", list);
@@ -116,6 +117,16 @@ sg_status sim_figure_find(const char *name, sim_figure *figure) {
     free(line);
     fclose(file);
     return status;
+}
+
+sg_status sim_figure_known(const sim_experiment *e) {
+    for (int k = 0; k < e->figures; k++) {
+        sim_figure figure;
+        sg_status status = sim_figure_find(e->figure[k], &figure);
+        if (status == SG_CANNOT_READ) return SG_OK;
+        if (status != SG_OK) return sim_yaml_within(e->path, e->figure_at[k], status);
+    }
+    return SG_OK;
 }
 
 /* --------------------------------------------------------- does the file fit it */

@@ -1,11 +1,13 @@
 /*
  * Figures: a figure is a gnuplot script plots/fig-NAME.gp, whose opening comments say what it draws and what it needs:
  *
- *     # x: axis            one curve a loss against a grid key; `n`: against the sample size; `any`: against a grid key
- * if there is one # columns: A B       columns of the table cells of which at least one value must be there # arrays: A
- * B        arrays that the result must have # also: A B          arrays that are drawn where the result has them #
- * parameters: 2      cells with another number of free parameters are left out # size: 17 9.5       width and height in
- * centimetres
+ *     # x: axis            one curve a loss against a grid key; `n`: against the sample size;
+ *                          `any`: against a grid key if there is one
+ *     # columns: A B       columns of the table cells of which at least one value must be there
+ *     # arrays: A B        arrays that the result must have
+ *     # also: A B          arrays that are drawn where the result has them
+ *     # parameters: 2      cells with another number of free parameters are left out
+ *     # size: 17 9.5       width and height in centimetres
  *
  * A chart is what one figure draws of its result files: tables as tab-separated text in a directory of their own, and
  * the definitions by which the script finds them.
@@ -15,7 +17,7 @@
 
 #include <limits.h>
 
-#include "sim.h"
+#include "experiment.h"
 
 enum { SIM_FIGURE_NEEDS = 8 };
 
@@ -32,6 +34,10 @@ typedef struct {
 /* Finds the script and reads its opening comments.  Errors: SG_UNKNOWN (with the nearest), SG_BAD_SYNTAX,
  * SG_CANNOT_READ. */
 SG_MUST_CHECK sg_status sim_figure_find(const char *name, sim_figure *figure);
+
+/* Are the figures that an experiment names there?  A program that stands without its figures runs experiments all the
+ * same.  Errors: SG_UNKNOWN with the place in the file. */
+SG_MUST_CHECK sg_status sim_figure_known(const sim_experiment *experiment);
 
 /* Offset of a real column in sg_record; -1 if there is none of that name. */
 long sim_real_column(const char *name);

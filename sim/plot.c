@@ -14,7 +14,7 @@
 
 extern char **environ;
 
-enum { ARGUMENTS_MOST = 256, FILES_MOST = SIM_POSITIONALS, CLAIM_LETTERS = 8 /* a centimetre */ };
+enum { ARGUMENTS_MOST = 256, FILES_MOST = SIM_POSITIONALS, CLAIM_LETTERS = 7 /* a centimetre */ };
 
 /* What one call draws, and the files that it must not leave behind. */
 typedef struct {
@@ -226,6 +226,8 @@ static sg_status draw(plot *p) {
     while (waitpid(child, &leave, 0) < 0)
         if (errno != EINTR) return sg_fail(SG_INTERNAL, "gnuplot got lost: %s", strerror(errno));
     if (sim_stop) return sg_fail(SG_STOPPED, "stopped; nothing was written");
+    if (WIFSIGNALED(leave))
+        return sg_fail(SG_REFUSED, "gnuplot died of signal %d on figure '%s'", WTERMSIG(leave), p->figure.name);
     return WIFEXITED(leave) && !WEXITSTATUS(leave) ? SG_OK : gnuplot_failed(p);
 }
 
@@ -240,11 +242,16 @@ static sg_status read_files(plot *p) {
 }
 
 static sg_status work(plot *p) {
-    const char *name = p->args->figure;
+    char name[80];
+    const char *named = p->args->figure;
     sg_status status = read_files(p);
     if (status != SG_OK) return status;
-    if (!name) name = sg_result_get(p->result[0], "figure");
-    if ((status = sim_figure_find(name && *name ? name : "sweep", &p->figure))) return status;
+    if (!named) {
+        const char *list = sg_result_get(p->result[0], "figure"); /* FIRST/SECOND/... */
+        snprintf(name, sizeof name, "%.*s", list ? (int)strcspn(list, "/") : 0, list ? list : "");
+        named = *name ? name : "sweep";
+    }
+    if ((status = sim_figure_find(named, &p->figure))) return status;
     for (int f = 0; f < p->files; f++)
         if ((status = sim_figure_accepts(&p->figure, p->args->positional[f], p->result[f]))) return status;
     if ((status = sim_chart_new(&p->figure, p->files, p->args->positional, p->result, &p->chart))) return status;
@@ -282,7 +289,7 @@ const sim_command sim_command_plot = {
     .name = "plot",
     .usage = "plot FILE.h5 [FILE.h5 ...] [-o FILE.pdf|.png|.svg] [--figure NAME] [--json]",
     .summary = "a figure of one or several result files, in a file or in the terminal",
-    .help = "Draws the figure NAME (default: the one that the experiment of the first file names, else sweep) with "
+    .help = "Draws the figure NAME (default: the first that the experiment of the first file names, else sweep) with "
             "gnuplot.  The ending of\n"
             "FILE chooses the format; without -o the figure is drawn with letters, in colour on a terminal unless "
             "NO_COLOR is set.\n"

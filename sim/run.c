@@ -1,6 +1,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "figure.h"
 #include "sweep.h"
 
 /* A word of a command line that can be pasted into a shell. */
@@ -34,7 +35,9 @@ static void print_continuation(const sim_args *args) {
 
 static int print_json(const sim_plan *plan, const sim_outcome *out, sg_status status) {
     const sim_experiment *e = plan->experiment;
+    char figures[SIM_FIGURES_TEXT];
     json_t *o = json_object();
+    sim_experiment_figures(e, figures);
     json_object_set_new(o, "experiment", json_string(e->name));
     json_object_set_new(o, "claim", json_string(e->claim));
     json_object_set_new(o, "cells", json_integer(out->cells));
@@ -47,7 +50,7 @@ static int print_json(const sim_plan *plan, const sim_outcome *out, sg_status st
     json_object_set_new(o, "failed_measures", json_integer(out->failed_measures));
     json_object_set_new(o, "seconds", sim_json_real(out->seconds));
     json_object_set_new(o, "output", out->output ? json_string(out->output) : json_null());
-    json_object_set_new(o, "figure", json_string(e->figure));
+    json_object_set_new(o, "figure", json_string(figures));
     json_object_set_new(o, "status", json_string(sg_status_name(status)));
     json_object_set_new(o, "message", json_string(status ? sg_message() : ""));
     return sim_json_print(o) ? 0 : 1;
@@ -92,6 +95,7 @@ static int run(const sim_args *args) {
     sg_status status = sim_experiment_read(args->positional[0], args->smoke, &experiment);
     if (status == SG_OK && args->seed_given) experiment->seed = args->seed;
     if (status == SG_OK) status = sim_plan_new(experiment, &plan);
+    if (status == SG_OK) status = sim_figure_known(experiment);
     if (status != SG_OK)
         leave = sim_fail(status);
     else {
@@ -112,12 +116,13 @@ const sim_command sim_command_run = {
     .help =
         "Computes every cell of the experiment that is not there yet, stores each in FILE.cells/ as soon as it is "
         "finished, and merges all\n"
-        "into FILE.h5 (results/NAME.h5 without -o).  A cell that was made by the same program for the same text is "
-        "kept, so a run that\n"
-        "was stopped or killed goes on where it was, and a grid value that is added later costs only its own cells.  "
-        "The numbers do not\n"
-        "depend on threads, on memory or on interruptions.  FILE.log.tsv says when and where each cell was computed.\n"
-        "A fit or a measure that fails is stored with its status and counted.\n"
+        "into FILE.h5.  Without -o that is results/NAME.h5, and with --smoke results/NAME-smoke.h5.  A cell that was "
+        "made by the same program\n"
+        "for the same text is kept, so a run that was stopped or killed goes on where it was, and a grid value that is "
+        "added later costs only\n"
+        "its own cells.  The numbers do not depend on threads, on memory or on interruptions.  FILE.log.tsv says when "
+        "and where each cell\n"
+        "was computed.  A fit or a measure that fails is stored with its status and counted.\n"
         "Exit status: 0 done; 1 writing failed (finished cells are kept) or another run is writing; 2 wrong request; "
         "130 or 143 stopped.",
     .example = "scoregap run sim/experiments/bimodal-separation.yaml --smoke -o /tmp/bimodal.h5",

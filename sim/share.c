@@ -1,14 +1,26 @@
+#include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sim.h"
 
-static bool is_directory(const char *path) {
-    struct stat st;
-    return !stat(path, &st) && S_ISDIR(st.st_mode);
+/* What the directory must hold: other directories may have its name. */
+static bool is_right(const char *directory, const char *what) {
+    char style[PATH_MAX + 80];
+    bool found = false;
+    if (strcmp(what, "experiments")) {
+        snprintf(style, sizeof style, "%s/style.gp", directory);
+        return access(style, R_OK) == 0;
+    }
+    DIR *open = opendir(directory);
+    for (struct dirent *entry; open && !found && (entry = readdir(open));) {
+        size_t length = strlen(entry->d_name);
+        found = length > 5 && !strcmp(entry->d_name + length - 5, ".yaml");
+    }
+    if (open) closedir(open);
+    return found;
 }
 
 /* The executable stands in build/ (or build/something/) of a source tree, or in PREFIX/bin. */
@@ -24,9 +36,9 @@ const char *sim_share(const char *what) {
             if (!slash || slash == self) break;
             *slash = 0;
             snprintf(path, sizeof path, "%s/share/scoregap/%s", self, what);
-            if (is_directory(path)) return path;
+            if (is_right(path, what)) return path;
             snprintf(path, sizeof path, "%s/%s", self, inside);
-            if (is_directory(path)) return path;
+            if (is_right(path, what)) return path;
         }
     }
     snprintf(path, sizeof path, "%s", inside);

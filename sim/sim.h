@@ -108,7 +108,7 @@ extern volatile int sim_stop;
 void sim_catch_signals(void);
 
 /* Directory of experiments or plots: beside the program's source tree (found from the executable), or
- * PREFIX/share/scoregap after installation. */
+ * PREFIX/share/scoregap after installation.  Known by what it holds (style.gp, or an experiment), not by its name. */
 const char *sim_share(const char *what);
 
 #define SIM_VERSION "0.1.0"

@@ -26,8 +26,9 @@ static sg_status write_text(char **text, const char *format, ...) {
     return SG_OK;
 }
 
-static sg_status find_names(const char *name, const char *output, sim_store *s) {
-    sg_status status = output ? write_text(&s->output, "%s", output) : write_text(&s->output, "results/%s.h5", name);
+static sg_status find_names(const char *name, bool smoke, const char *output, sim_store *s) {
+    sg_status status = output ? write_text(&s->output, "%s", output)
+                              : write_text(&s->output, "results/%s%s.h5", name, smoke ? "-smoke" : "");
     if (status != SG_OK) return status;
     size_t length = strlen(s->output);
     int base = (int)(length > 3 && !strcmp(s->output + length - 3, ".h5") ? length - 3 : length);
@@ -104,9 +105,9 @@ static void open_log(sim_store *s) {
     if (s->log && fresh) fprintf(s->log, "cell\tfamily\tparameters\tn\tseconds\tthreads\thost\n");
 }
 
-sg_status sim_store_open(const char *name, const char *output, int threads, sim_store *s) {
+sg_status sim_store_open(const char *name, bool smoke, const char *output, int threads, sim_store *s) {
     *s = (sim_store){.lock = -1, .threads = threads};
-    sg_status status = find_names(name, output, s);
+    sg_status status = find_names(name, smoke, output, s);
     if (status == SG_OK && !output) status = make_directory("results");
     if (status == SG_OK) status = probe_output(s->output);
     if (status == SG_OK) status = make_directory(s->cells);

@@ -15,9 +15,10 @@ typedef struct {
 
 /*
  * Finds the names, proves that the output can be created, takes the lock and removes what a kill left behind.  `output`
- * NULL: results/NAME.h5. Errors: SG_CANNOT_CREATE, SG_CANNOT_WRITE, SG_REFUSED (another run is writing), SG_NO_MEMORY.
+ * NULL: results/NAME.h5, and results/NAME-smoke.h5 for a smoke run, which so never replaces the whole one.  Errors:
+ * SG_CANNOT_CREATE, SG_CANNOT_WRITE, SG_REFUSED (another run is writing), SG_NO_MEMORY.
  */
-SG_MUST_CHECK sg_status sim_store_open(const char *name, const char *output, int threads, sim_store *store);
+SG_MUST_CHECK sg_status sim_store_open(const char *name, bool smoke, const char *output, int threads, sim_store *store);
 void sim_store_close(sim_store *store);
 
 /* The part of a cell if a valid one is there, else NULL.  Errors: SG_NO_MEMORY. */

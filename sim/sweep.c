@@ -117,15 +117,16 @@ static sg_status add_axes(const sim_experiment *e, sg_result *frame) {
 
 sg_status sim_sweep_frame(const sim_plan *plan, bool seed_given, sg_result **frame) {
     const sim_experiment *e = plan->experiment;
-    char seed[24], hash[SG_SHA256_HEX];
+    char seed[24], hash[SG_SHA256_HEX], figures[SIM_FIGURES_TEXT];
     sg_result *r = NULL;
     *frame = NULL;
     snprintf(seed, sizeof seed, "0x%016llx", (unsigned long long)e->seed);
     sg_sha256(e->text, strlen(e->text), hash);
+    sim_experiment_figures(e, figures);
     const char *attribute[][2] = {{"title", e->name},
                                   {"experiment", e->name},
                                   {"claim", e->claim},
-                                  {"figure", e->figure},
+                                  {"figure", figures},
                                   {"experiment_text", e->text},
                                   {"experiment_sha256", hash},
                                   {"seed", seed},
@@ -202,7 +203,8 @@ sg_status sim_sweep_run(const sim_plan *plan, const sim_sweep_how *how, sim_outc
                        .progress = on_replicate,
                        .context = &w}};
     *out = (sim_outcome){.cells = plan->cells};
-    sg_status status = sim_store_open(plan->experiment->name, how->output, how->threads, &store);
+    sg_status status =
+        sim_store_open(plan->experiment->name, plan->experiment->smoke, how->output, how->threads, &store);
     if (status != SG_OK) goto out;
     if ((status = sg_new(&out->output, strlen(store.output) + 1, 1))) goto out;
     strcpy(out->output, store.output);

@@ -8,7 +8,7 @@
 #include "cell.h"
 
 typedef struct {
-    const char *output; /* NULL: results/NAME.h5 */
+    const char *output; /* NULL: results/NAME.h5, of a smoke run results/NAME-smoke.h5 */
     int threads;        /* >= 1 */
     size_t memory;      /* bytes a thread */
     bool fresh;         /* removes the cells of the plan first */

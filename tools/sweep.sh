@@ -1,5 +1,5 @@
 #!/bin/sh
-# sweep.sh: every experiment of sim/experiments, its result, its figure; then the figure of all, and a table.
+# sweep.sh: every experiment of sim/experiments, its result, its figures; then the figure of all, and a table.
 # Environment: OUT (where the program is), THREADS, SMOKE.  An experiment that fails does not keep the others from running.
 # What is finished is kept: after an interruption the same command goes on.
 set -u
@@ -39,19 +39,18 @@ for file in sim/experiments/*.yaml; do
     130 | 143) stopped=$status; stop_here ;;
     *) failed=$((failed + 1)); echo "$name failed (exit status $status)" >&2; continue ;;
     esac
-    figure=$(sed -n 's/^figure: *//p' "$file")
-    # The figure of the whole dictionary is drawn at the end, from all results.
-    if [ -z "$figure" ] || [ "$figure" = dictionary ]; then continue; fi
-    if draw "$figure" "$figures/$name" "$results/$name.h5"; then echo "$figures/$name.pdf" > "$table/$name.figure"
-    else failed=$((failed + 1)); echo "the figure of $name failed" >&2
-    fi
-    if [ -n "$stopped" ]; then stop_here; fi
+    # The first figure is named like the experiment, others add their own name.  That of the whole dictionary is drawn at the end.
+    base=$figures/$name place=0
+    for figure in $(sed -n 's/^  "figure": "\(.*\)",$/\1/p' "$table/$name.json" | tr / ' '); do
+        place=$((place + 1))
+        if [ "$figure" = dictionary ]; then continue; fi
+        if [ $place -gt 1 ]; then base=$figures/$name-$figure; fi
+        if draw "$figure" "$base" "$results/$name.h5"; then echo "$base.pdf" >> "$table/$name.figure"
+        else failed=$((failed + 1)); echo "the figure $figure of $name failed" >&2
+        fi
+        if [ -n "$stopped" ]; then stop_here; fi
+    done
 done
-
-# Where the variance is not the whole story: the quantiles of the error.
-if [ -e "$results/bimodal-separation.h5" ]; then
-    draw heavy-tails "$figures/heavy-tails" "$results/bimodal-separation.h5" || { failed=$((failed + 1)); echo "the figure of heavy tails failed" >&2; }
-fi
 
 # Results of this sweep only: others may lie beside them.
 set --
@@ -75,21 +74,29 @@ echo
 for file in sim/experiments/*.yaml; do
     name=$(sed -n 's/^name: *//p' "$file")
     claim=$(sed -n 's/^claim: *//p' "$file")
-    figure=$(cat "$table/$name.figure" 2> /dev/null || echo -)
+    figure=$(tr '\n' ' ' < "$table/$name.figure" 2> /dev/null || echo -)
     field() { sed -n "s/^  \"$1\": \([^,]*\),\{0,1\}\$/\1/p" "$table/$name.json" 2> /dev/null | head -n 1; }
     printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "$claim" "$(field cells)" "$(field replicates)" "$(field failures)" "$(field seconds)" "$figure"
 done | awk -F '\t' -v width="$width" '
-    # One row; the claim goes on below itself.
-    function row(claim,    line, words, count, k, first) {
-        count = split(claim, words, " "); line = ""; first = 1
+    # Letters, not bytes.
+    function letters(text) { gsub(/[\200-\277]/, "", text); return length(text) }
+    function padded(text) { while (letters(text) < room) text = text " "; return text }
+    # One row; claim and figures go on below themselves.
+    function row(claim,    line, words, count, k, figures, figure, rows, text) {
+        count = split(claim, words, " "); figures = split($7, figure, " "); line = ""; rows = 0
         for (k = 1; k <= count + 1; k++) {
-            if (k <= count && (line == "" || length(line) + 1 + length(words[k]) <= room)) { line = line (line == "" ? "" : " ") words[k]; continue }
-            if (first) printf "%-*s  %-*s  %6s  %11s  %8s  %8s  %s\n", wide, $1, room, line, $3, $4, $5, $6, $7
-            else printf "%-*s  %s\n", wide, "", line
-            first = 0; line = words[k]
+            if (k <= count && (line == "" || letters(line) + 1 + letters(words[k]) <= room)) { line = line (line == "" ? "" : " ") words[k]; continue }
+            text[++rows] = line; line = words[k]
+        }
+        for (k = 1; k <= rows || k <= figures; k++) {
+            if (k == 1) line = sprintf("%-*s  %s  %6s  %11s  %8s  %8s  %s", wide, $1, padded(text[1]), $3, $4, $5, $6, figure[1])
+            else line = sprintf("%-*s  %s  %39s  %s", wide, "", padded(text[k]), "", figure[k])
+            sub(/ +$/, "", line)
+            print line
         }
     }
-    { name[NR] = $0; if (length($1) > wide) wide = length($1); if (length($7) > last) last = length($7) }
+    { name[NR] = $0; if (length($1) > wide) wide = length($1)
+      for (k = split($7, figure, " "); k > 0; k--) if (length(figure[k]) > last) last = length(figure[k]) }
     END {
         if (wide < 10) wide = 10
         room = width - wide - last - 47; if (room < 24) room = 24

@@ -20,6 +20,7 @@ columns() {
 if [ "${1:-}" = --make ]; then
     mkdir -p results/expected
     for file in "$results"/*.h5; do
+        case $file in *-smoke.h5) continue ;; esac # of a run by hand
         columns "$file" > "results/expected/$(basename "$file" .h5)$suffix.csv" || exit 1
     done
     exit 0

@@ -28,7 +28,7 @@ check "a smoke result over sample sizes" leaves 0 run "$root/sim/experiments/sam
 check "a smoke result whose key is called like a column" leaves 0 run "$root/sim/experiments/mixture-separation.yaml" --smoke -o mixture.h5
 result gap "family: bimodal" "losses: [mle, score-matching]" "grid: {a: [1, 2]}" "measure: [gap]"
 result single "family: bimodal" "losses: [mle, score-matching]" "grid: {a: [2]}" "sample_sizes: [300]" "replicates: 10" "measure: [gap, efficiency, bounds, montecarlo]"
-result fixed "family: gaussian" "losses: [mle, score-matching]" "sample_sizes: [300]" "replicates: 10" "measure: [gap, efficiency, montecarlo]"
+result fixed "family: gaussian" "losses: [mle, score-matching]" "sample_sizes: [300]" "replicates: 10" "measure: [gap, efficiency, montecarlo]" "figure: [dictionary, sample-size]"
 
 # format_of FILE: what the file is by its first bytes.
 format_of() {
@@ -77,7 +77,11 @@ draws dictionary dictionary sweep.h5 stein.h5 mixture.h5 sizes.h5
 contains "several files in the caption" o.svg 'mixture-separation'
 draws "dictionary without a grid" dictionary fixed.h5
 draws sample-size sample-size sizes.h5
+draws "sample-size, one size" sample-size single.h5
+contains "the axis has a number on each side of the size" o.svg '>[[:space:]]*200<'
+contains "and on the other" o.svg '>[[:space:]]*500<'
 draws profile profile sweep.h5
+contains "the profile shows maximum likelihood" o.svg 'maximum likelihood'
 draws ellipses ellipses sweep.h5
 draws heavy-tails heavy-tails sweep.h5
 draws stein stein stein.h5 sweep.h5
@@ -95,8 +99,20 @@ check "the figure that the experiment names" leaves 0 plot sizes.h5 -o o.svg --j
 contains "--json names it" out '"figure": "sample-size"'
 contains "--json names the output" out '"output": "o.svg"'
 contains "--json has the seconds" out '"seconds": [0-9.]'
+prints "the figures of an experiment" '^figure	sweep/heavy-tails' table sweep.h5 attributes
+check "the first of several figures" leaves 0 plot fixed.h5 -o o.svg --json
+contains "--json names the first" out '"figure": "dictionary"'
 check "sweep where none is named" leaves 0 plot single.h5 -o o.SVG --json
 contains "--json names sweep" out '"figure": "sweep"'
+
+# Directories are known by what they hold: a program in a directory that is called like them finds the right ones.
+mkdir -p elsewhere/plots elsewhere/sim/experiments elsewhere/share/scoregap/plots && cp "$scoregap" elsewhere/plots/scoregap
+echo "no experiment" > elsewhere/sim/experiments/notes.txt
+for what in figures experiments; do
+    elsewhere/plots/scoregap list "$what" > out
+    if grep -q "^sweep\|^bimodal-separation" out && ! grep -q elsewhere out; then pass "$what beside directories of that name"; else fail "$what beside directories of that name" "$(cat out)"; fi
+done
+check "and draws with them" elsewhere/plots/scoregap plot sweep.h5 -o o.svg
 
 # In the terminal: its width, colour unless NO_COLOR.
 if command -v script > /dev/null; then
@@ -144,6 +160,9 @@ check "gnuplot fails: status 1" leaves 1 plot sweep.h5 -o kept.pdf
 contains "gnuplot fails: one sentence" err "gnuplot failed on figure 'sweep': .*it broke"
 printf '#!/bin/sh\nexit 0\n' > bin/gnuplot
 check "gnuplot writes nothing: status 1" leaves 1 plot sweep.h5 -o kept.pdf
+printf '#!/bin/sh\nkill -SEGV $$\n' > bin/gnuplot
+check "gnuplot dies: status 1" leaves 1 plot sweep.h5 -o kept.pdf
+contains "gnuplot dies: one sentence" err "^scoregap: gnuplot died of signal 11 on figure 'sweep'$"
 PATH=$PATH_BEFORE
 contains "a failed plot leaves the old file" kept.pdf before
 check "an old file is replaced" leaves 0 plot sweep.h5 -o kept.pdf

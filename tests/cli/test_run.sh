@@ -4,6 +4,8 @@
 # usage: test_run.sh [PROGRAM]
 case ${1:-} in "") ;; /*) SCOREGAP=$1 ;; *) SCOREGAP=$PWD/$1 ;; esac
 . "$(dirname "$0")/lib.sh"
+# Where the program looks for figures when it was built elsewhere.
+ln -s "$root/plots" plots
 
 write_good() {
     cat > good.yaml << 'END'
@@ -75,6 +77,10 @@ bad "no replicates" "measure has montecarlo: give replicates" '/replicates/d; /^
 bad "no sample sizes" "measure has montecarlo: give sample_sizes" '/^sample_sizes/d'
 bad "kl without fits" "kl.*add montecarlo" 's/ montecarlo,//'
 bad "key in grid and parameters" "bad.yaml:8: the key 'a' stands in grid and in parameters" 's/^family: bimodal/family: [{name: bimodal, parameters: {a: 3}}]/'
+bad "misspelt figure" "bad.yaml:11:9: unknown figure 'swep'; the nearest is 'sweep'" 's/^measure/figure: swep\nmeasure/'
+bad "misspelt figure in a list" "bad.yaml:11:17: unknown figure 'heavy-tail'; the nearest is 'heavy-tails'" 's/^measure/figure: [sweep, heavy-tail]\nmeasure/'
+bad "figure twice" "bad.yaml:11:17: the figure 'sweep' stands twice" 's/^measure/figure: [sweep, sweep]\nmeasure/'
+bad "figure that is no name" "bad.yaml:11:9: figure must be a name or a list of names, not a mapping" 's/^measure/figure: {name: sweep}\nmeasure/'
 bad "mixing times" "bad.yaml:11:.*mixing times are not computed" 's/measure: \[gap,/measure: [mixing,/'
 bad "another schema" "bad.yaml:1:9: the schema is 'scoregap-experiment-9', this program reads 'scoregap-experiment-1'" 's/experiment-1/experiment-9/'
 bad "name that is a path" "bad.yaml:2:7: name '../good'" 's/^name: good/name: ..\/good/'
@@ -129,8 +135,19 @@ check "--seed" run good.yaml -o seed.h5 --seed 8
 check "gives other data" test "$("$scoregap" table seed.h5 theta | tail -n 1)" != "$("$scoregap" table one.h5 theta | tail -n 1)"
 prints "and is recorded" 'seed	0x0000000000000008' table seed.h5 attributes
 prints "with where it came from" 'seed_from	command line' table seed.h5 attributes
-check "smoke" run good.yaml -o smoke.h5 --smoke
-prints "is recorded" 'smoke	1' table smoke.h5 attributes
+check "a smoke run without -o" run good.yaml --smoke
+prints "goes to results/NAME-smoke.h5 and is recorded" 'smoke	1' table results/good-smoke.h5 attributes
+check "and leaves the whole result and its cells" cmp one.h5 results/good.h5
+check "as they are" test "$(find results/good.cells -name '*.h5' | wc -l) $(find results/good-smoke.cells -name '*.h5' | wc -l)" = "2 2"
+# pairs LOSS: eigenvalues of each record of the loss.
+pairs() { "$scoregap" table one.h5 profile/eigenvalues | awk -F '\t' -v loss="$1" 'NR == 1 { for (k = 1; k <= NF; k++) at[$k] = k; next }
+    $at["loss"] == loss && $NF != "NaN" { count[$at["record"]]++; last[$at["record"]] = $NF } END { for (r in count) printf "%d:%.12g ", count[r], last[r] }'; }
+check "the profile of maximum likelihood is its one eigenvalue" test "$(pairs mle)" = "1:1 1:1 "
+check "that of score matching has many" test "$(pairs score-matching | tr ' ' '\n' | awk -F : '$1 >= 8 && $2 > 10' | wc -l)" = 2
+# What the pairs leave of the variance of the score is nothing, and the rest of the arrays is empty.
+left() { "$scoregap" table one.h5 "$1" | awk -F '\t' 'NR == 1 { for (k = 1; k <= NF; k++) at[$k] = k; next }
+    $at["loss"] == "mle" && $NF != "NaN" { n++; v = $NF < 0 ? -$NF : $NF; if (v > most) most = v } END { print n, most < 1e-12 }'; }
+check "which carries all weight" test "$(left profile/weights | cut -d ' ' -f 1) $(left profile/remainder)" = "4 4 1"
 
 # --------------------------------------------------------------- plans that grow
 cells_of() { (cd "$1" && sha256sum -- *.h5); }
@@ -258,6 +275,8 @@ check "the first one is not disturbed" ended 143
 # --------------------------------------------------------------- a full disk
 most_cell=$(stat -c %s unbroken.cells/*.h5 | sort -n | tail -n 1)
 check "the result is larger than a cell" test "$(stat -c %s unbroken.h5)" -gt $((2 * most_cell))
+mkdir full.cells
+for cell in $(ls unbroken.cells/*.h5 | head -n 10); do cp "$cell" full.cells; done
 limited() { (ulimit -f "$1" && leaves 1 run long.yaml -o full.h5); }
 check "a disk that holds the cells and not the result" limited $((most_cell / 1024 + 1))
 check "says where, and what is kept" grep -Eq 'full.h5 cannot be written: File too large; 12 of 12 cells are finished and kept in full.cells' err
@@ -276,7 +295,8 @@ check "an old result stays when the new one does not fit" old_result
 TIMEFORMAT="%U %S"
 for file in "$root"/sim/experiments/*.yaml; do
     name=$(basename "$file" .yaml)
-    check "$name is valid" leaves 0 check "$file" --threads 1
+    # Both versions are read and planned; the cost is that of the small one.
+    check "$name is valid" leaves 0 check "$file" --smoke --threads 1
     check "$name is named like its file" grep -q "^name: $name\$" "$file"
     # Seconds of the processor: other tests run at the same time.
     { time check "smoke of $name" run "$file" --smoke --threads 1 -o "smoke-$name.h5" --json 2>&1; } 2> took
