@@ -115,7 +115,7 @@ done
 check "and draws with them" elsewhere/plots/scoregap plot sweep.h5 -o o.svg
 
 # In the terminal: its width, colour unless NO_COLOR.
-if command -v script > /dev/null; then
+if script -qec true /dev/null > /dev/null 2>&1; then
     seen() { script -qec "stty cols 90 rows 40; env $1 '$scoregap' plot sweep.h5" /dev/null < /dev/null > screen 2>&1; }
     if seen TERM=xterm && grep -q "$(printf '\033')" screen; then pass "colour on a terminal"; else fail "colour on a terminal" "$(head -n 3 screen)"; fi
     if seen "TERM=xterm NO_COLOR=1" && ! grep -q "$(printf '\033')" screen; then pass "NO_COLOR"; else fail "NO_COLOR" "$(head -n 3 screen)"; fi
