@@ -171,11 +171,26 @@ sg_status sg_singular_values(int m, const double *a, double *values, double *rig
     return SG_OK;
 }
 
+/* The root of the largest eigenvalue of A^T A, A in units of its largest entry: enough for a norm. */
+static double norm_by_gram(int m, const double *a, double *gram, double *values) {
+    double top = 0;
+    for (int k = 0; k < m * m; k++) top = fmax(top, fabs(a[k]));
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < m; j++) {
+            gram[i + m * j] = 0;
+            for (int k = 0; k < m; k++) gram[i + m * j] += (a[k + m * i] / top) * (a[k + m * j] / top);
+        }
+    return sg_symmetric_eigen(m, gram, values, NULL) ? NAN : top * sqrt(values[m - 1]);
+}
+
 double sg_norm2(int m, const double *a) {
-    double local[STACK], *heap = NULL;
-    if (m > STACK && sg_new(&heap, (size_t)m, sizeof *heap)) return NAN;
-    double *values = heap ? heap : local;
-    double norm = sg_singular_values(m, a, values, NULL) ? NAN : values[0];
+    double local[STACK + STACK * STACK], *heap = NULL;
+    if (m > STACK && sg_new(&heap, (size_t)m + (size_t)m * (size_t)m, sizeof *heap)) return NAN;
+    double *values = heap ? heap : local, norm = NAN;
+    sg_status status = sg_singular_values(m, a, values, NULL);
+    if (status == SG_OK) norm = values[0];
+    /* Jacobi's sweeps may not end on a matrix that is rounding noise, such as the difference of two results. */
+    if (status == SG_NOT_CONVERGED) norm = norm_by_gram(m, a, values + m, values);
     sg_delete(heap);
     return norm;
 }
