@@ -72,7 +72,11 @@ enum {
     SG_LINEAR = 1 << 0,     /* exponential family: log p linear in theta, DTT zero */
     SG_NORMALIZED = 1 << 1, /* logp is normalized: log Z = 0 for every theta */
     SG_NODES = 1 << 2,      /* expectations by quadrature or enumeration */
-    SG_SAMPLER = 1 << 3     /* exact draws */
+    SG_SAMPLER = 1 << 3,    /* exact draws */
+    SG_STATES = 1 << 4,     /* finite space, states() */
+    SG_HARD = 1 << 5,       /* some of its states are forbidden, p = 0 */
+    SG_RATES = 1 << 6,      /* a Markov chain by its rates(): no density and no loss, the process alone */
+    SG_KINK = 1 << 8        /* the gradient of log p jumps somewhere: integration by parts loses a term there */
 };
 
 typedef struct sg_family sg_family;
@@ -82,7 +86,8 @@ typedef struct sg_model {
     int full;          /* parameters of the family */
     int m;             /* free ones */
     int *free;         /* [m] their indices, ascending in the order of the family */
-    double *direction; /* [full][m] row-major: column j is how theta moves when free parameter j moves by one */
+    double *direction; /* [full][m] row-major: column j is how theta moves when free parameter j moves by one; NULL in
+                          models so large that it is not stored: each free parameter is a coordinate */
     double *truth;     /* [full] coordinates */
     double *named;     /* [full] the same point in the parameters by name */
     double *to_named;  /* [full][full] row-major, coordinates to parameters; NULL: they are the same */
@@ -91,12 +96,48 @@ typedef struct sg_model {
     bool moved;        /* the truth was replaced by sg_model_set_truth */
 } sg_model;            /* immutable after it is made; shared by threads */
 
+/*
+ * The classes of states under a symmetry of p: class a holds exp(log_size[a]) states, each of the same log p = log_p[a]
+ * (up to log Z); a state of class from[e] has flips[e] single-site neighbours in class to[e].  So a single-flip process
+ * with rates that depend on log-ratios is a chain on classes, at rate flips[e] * rate(log_p[to] - log_p[from]).
+ */
+typedef struct {
+    int classes, edges;
+    double *log_p, *log_size; /* [classes] */
+    int *from, *to;           /* [edges] */
+    double *flips;            /* [edges] */
+    bool path;                /* class k has neighbours k - 1 and k + 1 only */
+    bool attractive;          /* p is attractive (after a fixed change of signs) and the symmetry keeps the order */
+    char symmetry[128];       /* "permutations of the sites", for the method's text */
+    char reason[160]; /* why the gap of the heat bath is that of the classes, where attractive does not say it */
+    bool counts;      /* class k: all states with k sites in state 1 (k = 0 .. d) */
+} sg_lumped;
+/* `reason` empty, not attractive, no path.  Errors: SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sg_lumped_new(int classes, int edges, sg_lumped **lumped);
+void sg_lumped_delete(sg_lumped *lumped);
+
 #define SG_NAME 32
 #define SG_LANDMARKS 16
 typedef struct {
     int count;
     double at[SG_LANDMARKS], scale[SG_LANDMARKS];
 } sg_landmarks;
+
+/* The normals of which a law on the line is the mixture. */
+#define SG_COMPONENTS 16
+typedef struct {
+    int count;
+    double weight[SG_COMPONENTS], mean[SG_COMPONENTS], sd[SG_COMPONENTS];
+} sg_components;
+
+/* A Markov chain on 0 .. n-1: `edges` directed transitions from[e] -> to[e] at rate speed * exp(log_rate[e]). */
+typedef struct {
+    int n;
+    long long edges;
+    const int *from, *to;
+    const double *log_rate;
+    double speed;
+} sg_rates;
 
 struct sg_family {
     const char *name;
@@ -124,8 +165,34 @@ struct sg_family {
     bool (*inside)(const sg_model *model, const double *theta);
     /* Modes, barriers, narrow features at theta, for the panels; may be rough. */
     void (*landmarks)(const sg_model *model, const double *theta, sg_landmarks *marks);
+    /*
+     * Finite spaces of d sites with two states each: log p, up to log Z, of the `count` consecutive states with codes
+     * first, first + 1, ...  Bit i of a code is the state of site i (spins: 1 for +1).  -INFINITY where p = 0.  Fast:
+     * it is called for all 2^d states.
+     */
+    void (*states)(const sg_model *model, const double *theta, uint64_t first, int count, double *logp);
+    /* Classes under a symmetry, for sizes that cannot be enumerated.  NULL or SG_REFUSED: none is known. */
+    sg_status (*lump)(const sg_model *model, const double *theta, sg_lumped **lumped);
     /* Exact draws by composition: fills block->x for block->n points.  NULL: by the inverse distribution table. */
     void (*draw)(const sg_model *model, const double *theta, sg_stream *stream, sg_block *block);
+    /*
+     * Checks keys that were read against each other and brings them into canonical form, before make; NULL: nothing to
+     * do.  Errors: SG_BAD_SYNTAX (a key without meaning beside the others), SG_OUT_OF_RANGE, SG_CANNOT_READ,
+     * SG_BAD_DATA.
+     */
+    sg_status (*settle)(void *keys);
+    /* Has this key no meaning beside the others?  It is then left out of the canonical text.  NULL: every key has one.
+     */
+    bool (*idle)(const void *keys, const char *key);
+    /* The law at theta as a mixture of normals; NULL: it is none. */
+    void (*components)(const sg_model *model, const double *theta, sg_components *out);
+    /*
+     * Two-state sites: log p(x^i) - log p(x) for point `point` of the block, x^i being x with site i flipped; x has
+     * positive probability, -INFINITY where x^i has not.  What single-site dynamics live on: O(neighbours of i).
+     */
+    double (*log_ratio)(const sg_model *model, const double *theta, const sg_block *block, int point, int site);
+    /* The transitions of a SG_RATES family; arrays belong to the model. */
+    void (*rates)(const sg_model *model, const double *theta, sg_rates *out);
 };
 
 extern const sg_family *const sg_families[];       /* NULL-terminated: the registry */
@@ -221,8 +288,9 @@ SG_MUST_CHECK sg_status sg_partition_at(sg_partition *partition, const double *d
 
 /*
  * Exact sampler of p_theta; immutable, shared by threads.  `panels` of p_theta are borrowed by sg_sampler_new only;
- * NULL: built there if needed.  The model must outlive it.  Errors: SG_NOT_INTEGRABLE, SG_NO_MEMORY, and those of
- * sg_model_panels.
+ * NULL: built there if needed.  On spins (x = -1 or +1): by classes where p depends on the number of +1 sites alone,
+ * otherwise by all states, up to 20 sites.  The model must outlive it.  Errors: SG_NOT_INTEGRABLE, SG_NO_MEMORY,
+ * SG_REFUSED (no exact draws: larger spin models), and those of sg_model_panels.
  */
 typedef struct sg_sampler sg_sampler;
 SG_MUST_CHECK sg_status sg_sampler_new(const sg_model *model, const double *theta, const sg_panels *panels,

@@ -6,6 +6,9 @@ sg_status sg_chart_new(const sg_model *model, const double *theta, const double 
     int full = model->full, m = model->m;
     size_t numbers = (size_t)full * (size_t)(m + 1);
     *chart = NULL;
+    if (!model->direction)
+        return sg_fail(SG_REFUSED,
+                       "%s has %d free parameters, too many to estimate: name a few with free=", model->text, m);
     char *block = NULL;
     sg_status status = sg_new(&block, 1, SG_ALIGN + numbers * sizeof(double));
     if (status != SG_OK) return status;

@@ -216,6 +216,11 @@ static void draw(const sg_model *model, const double *theta, sg_stream *stream, 
     for (int i = 0; i < block->n; i++) block->x[i] += component[i] < w ? mu1 : mu2;
 }
 
+static void components(const sg_model *model, const double *theta, sg_components *out) {
+    (void)model;
+    *out = (sg_components){2, {theta[0], 1 - theta[0]}, {theta[1], theta[2]}, {1, 1}};
+}
+
 static const sg_field keys[] = {
     {.key = "m",
      .type = SG_FIELD_REAL,
@@ -255,4 +260,5 @@ const sg_family sg_family_mixture = {
     .inside = inside,
     .landmarks = landmarks,
     .draw = draw,
+    .components = components,
 };

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAMES_MOST = 64, LIST_TEXT = 384 };
+enum { NAMES_MOST = 64, LIST_TEXT = 384, DIRECTIONS_MOST = 1 << 24 };
 
 static sg_status unknown_family(const char *name) {
     const char *names[NAMES_MOST];
@@ -125,16 +125,35 @@ out:
     return status;
 }
 
+/* Lists of finite families grow with the sites: there `all` and groups stand for themselves. */
+static bool is_short(const sg_model *model, const char *word) {
+    if (model->space.shape != SG_FINITE) return false;
+    return strcmp(word, "all") == 0 || expand_group(model->family, word) != word;
+}
+
+/* The keys that mean something beside the others, each with a comma behind it; returns the length. */
+static size_t write_keys(const sg_family *family, const void *keys, size_t size, char *text) {
+    size_t used = 0;
+    for (const sg_field *field = family->keys; field->key && used < size; field++) {
+        const sg_field alone[] = {*field, {.key = NULL}};
+        if (family->idle && family->idle(keys, field->key)) continue;
+        used += (size_t)sg_fields_text(alone, keys, size - used, text + used);
+        if (used < size) used += (size_t)snprintf(text + used, size - used, ",");
+    }
+    return used;
+}
+
 /* "bimodal(a=3,free=base/erf)": keys in the order of the family, every free parameter by its name. */
 static sg_status write_text(sg_model *model, const void *keys) {
     const sg_family *family = model->family;
     const size_t size = sizeof model->text;
+    const char *word = (const char *)keys + family->keys_size;
+    const bool brief = is_short(model, word);
     char name[SG_NAME];
     size_t used = (size_t)snprintf(model->text, size, "%s(", family->name);
-    if (used < size) used += (size_t)sg_fields_text(family->keys, keys, size - used, model->text + used);
-    if (used < size)
-        used += (size_t)snprintf(model->text + used, size - used, "%sfree=", family->keys[0].key ? "," : "");
-    for (int j = 0; j < model->m && used < size; j++) {
+    if (used < size) used += write_keys(family, keys, size - used, model->text + used);
+    if (used < size) used += (size_t)snprintf(model->text + used, size - used, "free=%s", brief ? word : "");
+    for (int j = 0; j < model->m && used < size && !brief; j++) {
         sg_model_parameter(model, j, name);
         used += (size_t)snprintf(model->text + used, size - used, "%s%s", j ? "/" : "", name);
     }
@@ -191,6 +210,7 @@ out:
 static sg_status fill_directions(sg_model *model) {
     const size_t full = (size_t)model->full, m = (size_t)model->m;
     double *column = NULL;
+    if (!model->family->direction && full * m > DIRECTIONS_MOST) return SG_OK;
     sg_status status = sg_new(&model->direction, full * m, sizeof(double));
     if (status == SG_OK) status = sg_new(&column, full, sizeof(double));
     if (status != SG_OK) return status;
@@ -207,6 +227,7 @@ static sg_status fill(sg_model *model, const sg_field *fields, int count, const 
     char owner[64];
     snprintf(owner, sizeof owner, "family %s", family->name);
     sg_status status = sg_fields_read(fields, owner, count, pairs, keys);
+    if (status == SG_OK && family->settle) status = family->settle(keys);
     if (status == SG_OK) status = family->make(keys, model);
     if (status == SG_OK) status = fill_names(model);
     if (status == SG_OK) status = choose_free(model, keys + family->keys_size);
@@ -279,7 +300,7 @@ out:
 
 void sg_model_expand(const sg_model *model, const double *free_theta, double *theta) {
     memcpy(theta, model->truth, (size_t)model->full * sizeof(double));
-    for (int j = 0; j < model->m; j++) {
+    for (int j = 0; j < model->m && model->direction; j++) {
         double moved = free_theta[j] - model->named[model->free[j]];
         for (int i = 0; i < model->full; i++)
             if (model->direction[i * model->m + j] != 0) theta[i] += model->direction[i * model->m + j] * moved;

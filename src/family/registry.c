@@ -3,15 +3,27 @@
 #include <string.h>
 
 /* One line a family. */
-#define FAMILIES(X) \
-    X(gaussian)     \
-    X(bimodal)      \
-    X(monomial)     \
-    X(sinusoid)     \
-    X(polynomial)   \
-    X(sparse_cut)   \
-    X(double_well)  \
-    X(mixture)
+#define FAMILIES(X)       \
+    X(gaussian)           \
+    X(bimodal)            \
+    X(monomial)           \
+    X(sinusoid)           \
+    X(polynomial)         \
+    X(sparse_cut)         \
+    X(double_well)        \
+    X(mixture)            \
+    X(laplace)            \
+    X(exponential)        \
+    X(logistic)           \
+    X(student)            \
+    X(uniform)            \
+    X(truncated_gaussian) \
+    X(von_mises)          \
+    X(ising)              \
+    X(parity)             \
+    X(hardcore)           \
+    X(chain)              \
+    X(rotated_wells)
 
 #define DECLARE(name) extern const sg_family sg_family_##name;
 FAMILIES(DECLARE)

@@ -2,10 +2,13 @@
 
 #include <string.h>
 
+#include "family/spin-sampler.h"
+
 struct sg_sampler {
     const sg_model *model; /* for exact composition, with its theta; NULL: by the table */
     double *theta;
     sg_inverse *inverse;
+    sg_spin_sampler *spins;
 };
 
 static sg_status fill_composition(const sg_model *model, const double *theta, sg_sampler *sampler) {
@@ -31,7 +34,12 @@ sg_status sg_sampler_new(const sg_model *model, const double *theta, const sg_pa
     *sampler = NULL;
     sg_status status = sg_new(&made, 1, sizeof *made);
     if (status != SG_OK) goto out;
-    status = model->family->draw ? fill_composition(model, theta, made) : fill_table(model, theta, panels, made);
+    if (model->family->draw)
+        status = fill_composition(model, theta, made);
+    else if (model->family->can & SG_STATES)
+        status = sg_spin_sampler_new(model, theta, &made->spins);
+    else
+        status = fill_table(model, theta, panels, made);
     if (status != SG_OK) goto out;
     *sampler = made;
     made = NULL;
@@ -43,6 +51,7 @@ out:
 void sg_sampler_delete(sg_sampler *sampler) {
     if (!sampler) return;
     sg_inverse_delete(sampler->inverse);
+    sg_spin_sampler_delete(sampler->spins);
     sg_delete(sampler->theta);
     sg_delete(sampler);
 }
@@ -52,11 +61,15 @@ void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *blo
         sampler->model->family->draw(sampler->model, sampler->theta, stream, block);
         return;
     }
+    if (sampler->spins) {
+        sg_spin_sampler_draw(sampler->spins, stream, block);
+        return;
+    }
     _Alignas(SG_ALIGN) double u[SG_BLOCK];
     sg_stream_uniform(stream, (size_t)block->n, u);
     sg_inverse_draw(sampler->inverse, (size_t)block->n, u, block->x);
 }
 
 double sg_sampler_error(const sg_sampler *sampler) {
-    return sampler->model ? 0 : sg_inverse_error(sampler->inverse);
+    return sampler->inverse ? sg_inverse_error(sampler->inverse) : 0;
 }

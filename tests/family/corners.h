@@ -13,7 +13,7 @@
 
 typedef struct {
     sg_model *model;
-    double key[2];          /* structure keys: a; k; omega; degree; a, g */
+    double key[2];          /* structure keys: a; k; omega; degree; a, g; nu; lo, hi */
     double theta[SG_REALS]; /* coordinates, inside */
     double reach;           /* most of the mass lies in [-reach, reach], roughly */
 } corner;
@@ -97,6 +97,45 @@ static inline void corner_mixture(sg_stream *s, corner *c) {
     c->reach = 8 + fmax(fabs(c->theta[1]), fabs(c->theta[2]));
 }
 
+static inline void corner_laplace(sg_stream *s, corner *c) {
+    c->theta[0] = corner_scale(s, 1e-3, 1e3);
+    c->reach = 10 / c->theta[0];
+}
+
+static inline void corner_logistic(sg_stream *s, corner *c) {
+    c->theta[0] = corner_signed(s, 1e-3, 1e2);
+    c->theta[1] = corner_scale(s, 1e-2, 1e2);
+    c->reach = fabs(c->theta[0]) + 15 * c->theta[1];
+}
+
+static inline void corner_student(sg_stream *s, corner *c) {
+    c->key[0] = corner_scale(s, 0.5, 1e6);
+    corner_logistic(s, c);
+}
+
+static inline void corner_interval(sg_stream *s, corner *c) {
+    c->key[0] = corner_signed(s, 0.01, 10);
+    c->key[1] = c->key[0] + corner_scale(s, 1e-2, 1e2);
+    c->reach = fmax(fabs(c->key[0]), fabs(c->key[1]));
+}
+
+static inline void corner_uniform_law(sg_stream *s, corner *c) {
+    corner_interval(s, c);
+    c->theta[0] = corner_signed(s, 0.01, 1e2);
+}
+
+static inline void corner_truncated(sg_stream *s, corner *c) {
+    corner_interval(s, c);
+    c->theta[0] = corner_signed(s, 0.01, 1e2);
+    c->theta[1] = corner_signed(s, 0.01, 1e2);
+}
+
+static inline void corner_von_mises(sg_stream *s, corner *c) {
+    c->theta[0] = corner_signed(s, 0.01, 100);
+    c->theta[1] = corner_signed(s, 0.01, 100);
+    c->reach = M_PI / 1.5;
+}
+
 typedef struct {
     const char *family, *key[2];
     void (*fill)(sg_stream *, corner *);
@@ -107,6 +146,10 @@ static const corner_maker corner_makers[] = {
     {"monomial", {"k"}, corner_monomial},          {"sinusoid", {"omega"}, corner_sinusoid},
     {"polynomial", {"degree"}, corner_polynomial}, {"sparse-cut", {"a", "g"}, corner_sparse_cut},
     {"double-well", {NULL}, corner_double_well},   {"mixture", {NULL}, corner_mixture},
+    {"laplace", {NULL}, corner_laplace},           {"exponential", {NULL}, corner_laplace},
+    {"logistic", {NULL}, corner_logistic},         {"student", {"nu"}, corner_student},
+    {"uniform", {"lo", "hi"}, corner_uniform_law}, {"truncated-gaussian", {"lo", "hi"}, corner_truncated},
+    {"von-mises", {NULL}, corner_von_mises},
 };
 enum { CORNER_FAMILIES = sizeof corner_makers / sizeof *corner_makers };
 
@@ -128,7 +171,11 @@ static inline sg_status corner_new(sg_stream *s, const char *family, corner *c) 
     return sg_model_new(family, count, pairs, &c->model);
 }
 
-/* A point where something happens: anywhere, near a landmark, near 0, or in a tail. */
+static inline bool corner_inside(const corner *c, double x) {
+    return x >= c->model->space.lo && x <= c->model->space.hi;
+}
+
+/* A point where something happens: anywhere, near a landmark, near 0, or in a tail; outside the support, too. */
 static inline double corner_point(sg_stream *s, const corner *c) {
     sg_landmarks marks = {0};
     double where = corner_uniform(s, 0, 1), sign = corner_uniform(s, 0, 1) < 0.5 ? -1 : 1;

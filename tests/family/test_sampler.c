@@ -25,16 +25,17 @@ static const char *const cases[][2] = {
     {"monomial", "k=4"},      {"monomial", "k=16"},       {"sinusoid", "omega=1"},    {"sinusoid", "omega=8"},
     {"polynomial", "B=4"},    {"polynomial", "degree=7"}, {"sparse-cut", "a=2,g=.1"}, {"sparse-cut", "g=.01"},
     {"double-well", "h=5"},   {"double-well", "h=40"},    {"mixture", "m=1"},         {"mixture", "m=4,w=.01"},
-    {"mixture", "m=.1,w=.9"}, {"polynomial", "degree=1"}};
+    {"mixture", "m=.1,w=.9"}, {"polynomial", "degree=1"}, {"laplace", "scale=2"},     {"exponential", "rate=.3"},
+    {"logistic", "scale=5"},  {"student", "nu=60"},       {"uniform", "lo=-2,hi=7"},  {"truncated-gaussian", "hi=.5"},
+    {"von-mises", "kappa=0"}, {"von-mises", "kappa=7"}};
 /* Another law than the truth of some of them: full theta. */
 static const struct {
     const char *family;
     double theta[3];
-} elsewhere[] = {{"gaussian", {4, 0.25}},
-                 {"bimodal", {0.5, 1.5}},
-                 {"sparse-cut", {1, 2}},
-                 {"double-well", {1.5, -1, 0.5}},
-                 {"mixture", {0.2, 3, -1}}};
+} elsewhere[] = {
+    {"gaussian", {4, 0.25}},   {"bimodal", {0.5, 1.5}}, {"sparse-cut", {1, 2}}, {"double-well", {1.5, -1, 0.5}},
+    {"mixture", {0.2, 3, -1}}, {"logistic", {-3, 0.5}}, {"uniform", {-4}},      {"truncated-gaussian", {3, -20}},
+    {"von-mises", {-1, -3}}};
 enum { CASES = sizeof cases / sizeof cases[0], ELSEWHERE = sizeof elsewhere / sizeof elsewhere[0] };
 enum { COUNT = CASES + ELSEWHERE };
 
@@ -109,7 +110,9 @@ static table table_of_panels(const sg_model *model, const double *theta, const s
     for (int i = 0; i < panels->n; i++) top = fmax(top, panels->logp[i]);
     while (panels->logp[first] < top - 50) first++;
     while (panels->logp[last] < top - 50) last--;
-    return table_of(model, theta, panels->x[first], panels->x[last]);
+    /* to the ends of the support where p does not vanish there */
+    return table_of(model, theta, first ? panels->x[first] : panels->edge[0],
+                    last + 1 < panels->n ? panels->x[last] : panels->edge[panels->count]);
 }
 
 static int ascending(const void *a, const void *b) {

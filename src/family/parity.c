@@ -1,0 +1,139 @@
+/* k-parity: p(x) ~ exp(J prod_{i<k} x_i), x in {-1,+1}^n. */
+#include <math.h>
+#include <stdio.h>
+
+#include "family/spins.h"
+
+typedef struct {
+    int n, k;
+    double J;
+} parity;
+
+static sg_status settle(void *keys) {
+    const parity *key = keys;
+    if (key->k <= key->n) return SG_OK;
+    return sg_fail(SG_OUT_OF_RANGE, "k = %d of family parity is out of range: it must be at most n = %d", key->k,
+                   key->n);
+}
+
+static sg_status make(const void *keys, sg_model *model) {
+    const parity *key = keys;
+    parity *own = NULL;
+    sg_status status = sg_new(&own, 1, sizeof *own);
+    if (status != SG_OK) return status;
+    *own = *key;
+    model->own = own;
+    status = sg_spins_model(model, key->n, 1);
+    if (status == SG_OK) model->truth[0] = key->J;
+    return status;
+}
+
+static void parameter(const sg_model *model, int index, char name[SG_NAME]) {
+    (void)model, (void)index;
+    snprintf(name, SG_NAME, "J");
+}
+
+static bool inside(const sg_model *model, const double *theta) {
+    (void)model;
+    return isfinite(theta[0]);
+}
+
+static void jet(const sg_model *model, const double *theta, const sg_block *block, sg_jet *out) {
+    const parity *own = model->own;
+    for (int i = 0; i < block->n; i++) {
+        double product = 1;
+        for (int a = 0; a < own->k; a++) product *= block->x[a * SG_BLOCK + i];
+        if (out->want & SG_DT) out->dt[i] = product;
+        if (out->want & SG_LOGP) out->logp[i] = theta[0] * product;
+    }
+}
+
+static double log_ratio(const sg_model *model, const double *theta, const sg_block *block, int point, int site) {
+    const parity *own = model->own;
+    double product = 1;
+    if (site >= own->k) return 0;
+    for (int a = 0; a < own->k; a++) product *= block->x[(size_t)a * SG_BLOCK + (size_t)point];
+    return -2 * theta[0] * product;
+}
+
+/* The product is + when the number of minuses among the first k sites is even. */
+static void states(const sg_model *model, const double *theta, uint64_t first, int count, double *logp) {
+    const parity *own = model->own;
+    const uint64_t mask = own->k < 64 ? (UINT64_C(1) << own->k) - 1 : UINT64_MAX;
+    for (int i = 0; i < count; i++) logp[i] = __builtin_parityll(~(first + (uint64_t)i) & mask) ? -theta[0] : theta[0];
+}
+
+/*
+ * Classes by the number m of pluses among the first k sites, the other sites being free.  The heat bath keeps each span
+ * of x_S and x_{A \ S}, S in A = the first k (L x_S = -|S| x_S + |S| tanh(J) x_{A \ S}), with eigenvalues that depend
+ * on |S| alone, so that the symmetric functions have them all; a site beside A adds 1 to those of S, which no gap
+ * exceeds.
+ */
+static sg_status lump(const sg_model *model, const double *theta, sg_lumped **lumped) {
+    const parity *own = model->own;
+    const int k = own->k;
+    sg_status status = sg_lumped_new(k + 1, 2 * k, lumped);
+    if (status != SG_OK) return status;
+    sg_lumped *made = *lumped;
+    for (int m = 0, edge = 0; m <= k; m++) {
+        made->log_p[m] = (k - m) % 2 ? -theta[0] : theta[0];
+        made->log_size[m] = lgamma(k + 1.0) - lgamma(m + 1.0) - lgamma(k - m + 1.0) + (own->n - k) * log(2);
+        for (int to = m - 1; to <= m + 1; to += 2) {
+            if (to < 0 || to > k) continue;
+            made->from[edge] = m;
+            made->to[edge] = to;
+            made->flips[edge++] = to > m ? k - m : m;
+        }
+    }
+    made->path = true;
+    made->counts = k == own->n;
+    snprintf(made->symmetry, sizeof made->symmetry, "permutations of the first %d sites", k);
+    snprintf(made->reason, sizeof made->reason,
+             "x_S and its complement span a plane that L keeps, with eigenvalues that depend on |S| alone");
+    return SG_OK;
+}
+
+static const sg_field keys[] = {
+    {.key = "n",
+     .type = SG_FIELD_INT,
+     .role = SG_STRUCTURE,
+     .offset = offsetof(parity, n),
+     .initial = "8",
+     .lo = 1,
+     .hi = 1e6,
+     .help = "number of sites"},
+    {.key = "k",
+     .type = SG_FIELD_INT,
+     .role = SG_STRUCTURE,
+     .offset = offsetof(parity, k),
+     .initial = "3",
+     .lo = 1,
+     .hi = 1e6,
+     .help = "sites in the product, at most n"},
+    {.key = "J",
+     .type = SG_FIELD_REAL,
+     .role = SG_TRUTH,
+     .offset = offsetof(parity, J),
+     .initial = "1",
+     .lo = -INFINITY,
+     .hi = INFINITY,
+     .help = "weight of the product"},
+    {0},
+};
+
+const sg_family sg_family_parity = {
+    .name = "parity",
+    .summary = "p(x) ~ exp(J x_0 x_1 .. x_{k-1}), x_i = -1 or +1",
+    .keys = keys,
+    .keys_size = sizeof(parity),
+    .can = SG_LINEAR | SG_STATES,
+    .free_initial = "all",
+    .make = make,
+    .parameter = parameter,
+    .jet = jet,
+    .inside = inside,
+    .states = states,
+    .lump = lump,
+    .settle = settle,
+    .log_ratio = log_ratio,
+};
