@@ -16,7 +16,8 @@
 extern "C" {
 #endif
 
-typedef enum { SG_DIFFUSION, SG_JUMP, SG_KERNEL, SG_RESAMPLE } sg_kind;
+/* SG_KINETIC: a position in p and a velocity (underdamped Langevin); not reversible. */
+typedef enum { SG_DIFFUSION, SG_JUMP, SG_KERNEL, SG_RESAMPLE, SG_KINETIC } sg_kind;
 
 /* How the loss is fitted on an exponential family; on other families every row is SG_GENERAL. */
 typedef enum {
@@ -42,6 +43,13 @@ SG_MUST_CHECK sg_status sg_datum_take(sg_arena *arena, int m, int roots, int wan
 
 /* Where a row takes its reference theta from (preconditioners that depend on theta). */
 typedef enum { SG_AT_TRUTH, SG_AT_GIVEN, SG_AT_PILOT } sg_at;
+
+/* Blocks of sites that are resampled given the rest, block b at rate[b]; bit i of a mask is site i. */
+typedef struct {
+    int count;
+    uint32_t *mask;
+    double *rate;
+} sg_site_blocks;
 
 struct sg_walk;
 typedef struct sg_prepared sg_prepared; /* the row's own constants: opaque, immutable after prepare */
@@ -84,6 +92,18 @@ typedef struct sg_row {
      * means D = 1. */
     void (*diffusion)(const sg_prepared *prepared, const sg_block *block, double *D, double *grad_D);
     /*
+     * SG_JUMP by single flips of two-state sites: rate of x -> x^i at u_i = log p(x^i) - log p(x), reversible: rate(u)
+     * = e^u rate(-u).  Vectorized.  heat_bath: rate = e^u/(1 + e^u).
+     */
+    void (*rate)(const sg_prepared *prepared, int n, const double *log_ratio, double *rate);
+    bool heat_bath;
+    /*
+     * SG_JUMP by resampling blocks of sites given the rest: fills blocks->count masks of bits with their rates; arrays
+     * by sg_new, freed by the caller.  Errors: SG_MISFIT, SG_OUT_OF_RANGE (options that do not fit the number of
+     * sites).
+     */
+    sg_status (*blocks)(const void *options, const sg_model *model, sg_site_blocks *blocks);
+    /*
      * The dynamics: one step of size dt of every chain of the block (chain i = point i), leaving p_theta exactly
      * invariant; adds the number of accepted proposals to *accepted.  `scratch` belongs to the caller (sg_walk_new).
      */
@@ -93,6 +113,15 @@ typedef struct sg_row {
      * Errors: SG_BAD_SYNTAX (an option without meaning beside the others), SG_BAD_TYPE, SG_OUT_OF_RANGE.
      */
     sg_status (*settle)(void *options);
+    /*
+     * Do the dynamics exist on this model, whatever becomes of the loss?  (Langevin's diffusion reflected at the ends
+     * of an interval, or with a kink in its potential, has a gap and a sampler; score matching is invalid there.)
+     * SG_MISFIT with a sentence otherwise.  NULL: wherever the loss fits.
+     */
+    sg_status (*runs)(const void *options, const sg_model *model);
+    bool sampler_only; /* there is no loss: fits always refuses, runs says where the process exists */
+    /* SG_KINETIC: the friction; the generator is v d_x + (log p)'(x) d_v - friction (v d_v - d_v^2). */
+    double (*friction)(const void *options);
 } sg_row;
 
 extern const sg_row *const sg_rows[]; /* NULL-terminated: the registry */
@@ -114,7 +143,9 @@ typedef struct sg_loss {
  */
 SG_MUST_CHECK sg_status sg_loss_new(const char *text, sg_loss **loss);
 void sg_loss_delete(sg_loss *loss);
+/* Estimation needs sg_loss_fits; gap, mixing and sampling need sg_loss_runs only. */
 SG_MUST_CHECK sg_status sg_loss_fits(const sg_loss *loss, const sg_model *model);
+SG_MUST_CHECK sg_status sg_loss_runs(const sg_loss *loss, const sg_model *model);
 /*
  * Reference theta [full] of the loss when it is the truth or given (a pilot counts as the truth here: its limit).
  * Errors: SG_OUT_OF_RANGE (a wrong count of numbers), SG_NOT_INTEGRABLE.
@@ -141,14 +172,16 @@ typedef struct sg_walk {
     sg_stream stream;
     sg_block block; /* the chains' states */
     long long proposed, accepted;
-    sg_arena *arena; /* scratch of the steps */
+    sg_arena *arena;  /* scratch of the steps */
+    double *velocity; /* [d][SG_BLOCK] standard normal at the start; NULL on finite spaces */
 } sg_walk;
 
 /*
  * `chains` chains of the row's dynamics at theta, started by exact draws from p_theta (so stationary from the first
  * step). Key and replicate fix every number drawn; chain i does not depend on how many chains there are (but for
  * samplers by composition). dt > 0; the step of mle draws afresh with probability 1 - exp(-dt), so INFINITY gives
- * independent draws. Errors: SG_OUT_OF_RANGE (chains, dt), SG_MISFIT (no sampler), SG_NO_MEMORY.
+ * independent draws.  On two-state sites x = -1 or +1, a step is the process itself over a time dt, without error, and
+ * without a sampler all sites start at -1.  Errors: SG_OUT_OF_RANGE (chains, dt), SG_MISFIT (no sampler), SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_walk_new(const sg_model *model, const double *theta, const sg_sampler *sampler, int chains,
                                     uint64_t key, uint32_t replicate, double dt, sg_walk **walk);

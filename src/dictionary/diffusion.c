@@ -1,10 +1,42 @@
 #include "dictionary/diffusion.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/vecmath.h"
 
 enum { B = SG_BLOCK };
+
+/* ------------------------------------------------------------------- spaces */
+
+sg_status sg_diffusion_runs(const char *name, const sg_model *model) {
+    switch (model->space.shape) {
+    case SG_LINE:
+    case SG_INTERVAL:
+    case SG_CIRCLE:
+    case SG_RD:
+        return SG_OK;
+    default:
+        return sg_fail(SG_MISFIT, "%s needs a density on the line, an interval, the circle or R^d: %s is none", name,
+                       model->text);
+    }
+}
+
+sg_status sg_diffusion_fits(const char *name, bool flux, const sg_model *model) {
+    sg_status status = sg_diffusion_runs(name, model);
+    if (status != SG_OK) return status;
+    if (model->family->can & SG_KINK)
+        return sg_fail(SG_MISFIT,
+                       "%s is no valid loss for %s, whose log density has a kink, where integration by parts leaves a "
+                       "term: only its dynamics are defined",
+                       name, model->text);
+    if (flux && model->space.shape == SG_INTERVAL)
+        return sg_fail(SG_MISFIT,
+                       "%s is no valid loss for %s, whose density need not vanish at the ends of its support, where "
+                       "integration by parts leaves a term: only its dynamics, reflected there, are defined",
+                       name, model->text);
+    return SG_OK;
+}
 
 /* -------------------------------------------------------------------- loss */
 
@@ -174,6 +206,19 @@ static void refuse_outside(const sg_space *space, const place *to, double *restr
     for (int i = 0; i < to->block.n; i++) ratio[i] = y[i] > lo && y[i] < hi ? ratio[i] : -INFINITY;
 }
 
+/*
+ * On the circle a move keeps its winding until it is settled (each winding is in detailed balance with its reverse);
+ * then coordinates return to [lo, hi).
+ */
+static void wrap(const sg_space *space, int n, double *restrict x) {
+    if (space->shape != SG_CIRCLE) return;
+    const double lo = space->lo, length = space->hi - lo;
+    for (int i = 0; i < n; i++) {
+        double turned = x[i] - length * floor((x[i] - lo) / length);
+        x[i] = turned < space->hi ? turned : lo;
+    }
+}
+
 /* Comparisons with what is not a number are false: such a proposal is refused. */
 static int settle(const place *to, const double *restrict u, double *restrict ratio, place *from) {
     const int n = from->block.n;
@@ -208,6 +253,7 @@ void sg_diffusion_step(sg_diffusion_at *at, const sg_prepared *prepared, sg_walk
     log_ratio(&from, &to, walk->dt, normal, ratio);
     refuse_outside(&walk->model->space, &to, ratio);
     walk->accepted += settle(&to, u, ratio, &from);
+    wrap(&walk->model->space, n, walk->block.x);
     walk->proposed += n;
 out:
     sg_arena_rewind(walk->arena, mark);

@@ -10,6 +10,18 @@
 /* As the member of sg_row: D [B] and its gradient [d][B] at the points of a block. */
 typedef void sg_diffusion_at(const sg_prepared *prepared, const sg_block *block, double *D, double *grad_D);
 
+/*
+ * Where the diffusion of loss `name` exists: on any continuous space, reflected at the ends of an interval.  Errors:
+ * SG_MISFIT.
+ */
+SG_MUST_CHECK sg_status sg_diffusion_runs(const char *name, const sg_model *model);
+
+/*
+ * Where besides its loss is valid: integration by parts has no term left at the ends (`flux`: D p does not vanish there
+ * of itself), nor at a kink of log p.  Errors: SG_MISFIT.
+ */
+SG_MUST_CHECK sg_status sg_diffusion_fits(const char *name, bool flux, const sg_model *model);
+
 int sg_diffusion_roots(const sg_model *model);
 int sg_diffusion_jets(const sg_model *model, int want);
 

@@ -39,10 +39,12 @@ static sg_status unknown_loss(const char *name) {
     const char *names[ROWS_MOST];
     char list[LIST_TEXT] = "";
     int count = 0;
-    for (size_t used = 0; sg_rows[count] && count < ROWS_MOST; count++) {
-        names[count] = sg_rows[count]->name;
+    for (size_t k = 0, used = 0; sg_rows[k] && count < ROWS_MOST; k++) {
+        if (sg_rows[k]->sampler_only) continue;
+        names[count] = sg_rows[k]->name;
         if (used < sizeof list)
             used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", count ? ", " : "", names[count]);
+        count++;
     }
     const char *nearest = sg_nearest(name, count, names);
     return sg_fail(SG_UNKNOWN, "unknown loss '%.64s'%s%s%s (losses: %s)", name, nearest ? "; the nearest is '" : "",
@@ -137,6 +139,10 @@ void sg_loss_delete(sg_loss *loss) {
 
 sg_status sg_loss_fits(const sg_loss *loss, const sg_model *model) {
     return loss->row->fits(loss->options, model);
+}
+
+sg_status sg_loss_runs(const sg_loss *loss, const sg_model *model) {
+    return (loss->row->runs ? loss->row->runs : loss->row->fits)(loss->options, model);
 }
 
 static sg_status place_given(const sg_loss *loss, const sg_model *model, const sg_reals *given, double *theta) {

@@ -15,7 +15,7 @@ static const sg_field options[] = {{.key = NULL}};
 
 static sg_status fits(const void *own, const sg_model *model) {
     (void)own;
-    if (model->family->can & (SG_NODES | SG_NORMALIZED)) return SG_OK;
+    if (model->family->can & (SG_NODES | SG_NORMALIZED | SG_STATES)) return SG_OK;
     return sg_fail(SG_MISFIT, "mle needs the normalizing constant, which %s cannot compute: take another loss",
                    model->text);
 }

@@ -149,17 +149,26 @@ static sg_status find_direction(const choices *c, const sg_model *model, int *in
     return unknown_direction(model, c->direction);
 }
 
-static sg_status fits(const void *own, const sg_model *model) {
+static sg_status runs(const void *own, const sg_model *model) {
     const choices *c = own;
-    const sg_space *space = &model->space;
     int index;
-    if (space->shape != SG_LINE && !(space->shape == SG_RD && c->with == CONSTANT))
-        return sg_fail(SG_MISFIT, "loss preconditioned needs a density on the whole %s: %s is none",
-                       c->with == CONSTANT ? "line or R^d" : "line", model->text);
-    if (model->full > SG_STEIN_PARAMETERS && c->with != CONSTANT)
+    sg_status status = sg_diffusion_runs("loss preconditioned", model);
+    if (status != SG_OK || c->with == CONSTANT) return status;
+    if (model->space.shape == SG_RD || (c->with == STEIN && model->space.shape == SG_CIRCLE))
+        return sg_fail(SG_MISFIT,
+                       "loss preconditioned with this D needs a density on the line or an interval%s: %s is none",
+                       c->with == STEIN ? "" : ", or on the circle", model->text);
+    if (model->full > SG_STEIN_PARAMETERS)
         return sg_fail(SG_MISFIT, "loss preconditioned takes at most %d parameters: %s has %d", SG_STEIN_PARAMETERS,
                        model->text, model->full);
     return c->with == STEIN ? find_direction(c, model, &index) : SG_OK;
+}
+
+/* D p S' of a Stein kernel is an integral of p S from either end: it vanishes there. */
+static sg_status fits(const void *own, const sg_model *model) {
+    sg_status status = runs(own, model);
+    if (status != SG_OK) return status;
+    return sg_diffusion_fits("loss preconditioned", ((const choices *)own)->with != STEIN, model);
 }
 
 /* ----------------------------------------------------------- the constants */
@@ -232,7 +241,7 @@ static void release(sg_prepared *prepared) {
 static sg_status prepare(const void *own, const sg_model *model, const double *theta, const sg_panels *panels,
                          sg_prepared **prepared) {
     constants *made = (constants *)*prepared;
-    sg_status status = fits(own, model);
+    sg_status status = runs(own, model);
     if (status == SG_OK && !made) status = sg_new(&made, 1, sizeof *made);
     if (status != SG_OK) return status;
     made->model = model;
@@ -326,4 +335,5 @@ const sg_row sg_row_preconditioned = {
     .diffusion = diffusion,
     .step = step,
     .settle = settle,
+    .runs = runs,
 };

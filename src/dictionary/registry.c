@@ -3,10 +3,17 @@
 #include "scoregap/dictionary.h"
 
 /* One line a row: the name of its sg_row_NAME. */
-#define ROWS(X)       \
-    X(mle)            \
-    X(score_matching) \
-    X(preconditioned)
+#define ROWS(X)         \
+    X(mle)              \
+    X(score_matching)   \
+    X(preconditioned)   \
+    X(pseudolikelihood) \
+    X(masked)           \
+    X(probability_flow) \
+    X(ratio_matching)   \
+    X(concrete_score)   \
+    X(underdamped)      \
+    X(jumps)
 
 #define DECLARE(name) extern const sg_row sg_row_##name;
 ROWS(DECLARE)

@@ -12,11 +12,12 @@ static const sg_field options[] = {{.key = NULL}};
 
 static sg_status fits(const void *own, const sg_model *model) {
     (void)own;
-    const sg_space *space = &model->space;
-    if (space->shape == SG_LINE || space->shape == SG_RD) return SG_OK;
-    return sg_fail(SG_MISFIT,
-                   "score-matching needs a density on the whole line or R^d, which vanishes at infinity: %s is none",
-                   model->text);
+    return sg_diffusion_fits("score-matching", true, model);
+}
+
+static sg_status runs(const void *own, const sg_model *model) {
+    (void)own;
+    return sg_diffusion_runs("score-matching", model);
 }
 
 static sg_status prepare(const void *own, const sg_model *model, const double *theta, const sg_panels *panels,
@@ -62,4 +63,5 @@ const sg_row sg_row_score_matching = {
     .release = release,
     .datum = datum,
     .step = step,
+    .runs = runs,
 };

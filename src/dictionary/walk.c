@@ -1,20 +1,23 @@
 #include <string.h>
 
 #include "dictionary/diffusion.h"
+#include "dictionary/site-walk.h"
 
 enum { B = SG_BLOCK };
 
-static sg_status check(const sg_sampler *sampler, int chains, double dt) {
+static sg_status check(const sg_model *model, const sg_sampler *sampler, int chains, double dt) {
     if (chains < 1 || chains > B)
         return sg_fail(SG_OUT_OF_RANGE, "%d chains cannot walk together: choose 1 to %d", chains, (int)B);
     if (!(dt > 0)) return sg_fail(SG_OUT_OF_RANGE, "the time step %g of a walk must be positive", dt);
-    if (!sampler) return sg_fail(SG_MISFIT, "a walk starts from exact draws: give it a sampler of its law");
+    if (!sampler && model->space.shape != SG_FINITE)
+        return sg_fail(SG_MISFIT, "a walk starts from exact draws: give it a sampler of its law");
     return SG_OK;
 }
 
 /* What the steps of any row need: those of a diffusion, which need more than resampling. */
-static size_t scratch_bytes(int d) {
-    return sg_diffusion_step_bytes(d);
+static size_t scratch_bytes(const sg_model *model) {
+    const int d = model->space.d;
+    return model->space.shape == SG_FINITE ? sg_site_walk_bytes(d) : sg_diffusion_step_bytes(d);
 }
 
 static sg_status fill(const sg_model *model, const double *theta, int chains, sg_walk *walk) {
@@ -26,15 +29,30 @@ static sg_status fill(const sg_model *model, const double *theta, int chains, sg
     memcpy(copy, theta, (size_t)model->full * sizeof(double));
     walk->theta = copy;
     status = sg_new(&walk->block.x, (size_t)d * B, sizeof(double));
-    if (status == SG_OK) status = sg_arena_new(scratch_bytes(d), &walk->arena);
+    if (status == SG_OK) status = sg_arena_new(scratch_bytes(model), &walk->arena);
+    if (status == SG_OK && model->space.shape != SG_FINITE)
+        status = sg_new(&walk->velocity, (size_t)d * B, sizeof(double));
     return status;
+}
+
+/* Exact draws, or all sites at -1; velocities come from a block of their own. */
+static void place(sg_walk *walk) {
+    const int n = walk->block.n, d = walk->block.d;
+    if (walk->sampler) sg_sampler_draw(walk->sampler, &walk->stream, &walk->block);
+    for (int k = 0; !walk->sampler && k < d * B; k++) walk->block.x[k] = -1;
+    sg_stream_seek(&walk->stream, 1);
+    for (int a = 0; walk->velocity && a < d; a++) {
+        const uint32_t start = walk->stream.index;
+        sg_stream_normal(&walk->stream, (size_t)n, walk->velocity + a * B);
+        walk->stream.index = start + B / 2;
+    }
 }
 
 sg_status sg_walk_new(const sg_model *model, const double *theta, const sg_sampler *sampler, int chains, uint64_t key,
                       uint32_t replicate, double dt, sg_walk **walk) {
     sg_walk *made = NULL;
     *walk = NULL;
-    sg_status status = check(sampler, chains, dt);
+    sg_status status = check(model, sampler, chains, dt);
     if (status != SG_OK) goto out;
     status = sg_new(&made, 1, sizeof *made);
     if (status != SG_OK) goto out;
@@ -44,7 +62,7 @@ sg_status sg_walk_new(const sg_model *model, const double *theta, const sg_sampl
     status = fill(model, theta, chains, made);
     if (status != SG_OK) goto out;
     sg_stream_open(&made->stream, key, SG_PURPOSE_START, replicate);
-    sg_sampler_draw(sampler, &made->stream, &made->block);
+    place(made);
     sg_stream_open(&made->stream, key, SG_PURPOSE_DYNAMICS, replicate);
     *walk = made;
     made = NULL;
@@ -57,6 +75,7 @@ void sg_walk_delete(sg_walk *walk) {
     if (!walk) return;
     sg_delete((void *)walk->theta);
     sg_delete(walk->block.x);
+    sg_delete(walk->velocity);
     sg_arena_delete(walk->arena);
     sg_delete(walk);
 }
