@@ -31,6 +31,13 @@ typedef struct {
     const char *method; /* "integral operator", "resampling", ... */
     sg_status status;   /* SG_OK; SG_UNCERTIFIED: enclosure wider than 1e-6 relative; SG_UNDERFLOW; SG_NOT_ATTAINED */
     char message[256];  /* why, when status is not SG_OK */
+    /*
+     * Not reversible: gap is the smallest real part of a nonzero eigenvalue of -L, the rate at which ||P_t f|| falls in
+     * the long run; decay_rate is the largest r with ||P_t f|| <= exp(-r t) ||f|| from t = 0 on (E f = 0).  The two are
+     * one for reversible processes, where decay_rate is not filled.
+     */
+    bool irreversible;
+    double decay_rate;
 } sg_gap;
 
 /*
@@ -43,8 +50,11 @@ typedef struct {
  * width asked for: 1e-12; what is reached is in the result.
  * Cost: 16 n multiplications an iteration; about 1 ms for an ordinary law and both grids.
  * Errors: SG_NO_MEMORY; SG_REFUSED (D p not positive and finite at a node).  What cannot be certified is in
- * out->status, not an error: SG_NOT_ATTAINED comes with gap_lower = 0, and gap is NaN when the operator is not finite
- * at some node (SG_UNCERTIFIED).
+ * out->status, not an error.  SG_NOT_ATTAINED: no eigenvalue below the essential spectrum, whose bottom (the limit of
+ * V'^2/4 - V''/2 in the tails, dy = dx/sqrt(D), V = -log(p sqrt(D)); extrapolated from the panels) is the gap, 0 for
+ * tails heavier than exponential; gap_lower = 0, gap_upper is that of the cut law.  SG_UNCERTIFIED: the slowest mode
+ * reaches into the tails below that (the cut is not deep enough), or gap is NaN: the operator is not finite at some
+ * node.
  */
 SG_MUST_CHECK sg_status sg_line_gap(const sg_panels *panels, const double *log_d, const sg_panels *finer,
                                     const double *log_d_finer, sg_gap *out);
@@ -75,6 +85,24 @@ SG_MUST_CHECK sg_status sg_line_spectrum(const sg_panels *panels, const double *
 void sg_spectrum_delete(sg_spectrum *spectrum);
 
 /*
+ * The same on the circle, the ends of the panels being one point: the integral operator restricted to derivatives of
+ * periodic functions, T_c g = (K g - c)/(D p) with c fixed by closure.  It has no positive kernel and its largest
+ * eigenvalue may be double, so pairs come from block Krylov spaces, errors from residuals (Temple, Kato), and the
+ * completeness of the list from Sturm's count of the opened circle, whose eigenvalues interlace.  Eigenvalues have
+ * relative accuracy as far as 1/lambda_k is above rounding of 1/lambda_1.  value_error is INFINITY where an eigenvalue
+ * may have been missed.  The number of panels limits that of pairs: eight nodes a Krylov vector.  Allocates.
+ * Errors: SG_OUT_OF_RANGE (count not in [1, 200]); SG_NOT_CONVERGED (too few panels for so many pairs); SG_REFUSED
+ * (panels that were cut, p or D p deeper than e^-500 of the largest, or not positive and finite); SG_NO_MEMORY; those
+ * of sg_line_spectrum.
+ */
+SG_MUST_CHECK sg_status sg_circle_spectrum(const sg_panels *panels, const double *log_d, int count,
+                                           sg_spectrum **spectrum);
+
+/* sg_line_gap on the circle, by the first pair of sg_circle_spectrum; `finer` are halved panels of the same law. */
+SG_MUST_CHECK sg_status sg_circle_gap(const sg_panels *panels, const double *log_d, const sg_panels *finer,
+                                      const double *log_d_finer, sg_gap *out);
+
+/*
  * Spectral profile of scores: weights w_jk = <S_j, phi_k>^2, from the derivatives: <S, phi_k> = <S', phi_k'>_{Dp} /
  * lambda_k. `score_derivative` [m][n] at the nodes.  weight [m][count].  And the cross weights c_jk themselves
  * (signed), [m][count], in `coefficient`.
@@ -82,10 +110,32 @@ void sg_spectrum_delete(sg_spectrum *spectrum);
 SG_MUST_CHECK sg_status sg_line_profile(const sg_panels *panels, const double *log_d, const sg_spectrum *spectrum,
                                         int m, const double *score_derivative, double *coefficient);
 
-/* Gap of the dynamics paired with a loss at the model's truth: switches on the kind of the row.  `prepared` at the
- * loss's reference. */
-SG_MUST_CHECK sg_status sg_spectrum_gap(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
-                                        const sg_panels *panels, sg_gap *out);
+/* What a solver may use; a NULL pointer means all zeros. */
+typedef struct {
+    size_t memory; /* bytes; 0: 1 GiB */
+    int threads;   /* 0: all */
+    const volatile int *stop;
+    void (*progress)(void *context, double done, double of); /* from one thread; may be NULL */
+    void *context;
+} sg_spectrum_settings;
+
+/* The first nonzero eigenvalues of -L, ascending, in logs: the first is the gap. */
+typedef struct {
+    int count;
+    double *log_value; /* [count] */
+    double *error;     /* [count] relative error estimate; INFINITY where none is known */
+} sg_eigenvalues;
+SG_MUST_CHECK sg_status sg_eigenvalues_new(int count, sg_eigenvalues **values);
+void sg_eigenvalues_delete(sg_eigenvalues *values);
+
+/*
+ * Gap of the dynamics paired with a loss at the model's truth (sg_loss_runs must hold, sg_loss_fits need not), by the
+ * kind of the row and the space of the model: the line (with or without a velocity), the circle, grids in R^d (d <= 3),
+ * finite sets, chains by their rates.  `values`, if not NULL, has count set by the caller and is filled; spaces with
+ * fewer nonzero eigenvalues lower it. Errors: those of the solvers; SG_REFUSED for spaces without a solver.
+ */
+SG_MUST_CHECK sg_status sg_spectrum_gap(const sg_model *model, const sg_loss *loss,
+                                        const sg_spectrum_settings *settings, sg_gap *out, sg_eigenvalues *values);
 
 #ifdef __cplusplus
 }

@@ -18,6 +18,7 @@
 #define BARRIER_DEPTH 60  /* the cut lies that far below the lowest barrier */
 #define STEEP 3           /* largest change of log q across a piece */
 #define STAGNANT 1e-9     /* below it a series that does not improve under halving is rounding noise */
+#define VANISHING 1e-17   /* share of the mass in a piece that may be left out at an end */
 
 static const double EPS = 0x1p-52;
 
@@ -360,6 +361,23 @@ static sg_status check_ends(const sg_grid *g) {
     return SG_OK;
 }
 
+/*
+ * Towards a finite end where the density vanishes pieces get so narrow that their nodes coincide, before the density is
+ * below the cut: the law is cut before them.
+ */
+static bool collapsed(const sg_grid *g, int i, double whole) {
+    const sg_piece *p = at(g, i);
+    return narrow(p) && p->max - p->min > STEEP && exp(p->max - g->top) * p->mass < VANISHING * whole;
+}
+
+static void trim(sg_grid *g) {
+    const bool left = at(g, g->first)->lo <= g->density->lo, right = at(g, g->last)->hi >= g->density->hi;
+    double whole = 0;
+    for (int i = g->first; i <= g->last; i++) whole += exp(at(g, i)->max - g->top) * at(g, i)->mass;
+    while (left && g->first < g->last && collapsed(g, g->first, whole)) g->first++;
+    while (right && g->first < g->last && collapsed(g, g->last, whole)) g->last--;
+}
+
 static sg_status resolve(sg_grid *g, int level) {
     for (;;) {
         sg_status status = enclose(g);
@@ -374,6 +392,7 @@ static sg_status resolve(sg_grid *g, int level) {
                            MOST_PIECES, at(g, g->first)->lo, at(g, g->last)->hi);
     }
     sg_status status = check_ends(g);
+    trim(g);
     for (int k = 0; k < level && !status; k++) {
         status = refine(g, true);
         if (status) break;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/vecmath.h"
-#include "scoregap/spectrum.h"
+#include "line.h"
 #include "shoot.h"
 #include "verify.h"
 
@@ -304,22 +304,26 @@ static void release(search *s) {
     sg_spectrum_delete(s->out);
 }
 
+static sg_status open_search(search *s, const double *log_d) {
+    if (s->count < 1 || s->count > MOST_PAIRS)
+        return sg_fail(SG_OUT_OF_RANGE, "the number of eigenpairs must lie in [1, %d], not %d", MOST_PAIRS, s->count);
+    sg_status status = allocate(s);
+    for (int i = 0; i < s->n && !status; i++) {
+        s->log_dp[i] = s->panels->logp[i] + (log_d ? log_d[i] : 0);
+        if (!isfinite(s->log_dp[i]))
+            status = sg_fail(SG_REFUSED, "D p is not positive and finite at x = %g", s->panels->x[i]);
+    }
+    if (!status) status = prepare(s, log_d);
+    if (!status) status = set_floor(s);
+    if (!status) find_values(s);
+    return status;
+}
+
 sg_status sg_line_spectrum(const sg_panels *panels, const double *log_d, int count, sg_spectrum **spectrum) {
     search s = {.panels = panels, .n = panels->n, .count = count};
     *spectrum = NULL;
-    if (count < 1 || count > MOST_PAIRS)
-        return sg_fail(SG_OUT_OF_RANGE, "the number of eigenpairs must lie in [1, %d], not %d", MOST_PAIRS, count);
-    sg_status status = allocate(&s);
+    sg_status status = open_search(&s, log_d);
     if (status) goto out;
-    for (int i = 0; i < s.n; i++) {
-        s.log_dp[i] = panels->logp[i] + (log_d ? log_d[i] : 0);
-        if (isfinite(s.log_dp[i])) continue;
-        status = sg_fail(SG_REFUSED, "D p is not positive and finite at x = %g", panels->x[i]);
-        goto out;
-    }
-    if ((status = prepare(&s, log_d))) goto out;
-    if ((status = set_floor(&s))) goto out;
-    find_values(&s);
     for (int k = 0; k < count; k++)
         if ((status = find_function(&s, k))) goto out;
     for (int k = 0; k < count; k++)
@@ -328,6 +332,14 @@ sg_status sg_line_spectrum(const sg_panels *panels, const double *log_d, int cou
     *spectrum = s.out;
     s.out = NULL;
 out:
+    release(&s);
+    return status;
+}
+
+sg_status sg_line_values(const sg_panels *panels, const double *log_d, int count, double *log_value) {
+    search s = {.panels = panels, .n = panels->n, .count = count};
+    sg_status status = open_search(&s, log_d);
+    if (!status) memcpy(log_value, s.out->log_value, (size_t)count * sizeof *log_value);
     release(&s);
     return status;
 }

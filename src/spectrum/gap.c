@@ -1,9 +1,8 @@
-/* The gap of the generator that belongs to a loss, by the kind of its row. */
+/* The gap of the generator that belongs to a loss, by the kind of its row and the space of the model. */
+#include <math.h>
 #include <time.h>
 
-#include "scoregap/spectrum.h"
-
-#define FINER_DEPTH 260 /* of the second grid; that of the first is 200 */
+#include "kinds.h"
 
 static double seconds_since(const struct timespec *start) {
     struct timespec now;
@@ -12,7 +11,9 @@ static double seconds_since(const struct timespec *start) {
 }
 
 /* E f - f: every function that is not constant has eigenvalue 1. */
-static void resampling(sg_gap *out) {
+static sg_status resampling(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings,
+                            sg_gap *out, sg_eigenvalues *values) {
+    (void)model, (void)loss, (void)settings;
     *out = (sg_gap){.gap = 1,
                     .gap_lower = 1,
                     .gap_upper = 1,
@@ -20,42 +21,59 @@ static void resampling(sg_gap *out) {
                     .relaxation_time = 1,
                     .method = "resampling",
                     .status = SG_OK};
+    for (int k = 0; values && k < values->count; k++) values->log_value[k] = values->error[k] = 0;
+    return SG_OK;
 }
 
-static sg_status diffusion(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
-                           const sg_panels *panels, sg_gap *out) {
-    sg_panels *finer = NULL;
-    double *log_d = NULL, *log_d_finer = NULL;
-    sg_status status = sg_model_panels_deep(model, model->truth, FINER_DEPTH, 1, &finer);
-    if (status) goto out;
-    if ((status = sg_new(&log_d, (size_t)panels->n, sizeof(double)))) goto out;
-    if ((status = sg_new(&log_d_finer, (size_t)finer->n, sizeof(double)))) goto out;
-    if ((status = sg_loss_log_diffusion(loss, prepared, panels, log_d))) goto out;
-    if ((status = sg_loss_log_diffusion(loss, prepared, finer, log_d_finer))) goto out;
-    status = sg_line_gap(panels, log_d, finer, log_d_finer, out);
-out:
-    sg_panels_delete(finer);
-    sg_delete(log_d);
-    sg_delete(log_d_finer);
-    return status;
+static sg_status refused(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings, sg_gap *out,
+                         sg_eigenvalues *values) {
+    (void)settings, (void)out, (void)values;
+    return sg_fail(SG_REFUSED,
+                   "there is no solver for the dynamics of %s on %s: take a diffusion in at most three dimensions, "
+                   "jumps on a finite set, or mle",
+                   loss->text, model->text);
 }
 
-sg_status sg_spectrum_gap(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
-                          const sg_panels *panels, sg_gap *out) {
+static sg_gap_solver *solver_of(const sg_model *model, const sg_loss *loss) {
+    if (loss->row->kind == SG_RESAMPLE) return resampling;
+    if (loss->row->kind == SG_DIFFUSION && model->space.shape == SG_CIRCLE) return sg_gap_on_circle;
+    if (loss->row->kind == SG_DIFFUSION && model->space.d == 1) return sg_gap_on_line;
+    if (loss->row->kind == SG_DIFFUSION && model->space.shape == SG_RD && model->space.d <= 3) return sg_gap_on_grid;
+    if (loss->row->kind == SG_KINETIC && model->space.shape == SG_LINE) return sg_gap_kinetic;
+    if (loss->row->kind == SG_JUMP && model->family->rates) return sg_gap_of_rates;
+    if (loss->row->kind == SG_JUMP && model->space.shape == SG_FINITE) return sg_gap_on_states;
+    return refused;
+}
+
+sg_status sg_spectrum_gap(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings, sg_gap *out,
+                          sg_eigenvalues *values) {
+    static const sg_spectrum_settings plain = {0};
     struct timespec start;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    sg_status status = SG_OK;
-    switch (loss->row->kind) {
-    case SG_RESAMPLE:
-        resampling(out);
-        break;
-    case SG_DIFFUSION:
-        status = diffusion(model, loss, prepared, panels, out);
-        break;
-    default:
-        status = sg_fail(SG_REFUSED, "the gap of the dynamics of %s is not implemented: take a diffusion or mle",
-                         loss->text);
-    }
+    sg_status status = solver_of(model, loss)(model, loss, settings ? settings : &plain, out, values);
     if (!status) out->seconds = seconds_since(&start);
     return status;
+}
+
+sg_status sg_eigenvalues_new(int count, sg_eigenvalues **values) {
+    sg_eigenvalues *made = NULL;
+    *values = NULL;
+    if (count < 1) return sg_fail(SG_OUT_OF_RANGE, "%d eigenvalues were asked for: it must be at least 1", count);
+    sg_status status = sg_new(&made, 1, sizeof *made);
+    if (!status) status = sg_new(&made->log_value, (size_t)count, sizeof(double));
+    if (!status) status = sg_new(&made->error, (size_t)count, sizeof(double));
+    if (status) {
+        sg_eigenvalues_delete(made);
+        return status;
+    }
+    made->count = count;
+    *values = made;
+    return SG_OK;
+}
+
+void sg_eigenvalues_delete(sg_eigenvalues *values) {
+    if (!values) return;
+    sg_delete(values->log_value);
+    sg_delete(values->error);
+    sg_delete(values);
 }

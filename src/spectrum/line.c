@@ -3,15 +3,17 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "line.h"
 #include "operator.h"
-#include "scoregap/spectrum.h"
 #include "shoot.h"
+#include "tail.h"
 
 #define MOST_STEPS 60
 #define LOG_STEPS 12
 #define WIDTH 1e-12    /* asked for */
 #define PATIENCE 20    /* power steps that may still be needed before shooting is cheaper */
 #define CERTIFIED 1e-6 /* wider enclosures are not certified */
+#define OUTSIDE 1e-3   /* more of the energy in the tails, and there is no eigenfunction within the cut */
 
 /* Enclosure of log C_P of the law on one set of panels. */
 typedef struct {
@@ -173,7 +175,53 @@ static void join(const enclosure *e, const enclosure *finer, enclosure *all) {
     all->log_upper = upper + all->floor;
 }
 
-static void judge(const enclosure *e, double drift, sg_gap *out) {
+static void set_gap(double log_gap, sg_gap *out) {
+    out->gap = exp(log_gap);
+    out->log10_gap = log_gap / M_LN10;
+    out->poincare = out->relaxation_time = exp(-log_gap);
+}
+
+/*
+ * No eigenfunction below the essential spectrum: its bottom is the gap.  The truncated law, whose slowest mode is not
+ * slower, bounds it from above; nothing bounds it from below.
+ */
+static void not_attained(double bottom, sg_gap *out) {
+    out->status = SG_NOT_ATTAINED;
+    out->gap_lower = 0;
+    set_gap(log(bottom), out);
+    if (bottom == 0)
+        snprintf(
+            out->message, sizeof out->message,
+            "there is no gap: the tails are heavier than exponential (V'^2/4 - V''/2 tends to 0), and the spectrum "
+            "goes down to 0");
+    else
+        snprintf(
+            out->message, sizeof out->message,
+            "no eigenfunction: the gap is the bottom of the essential spectrum, the limit of V'^2/4 - V''/2 in the "
+            "tails (extrapolated, so gap_lower is 0)");
+}
+
+static void cut_too_early(const enclosure *e, double bottom, sg_gap *out) {
+    out->status = SG_UNCERTIFIED;
+    out->gap_lower = 0;
+    if (bottom == INFINITY)
+        snprintf(out->message, sizeof out->message,
+                 "%.2g of the energy of the slowest mode lies in the tails, although there is no essential spectrum: "
+                 "the cut is not deep enough",
+                 e->outside);
+    else if (isnan(bottom))
+        snprintf(out->message, sizeof out->message,
+                 "%.2g of the energy of the slowest mode lies in the tails, whose slope has no limit that could be "
+                 "extrapolated: the gap is at most gap_upper",
+                 e->outside);
+    else
+        snprintf(out->message, sizeof out->message,
+                 "%.2g of the energy of the slowest mode lies in the tails, although the essential spectrum begins at "
+                 "%.6g: the cut is not deep enough, or the mode is at its threshold",
+                 e->outside, bottom);
+}
+
+static void judge(const enclosure *e, double drift, double bottom, sg_line_tails *tails, sg_gap *out) {
     if (!isfinite(e->log_value)) {
         out->status = SG_UNCERTIFIED;
         out->gap = out->log10_gap = out->poincare = out->relaxation_time = NAN;
@@ -181,15 +229,13 @@ static void judge(const enclosure *e, double drift, sg_gap *out) {
         out->gap_upper = INFINITY;
         snprintf(out->message, sizeof out->message,
                  "the integral operator is not finite at some node: p falls faster than x can be resolved");
-    } else if (e->outside > 1e-3) {
-        out->status = SG_NOT_ATTAINED;
-        out->gap_lower = 0; /* the truncated law bounds from above only */
-        snprintf(out->message, sizeof out->message,
-                 "no eigenfunction: %.2g of the energy of the slowest mode lies in the tails (the bottom of the "
-                 "essential spectrum, or a "
-                 "cut that is not deep enough)",
-                 e->outside);
+    } else if (bottom < INFINITY && -e->log_value > log(bottom) - e->floor) {
+        not_attained(bottom, out);
+    } else if (e->outside > OUTSIDE) {
+        tails->deeper = !isnan(bottom);
+        cut_too_early(e, bottom, out);
     } else if (!(width(e) <= CERTIFIED)) {
+        tails->deeper = e->outside > 1e-12;
         out->status = SG_UNCERTIFIED;
         snprintf(out->message, sizeof out->message, "the enclosure is %.2g wide, %.2g of it from the change of panels",
                  width(e), drift);
@@ -200,26 +246,33 @@ static void judge(const enclosure *e, double drift, sg_gap *out) {
     }
 }
 
-static void report(const enclosure *e, double drift, sg_gap *out) {
-    out->gap = exp(-e->log_value);
+static void report(const enclosure *e, sg_gap *out) {
+    set_gap(-e->log_value, out);
     out->gap_lower = exp(-e->log_upper);
     out->gap_upper = exp(-e->log_lower);
-    out->log10_gap = -e->log_value / M_LN10;
-    out->poincare = out->relaxation_time = exp(e->log_value);
     out->iterations = e->steps;
     out->method = "integral operator";
     out->status = SG_OK;
     out->message[0] = 0;
-    judge(e, drift, out);
 }
 
-sg_status sg_line_gap(const sg_panels *panels, const double *log_d, const sg_panels *finer, const double *log_d_finer,
-                      sg_gap *out) {
+/* Every cut law bounds the gap from above (but for what it has left out of the mass). */
+static double least_upper(const enclosure *e, const enclosure *finer) {
+    double log_lower = e->log_lower - e->floor;
+    if (finer) log_lower = fmax(log_lower, finer->log_lower - finer->floor);
+    return exp(-log_lower);
+}
+
+sg_status sg_line_gap_and_tails(const sg_panels *panels, const double *log_d, const sg_panels *finer,
+                                const double *log_d_finer, sg_gap *out, sg_line_tails *tails) {
     struct timespec start, end;
     enclosure coarse, fine, all;
+    sg_line_tails own = {.bottom = NAN};
     double drift = 0;
     *out = (sg_gap){0};
     clock_gettime(CLOCK_MONOTONIC, &start);
+    if (!tails) tails = &own;
+    tails->deeper = false;
     sg_status status = enclose(panels, log_d, &coarse);
     if (status) return status;
     if (finer) {
@@ -227,9 +280,19 @@ sg_status sg_line_gap(const sg_panels *panels, const double *log_d, const sg_pan
         if (status) return status;
         drift = 2 * fabs(fine.log_value - coarse.log_value);
     }
+    if (isnan(tails->bottom))
+        status = sg_tail_bottom(finer ? finer : panels, finer ? log_d_finer : log_d, 0, &tails->bottom);
+    if (status) return status;
     join(&coarse, finer ? &fine : NULL, &all);
-    report(&all, drift, out);
+    report(&all, out);
+    judge(&all, drift, tails->bottom, tails, out);
+    if (out->status == SG_NOT_ATTAINED || tails->deeper) out->gap_upper = least_upper(&coarse, finer ? &fine : NULL);
     clock_gettime(CLOCK_MONOTONIC, &end);
     out->seconds = (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
     return SG_OK;
+}
+
+sg_status sg_line_gap(const sg_panels *panels, const double *log_d, const sg_panels *finer, const double *log_d_finer,
+                      sg_gap *out) {
+    return sg_line_gap_and_tails(panels, log_d, finer, log_d_finer, out, NULL);
 }

@@ -21,8 +21,6 @@ static void assert_near(double value, double truth, double tolerance) {
 static sg_status gap_of(const char *family, const char *keys, const char *loss_text, sg_gap *gap) {
     sg_model *model = NULL;
     sg_loss *loss = NULL;
-    sg_panels *panels = NULL;
-    sg_prepared *prepared = NULL;
     sg_pair pairs[8];
     char text[256];
     int count = 0;
@@ -31,11 +29,7 @@ static sg_status gap_of(const char *family, const char *keys, const char *loss_t
     assert_int_equal(sg_model_new(family, count, pairs, &model), SG_OK);
     assert_int_equal(sg_loss_new(loss_text, &loss), SG_OK);
     assert_int_equal(sg_loss_fits(loss, model), SG_OK);
-    assert_int_equal(sg_model_panels(model, model->truth, 0, &panels), SG_OK);
-    sg_status status = sg_loss_prepare(loss, model, panels, &prepared);
-    if (!status) status = sg_spectrum_gap(model, loss, prepared, panels, gap);
-    sg_loss_release(loss, prepared);
-    sg_panels_delete(panels);
+    sg_status status = sg_spectrum_gap(model, loss, NULL, gap, NULL);
     sg_loss_delete(loss);
     sg_model_delete(model);
     return status;
@@ -143,13 +137,10 @@ static void test_refusal(void **state) {
     const sg_row row = {.name = "jump", .kind = SG_JUMP};
     const sg_loss loss = {.row = &row, .text = "jump"};
     sg_model *model = NULL;
-    sg_panels *panels = NULL;
     sg_gap gap;
     assert_int_equal(sg_model_new("gaussian", 0, NULL, &model), SG_OK);
-    assert_int_equal(sg_model_panels(model, model->truth, 0, &panels), SG_OK);
-    assert_int_equal(sg_spectrum_gap(model, &loss, NULL, panels, &gap), SG_REFUSED);
+    assert_int_equal(sg_spectrum_gap(model, &loss, NULL, &gap, NULL), SG_REFUSED);
     assert_non_null(strstr(sg_message(), "jump"));
-    sg_panels_delete(panels);
     sg_model_delete(model);
 }
 
@@ -157,24 +148,18 @@ static void test_memory(void **state) {
     (void)state;
     sg_model *model = NULL;
     sg_loss *loss = NULL;
-    sg_panels *panels = NULL;
-    sg_prepared *prepared = NULL;
     sg_gap gap;
     assert_int_equal(sg_model_new("bimodal", 0, NULL, &model), SG_OK);
     assert_int_equal(sg_loss_new("score-matching", &loss), SG_OK);
-    assert_int_equal(sg_model_panels(model, model->truth, 0, &panels), SG_OK);
-    assert_int_equal(sg_loss_prepare(loss, model, panels, &prepared), SG_OK);
     long live = sg_memory_live();
     sg_status status = SG_NO_MEMORY;
     for (long k = 1; status == SG_NO_MEMORY; k++) {
         sg_memory_fail_after(k);
-        status = sg_spectrum_gap(model, loss, prepared, panels, &gap);
+        status = sg_spectrum_gap(model, loss, NULL, &gap, NULL);
         assert_int_equal(sg_memory_live(), live);
     }
     sg_memory_fail_after(0);
     assert_int_equal(status, SG_OK);
-    sg_loss_release(loss, prepared);
-    sg_panels_delete(panels);
     sg_loss_delete(loss);
     sg_model_delete(model);
 }

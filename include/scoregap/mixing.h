@@ -1,0 +1,135 @@
+/*
+ * scoregap/mixing.h - total-variation mixing times in continuous time,
+ *     t_mix(eps) = inf{t : TV(law at t, pi) <= eps},
+ * from the worst start, from a named one, or from a warm one.
+ *
+ * TV(t) never increases, so one value above and one value at most eps enclose the crossing; every distance is computed
+ * with an error estimate, and the enclosure takes it in.  Laws at time t come from two kinds of methods that share no
+ * code: spectral expansions, and evolved laws (the inverse Laplace transform of the resolvent along Talbot's contour on
+ * the line and on birth-death chains; uniformization, all terms positive, on general chains).
+ */
+#ifndef SCOREGAP_MIXING_H
+#define SCOREGAP_MIXING_H
+
+#include "scoregap/chain.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    SG_START_WORST,
+    SG_START_POINT, /* x on the line, a state on finite sets */
+    SG_START_WARM   /* p restricted to the lower half: density at most 2 */
+} sg_start;
+
+/* What is asked.  Profile: `points` times evenly spaced in [0, factor * mixing time]; 0: none. */
+typedef struct {
+    double epsilon; /* in (0,1); 0: 0.25 */
+    int points;
+    double factor; /* 0: 3 */
+    size_t memory; /* bytes; 0: 1 GiB */
+} sg_mixing_settings;
+
+/*
+ * mixing_time_lower <= mixing_time <= mixing_time_upper contains truncation and rounding of the distances.  status:
+ * SG_OK; SG_REFUSED (there is no finite answer: message says why; times are NaN); SG_UNCERTIFIED (the value is the best
+ * one known, the enclosure is wider than 1e-6 relative, or the worst start was sought among candidates only: then the
+ * upper end is INFINITY or a bound over all starts); SG_UNDERFLOW (beyond 1e290).
+ */
+typedef struct {
+    double epsilon, mixing_time, mixing_time_lower, mixing_time_upper;
+    double relaxation_time; /* INFINITY when the gap is zero, NAN when it is not known */
+    /* t_rel log(1/(2 eps)) <= t_mix(eps) <= t_rel log(1/(eps pi_min)) of the worst start (Levin and Peres, theorems
+     * 12.4 and 12.5, with t_rel for t_rel - 1 in continuous time); NAN for other starts, the upper one where pi_min = 0
+     */
+    double sandwich_lower, sandwich_upper;
+    char start[96]; /* "worst: state 0", "x = 2.5", "warm: x <= 0.1" */
+    int state;      /* number of that state on finite sets; -1 where it is none */
+    char method[160];
+    sg_status status;
+    char message[256];
+    double seconds;
+    int points;
+    double *time, *distance,
+        *distance_error; /* [points]: the profile TV(t) from the start that is worst at the crossing */
+} sg_mixing;
+void sg_mixing_clear(sg_mixing *mixing); /* frees the arrays and clears all; allowed on a zeroed one */
+
+/* ------------------------------------------------------------ finite chains */
+
+/*
+ * Reversible chains of n <= 4096 states: spectral decomposition of A (all pairs, O(n^3), 3 n^2 doubles), all starts at
+ * once.  start: -1 the worst of all n, else a state.  `initial` [n] (NULL: none) is a law to start from.  An expansion
+ * from a state x loses pi(x)^{-1/2} in accuracy, and eigenvalues far below the largest lose theirs; there laws are
+ * evolved by uniformization, or by uniformization over a short time and repeated squaring, where all terms are
+ * positive. Errors: SG_OUT_OF_RANGE (n, start, epsilon, a rate or a law that is none), SG_REFUSED (not reversible; two
+ * states that do not communicate), SG_UNDERFLOW (probabilities below e^-690), SG_NO_MEMORY, SG_NOT_CONVERGED.
+ */
+SG_MUST_CHECK sg_status sg_chain_mixing(const sg_chain *chain, int start, const double *initial,
+                                        const sg_mixing_settings *settings, sg_mixing *out);
+/*
+ * TV at time t from one state, by uniformization: sum_k Poisson(qt; k) x P^k with q the largest exit rate.  *error
+ * bounds the truncated tail and rounding.  Any chain, reversible or not; O(q t edges).
+ */
+SG_MUST_CHECK sg_status sg_chain_distance(const sg_chain *chain, int start, double t, double *distance, double *error);
+
+/*
+ * Birth-death chains of any size and depth: the law at t is the inverse Laplace transform of the resolvent, tridiagonal
+ * and solved by continued fractions without subtraction, so that rare starts and metastable times (t to 1e290) lose
+ * nothing; rare starts that need too many points of the contour are evolved by uniformization while that is cheap.
+ * O(100 n) a distance.  start -1: the worst of all states for n <= 2048 (each is tried at the crossing), of the
+ * two ends and 64 states between them beyond, which the message says.
+ * Errors: SG_OUT_OF_RANGE, SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_birth_death_mixing(const sg_birth_death *chain, int start, const double *initial,
+                                              const sg_mixing_settings *settings, sg_mixing *out);
+
+/*
+ * n independent copies of a chain on {0,1} with rates `up` and `down` (the cutoff of the product chain): TV between
+ * products of binomial laws, exact for every n.  start: the number of copies that begin in 1; -1 the worst: all of them
+ * are tried for n <= 400 (all are equal when up = down), beyond that 0 and n.
+ */
+SG_MUST_CHECK sg_status sg_product_mixing(int n, double up, double down, int start, const sg_mixing_settings *settings,
+                                          sg_mixing *out);
+
+/* -------------------------------------------------------------------- line */
+
+/*
+ * Diffusions on the line: start at a point x, or warm: from p restricted to the part left of x (NAN: the median;
+ * density 1/P(X <= x)).  TV(t) is half the total variation of F_t - P, whose extremes are found on the cells, so that
+ * no kink is integrated.  At the crossing the distance is computed a second time, by spectral expansion, and the
+ * difference goes into the enclosure.
+ * Worst start: finite ends, and infinite ones from which the process comes down (an entrance boundary: int^inf
+ * P(X > y)/(D p) dy finite, judged by the power with which the integrand falls in the tail), by the mean time from
+ * infinity to a place in the tail, extrapolated, plus the time from there; the agreement of two such places gives the
+ * enclosure, which is an estimate then.  Both ends and 62 quantiles are tried.  Where the process does not come in from
+ * an end status is SG_REFUSED.
+ * Errors: SG_OUT_OF_RANGE (x outside the panels), SG_UNDERFLOW (p varies by more than e^600 on the panels),
+ * SG_NOT_CONVERGED, SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_line_mixing(const sg_panels *panels, const double *log_d, sg_start start, double x,
+                                       const sg_mixing_settings *settings, sg_mixing *out);
+
+/* ------------------------------------------------------------------ models */
+
+/* Does the start fit the model?  Errors: those of its text, as in sg_spectrum_mixing. */
+SG_MUST_CHECK sg_status sg_mixing_start_check(const sg_model *model, const char *start);
+
+/*
+ * Mixing time of the dynamics paired with a loss at the model's truth.  `start`: NULL or "worst"; "warm"; "x=NUMBER" on
+ * the line; "all-plus", "all-minus", "state:0101.." (site 0 first, 1 for +1) on spins, where warm is the lower half of
+ * p by the number of pluses (density at most 2). Spins: where p is a function of the number of pluses, all starts up to
+ * permutations of the sites, at sizes where that takes less than about a minute; otherwise all 2^n starts for n <= 11.
+ * Beyond, the worst start is sought among all-plus and all-minus (single starts are evolved by uniformization, n <=
+ * 20), the status is SG_UNCERTIFIED, and the upper end is a bound over all starts: the upper sandwich or, on attractive
+ * models, the monotone coupling. Resampling: TV(t) = e^{-t} (1 - pi(start)). Errors: those above; SG_BAD_SYNTAX,
+ * SG_UNKNOWN, SG_MISFIT (a start that does not fit the space); SG_REFUSED (no solver).
+ */
+SG_MUST_CHECK sg_status sg_spectrum_mixing(const sg_model *model, const sg_loss *loss, const char *start,
+                                           const sg_mixing_settings *settings, sg_mixing *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,26 @@
+/*
+ * One solver a kind of space, each from a model and a loss to gap and first eigenvalues (see sg_spectrum_gap, which
+ * chooses among them).
+ */
+#ifndef SG_SPECTRUM_KINDS_H
+#define SG_SPECTRUM_KINDS_H
+
+#include "scoregap/spectrum.h"
+
+typedef sg_status sg_gap_solver(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings,
+                                sg_gap *out, sg_eigenvalues *values);
+SG_MUST_CHECK sg_gap_solver sg_gap_on_line;
+SG_MUST_CHECK sg_gap_solver sg_gap_on_circle;
+SG_MUST_CHECK sg_gap_solver sg_gap_on_grid;   /* diffusions on R^2 and R^3 */
+SG_MUST_CHECK sg_gap_solver sg_gap_on_states; /* jumps on finite sets */
+SG_MUST_CHECK sg_gap_solver sg_gap_of_rates;  /* chains given by their rates, reversible or not */
+SG_MUST_CHECK sg_gap_solver sg_gap_kinetic;   /* underdamped Langevin on the line */
+
+/*
+ * Real part of the gap of underdamped Langevin dynamics in the law of the panels (smooth, Langevin's spectrum
+ * discrete). SG_UNCERTIFIED where two bases disagree by more than 1e-6.  Errors: SG_OUT_OF_RANGE (friction), those of
+ * sg_line_spectrum.
+ */
+SG_MUST_CHECK sg_status sg_kinetic_gap(const sg_panels *panels, double friction, sg_gap *out);
+
+#endif
