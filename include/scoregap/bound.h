@@ -43,6 +43,184 @@ SG_MUST_CHECK sg_status sg_bound_rayleigh_upper(const sg_panels *panels, const d
                                                 const double *derivative, double *log_gap_upper);
 
 /*
+ * Chen's dual variational formulas (CHEN), with the positive integral operator
+ *     (T g)(x) = 1/(D p)(x) int P(min(x,y)) (1 - P(max(x,y))) g(y) dy:
+ * inf T g/g <= C_P <= sup T g/g at the nodes, for g = T^k D^{-1/2}, k < steps: the best of `steps` steps.  D^{-1/2} has
+ * finite energy int D p g^2, which the lower side needs.  Of the law on the panels.  O(32 n) logarithms a step;
+ * allocates. Errors: SG_OUT_OF_RANGE (steps not in [1, 1000]), SG_REFUSED (D p not positive and finite at a node),
+ * SG_NO_MEMORY.
+ */
+typedef struct {
+    double log_lower, log_upper; /* of C_P */
+} sg_chen;
+SG_MUST_CHECK sg_status sg_bound_chen(const sg_panels *panels, const double *log_d, int steps, sg_chen *out);
+
+/*
+ * Bakry and Emery: C_P <= C_LS <= 1/inf V'', V = -log(p sqrt D) in the coordinate dy = dx/sqrt(D), where the infimum is
+ * positive.  first, second [n]: derivatives of log p in x at the nodes; slope_d [n]: (log D)', NULL with log_d.  The
+ * infimum is over the panels, between nodes by interpolation.  Errors: SG_REFUSED (a derivative is not finite).
+ */
+typedef struct {
+    double curvature, at;      /* inf V'' and where */
+    double log_poincare_upper; /* also of C_LS; INFINITY where the hypothesis inf V'' > 0 fails */
+} sg_bakry_emery;
+SG_MUST_CHECK sg_status sg_bound_bakry_emery(const sg_panels *panels, const double *first, const double *second,
+                                             const double *log_d, const double *slope_d, sg_bakry_emery *out);
+
+/*
+ * The logarithmic Sobolev constant, Ent f^2 <= 2 C_LS E(f,f), from both sides (Barthe and Roberto, Studia Math. 2003):
+ * with m the median and B(c) the larger of sup_{x>m} Q log(1 + c/Q) int_m^x 1/(D p), Q = P(X > x), and its mirror
+ * image, B(1/2) <= 2 C_LS <= 4 B(e^2). log_upper = INFINITY does not occur on panels: for tails heavier than Gaussian
+ * it grows with the depth of the cut. Errors: SG_NO_MEMORY; SG_REFUSED (D p not positive and finite at a node).
+ */
+typedef struct {
+    double log_lower, log_upper; /* of C_LS */
+} sg_log_sobolev_bounds;
+SG_MUST_CHECK sg_status sg_bound_log_sobolev(const sg_panels *panels, const double *log_d, sg_log_sobolev_bounds *out);
+
+/*
+ * Holley and Stroock (1987): for p ~ q exp(-U), C_P(p) <= exp(sup U - inf U) C_P(q), and the same for C_LS.  Here q is
+ * the log-concave law whose potential is the convex envelope of -log p (on the panels), with C_P(q) bounded by
+ * Muckenhoupt's and C_LS(q) by Barthe and Roberto's upper side; for log-concave p it is those.  Any D.  Errors: as
+ * those, and SG_NOT_INTEGRABLE (the envelope is not resolved by the panels).
+ */
+typedef struct {
+    double oscillation; /* sup U - inf U */
+    double log_poincare_upper, log_log_sobolev_upper;
+} sg_holley_stroock;
+SG_MUST_CHECK sg_status sg_bound_holley_stroock(const sg_panels *panels, const double *log_d, sg_holley_stroock *out);
+
+/*
+ * The same on the circle of n nodes (the ends of the panels are one point), against the uniform law: in the coordinate
+ * dy = dx/sqrt(D) of length l, C_P and C_LS are at most exp(sup V - inf V) (l/(2 pi))^2, V = -log(p sqrt D).  Errors:
+ * SG_REFUSED (D p not positive and finite at a node).
+ */
+SG_MUST_CHECK sg_status sg_bound_holley_stroock_circle(const sg_panels *panels, const double *log_d,
+                                                       sg_holley_stroock *out);
+
+/*
+ * How the lower side of sg_bound_log_sobolev grows with the depth -log Q in the tails: the exponent between 1/4, 1/2
+ * and 9/10 of the cut, the larger of both ends.  Tails like exp(-|x|^a) have (2 - a)/a, Gaussian ones 0 but for a term
+ * that goes away like log(depth)/depth.  `infinite`: the exponent stays away from 0, so that there is no log-Sobolev
+ * inequality (an extrapolation of the law seen).  growth = -INFINITY where no end was cut.  Errors: as
+ * sg_bound_log_sobolev.
+ */
+SG_MUST_CHECK sg_status sg_bound_log_sobolev_tail(const sg_panels *panels, const double *log_d, double *growth,
+                                                  bool *infinite);
+
+/* -------------------------------------------------- products and mixtures */
+
+/*
+ * Tensor products: Var and Ent are at most the sums of the coordinates', so C_P and C_LS of a product (of the sum of
+ * the generators) are the largest of its factors' (equality: functions of one coordinate).  log_constant [count].
+ */
+double sg_bound_product_upper(int count, const double *log_constant);
+
+/*
+ * Mixtures p = sum_i w_i p_i, from the components and their overlaps (the decomposition of QR Theorem 5, here with its
+ * proof).  Let X_ij = chi^2(p_j || p_i) = Var_{p_i}(p_j/p_i).  For any f with means m_i = E_{p_i} f,
+ *     Var_p f = sum w_i Var_{p_i} f + Var_w(m),    (m_i - m_j)^2 = Cov_{p_i}(f, p_j/p_i)^2 <= X_ij Var_{p_i} f,
+ * and the same with i and j exchanged.  If conductances Q_ij = Q_ji >= 0 have Var_w(m) <= B sum_{i<j} Q_ij (m_i -
+ * m_j)^2 for all m (B the Poincare constant of the chain on the components that jumps at rate Q_ij/w_i), then C_P <=
+ * max_i C_i (1 + (B/w_i) sum_j a_ij Q_ij X_ij),   any a_ij = 1 - a_ji in [0, 1], since the energies of one diffusion
+ * coefficient add up: sum w_i E_i = E.  Two components (Q_01 = w_0 w_1, B = 1): the best a in closed form.  More: a =
+ * 1/2 and the better of Q_ij = w_i w_j/max(X_ij, X_ji) and the same with max(1, .), the chain of Ge, Lee and Risteski
+ * (2018), which gives max C_i (1 + B/2) at most. weight [count], log_poincare [count] of the components under the same
+ * D, log_chi2 [count][count] row-major: log X_ij. Errors: SG_OUT_OF_RANGE (weights not positive), SG_NO_DIGITS
+ * (overlaps too small for the eigenvalues of the chain on the components), SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_bound_mixture_upper(int count, const double *weight, const double *log_poincare,
+                                               const double *log_chi2, double *log_poincare_upper);
+/*
+ * log chi^2(p_j || p_i) of normals: with means m and standard deviations s, finite iff s_j^2 < 2 s_i^2:
+ *     1 + chi^2 = s_i^2/(s_j sqrt(2 s_i^2 - s_j^2)) exp((m_i - m_j)^2/(2 s_i^2 - s_j^2)).
+ */
+double sg_bound_normal_log_chi2(double mean_i, double sd_i, double mean_j, double sd_j);
+
+/* ------------------------------------------------------------ finite spaces */
+
+/*
+ * Sites x in {-1,+1}^n with p ~ exp(sum_{i<j} J_ij x_i x_j + sum h_i x_i).  J [n][n] symmetric (its diagonal is not
+ * read), h [n]; NULL: all couplings are `coupling`, all fields `field`, at any n.  The bounds below are for the heat
+ * bath in continuous time, each site resampled at rate 1.
+ */
+typedef struct {
+    int n;
+    const double *J, *h;
+    double coupling, field;
+} sg_pairwise;
+
+/*
+ * Dobrushin's condition (Wu, Ann. Probab. 2006): gap >= 1 - r, r the spectral radius of the influences c_ij, where
+ * flipping x_j moves the conditional law of x_i by at most c_ij in total variation.  Proof: the oscillations d of f
+ * obey d(P_t f) <= exp(-t(I - c)) d(f), so an eigenvalue is at least 1 - r.  Here c_ij = (tanh(u + |J_ij|) - tanh(u -
+ * |J_ij|))/2 <= tanh |J_ij|, u = max(0, |h_i| - sum_{k != j} |J_ik|) the least field that x_i can feel.  *radius is an
+ * upper bound (Collatz and Wielandt); log_gap_lower = -INFINITY where it is 1 or more.  Errors: SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_bound_dobrushin_lower(const sg_pairwise *model, double *radius, double *log_gap_lower);
+
+/*
+ * Eldan, Koehler and Zeitouni (PTRF 2022): gap >= 1 - s with s = lmax(J) - lmin(J), J with zero diagonal and p ~
+ * exp(x'Jx/2
+ * + h'x) (their J is shifted to be positive semidefinite, which changes no law).  log_gap_lower = -INFINITY where s is
+ * 1 or more.  Errors: SG_NO_MEMORY, SG_NOT_CONVERGED (eigenvalues).
+ */
+SG_MUST_CHECK sg_status sg_bound_spectral_lower(const sg_pairwise *model, double *spread, double *log_gap_lower);
+
+/*
+ * Under the same condition entropy tensorizes approximately (Anari, Jain, Koehler, Pham and Vuong 2021), Ent f <= C_AT
+ * sum_i E Ent_i f with C_AT <= 1/(1 - s); with the constant of a two-point law at every site, C_LS <= C_AT max_i
+ * C_2(a_i), a_i the least conditional probability at site i.  Logs; INFINITY where s is 1 or more.
+ */
+SG_MUST_CHECK sg_status sg_bound_tensorization_upper(const sg_pairwise *model, double *log_tensorization_upper,
+                                                     double *log_log_sobolev_upper);
+
+/*
+ * Canonical paths (Jerrum and Sinclair; Diaconis and Stroock 1991) that flip sites in the order 0 .. n-1, through the
+ * cuts between sites < k and >= k of weights c_k = sum_{i < k <= j} |J_ij| (on a ring at most 2|J|):
+ *     gap >= 1/(n max_k (exp(4 c_k) + exp(4 c_{k+1}))).
+ * Proof: the pairs whose path flips site k of z to z' are those with x_{>=k} = z_{>=k} and y_{<=k} = z'_{<=k}; with the
+ * partition functions of the two sides of a cut P(x_{>=k}) P(y_{<k}) <= exp(4 c_k) p(z), P(x_{>k}) P(y_{<=k}) <= exp(4
+ * c_{k+1}) p(z'), and the heat bath has 1/flow = 1/p(z) + 1/p(z').
+ */
+double sg_bound_paths_lower(const sg_pairwise *model);
+
+/* Rate of x -> x^i at u = log p(x^i) - log p(x), reversible: rate(u) = e^u rate(-u).  Of n values. */
+typedef void (*sg_bound_rate)(const void *context, int n, const double *log_ratio, double *rate);
+
+/*
+ * The same with the congestion A of these paths computed exactly from all states, for single flips of any law and rate:
+ * gap >= 1/A, A = max over moves (z, z') of sum_{paths through it} length p(x) p(y) / (p(z) rate(z, z')).  log_p [2^n]
+ * up to a constant.  2 <= n <= 16.  O(n^2 2^n).  Errors: SG_OUT_OF_RANGE (n), SG_REFUSED (a state without mass, or
+ * below e^-600 of the heaviest), SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_bound_congestion_lower(int n, const double *log_p, sg_bound_rate rate, const void *context,
+                                                  double *log_gap_lower);
+
+/*
+ * From above, test functions on all states: the best sum_i a_i x_i (`log_linear`; its energy is diagonal: sum 2 a_i^2
+ * E rate_i), and the best indicator of {sum_i x_i < m} (`log_cut`).  n <= 20, forbidden states allowed.  Errors:
+ * SG_OUT_OF_RANGE, SG_NO_MEMORY.  INFINITY where every such function is constant.
+ */
+typedef struct {
+    double log_linear, log_cut; /* of upper bounds on the gap */
+} sg_test_functions;
+SG_MUST_CHECK sg_status sg_bound_test_functions_upper(int n, const double *log_p, sg_bound_rate rate,
+                                                      const void *context, sg_test_functions *out);
+
+/*
+ * Two-point law (a, 1-a), L f = E f - f: C_2 = log((1-a)/a)/(2(1-2a)) is its C_LS (Diaconis and Saloff-Coste 1996);
+ * returns log C_2 from log a, a <= 1/2.
+ */
+double sg_bound_two_point(double log_a);
+
+/*
+ * Diaconis and Saloff-Coste (1996), Corollary A.4: on a finite set C_LS <= C_2(pi_min) C_P, pi_min <= 1/2 the least
+ * mass of a state.
+ */
+double sg_bound_least_mass_upper(double log_pi_min, double log_poincare_upper);
+
+/*
  * Kantorovich (Marshall and Olkin 1990): Gamma <= (lmin + lmax)^2/(4 lmin lmax) Gamma_MLE with the ends of the spectrum
  * of -L on the cyclic subspace of the scores.  Returns the factor; INFINITY for lmax = INFINITY (diffusions).
  */

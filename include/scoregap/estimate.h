@@ -6,6 +6,7 @@
 #define SCOREGAP_ESTIMATE_H
 
 #include "scoregap/bound.h"
+#include "scoregap/entropy.h"
 #include "scoregap/spectrum.h"
 
 #ifdef __cplusplus
@@ -81,6 +82,35 @@ typedef struct {
 } sg_bounds;
 SG_MUST_CHECK sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic,
                                      const sg_gap *gap, sg_bounds *out);
+
+/* One closed-form bound on a model, whatever it is, so that a table needs to know none of them. */
+typedef struct {
+    const char *name; /* "Muckenhoupt" */
+    const char *side; /* "lower" or "upper" */
+    const char *of;   /* "gap" or "log-sobolev" (C_LS) */
+    double log_value; /* log of the bound; NaN unless it holds */
+    bool holds;       /* its hypothesis does */
+    char note[160];   /* the hypothesis or the number behind it, or why it fails; may be empty */
+} sg_gap_bound;
+
+#define SG_GAP_BOUNDS_MOST 32
+typedef struct {
+    int count;
+    sg_gap_bound bound[SG_GAP_BOUNDS_MOST];
+    sg_log_sobolev log_sobolev; /* the constant itself, log_upper the least bound above it; method NULL: not computed */
+} sg_gap_bounds;
+
+/*
+ * Every bound that applies to the space of the model and the kind of the row, at the model's truth, with the numerical
+ * C_LS.  Diffusions on the line with D(x): the criteria of bound.h on panels, mixtures from their components; on the
+ * circle the lower sides of the circle cut open, whose gap is smaller, and Holley and Stroock's; single flips of
+ * two-state sites: pairwise conditions (for rates above those of the heat bath by comparison of Dirichlet forms), paths
+ * and test functions, C_LS up to 2^8 states; resampling.  `gap` (may be NULL) tells whether the law is cut where it
+ * matters, and gives C_P where a bound takes it.  About 0.5 s.  Errors: SG_NO_MEMORY, and those of panels and rows; a
+ * bound that fails is in the list and says why.
+ */
+SG_MUST_CHECK sg_status sg_gap_bounds_of(const sg_model *model, const sg_loss *loss, const sg_gap *gap,
+                                         sg_gap_bounds *out);
 
 /* KL(p_truth || p_theta) by quadrature; INFINITY when p_theta is not integrable.  theta [m]: the free parameters. */
 SG_MUST_CHECK sg_status sg_kl(const sg_model *model, const sg_panels *panels, const double *theta, double *kl);

@@ -128,31 +128,3 @@ void sg_outward_panel(const sg_outward *o, int side, sg_place m, int k, double v
     scale(o, side, m, k, &start, &unit, log_unit);
     for (int j = 0; j < ORDER; j++) value[j] = start + unit * (run[j] - skipped);
 }
-
-static double log_product(const double *cu, const double *cv, double t) {
-    double u, v;
-    sg_legendre_pair(cu, cv, t, &u, &v);
-    return u > 0 && v > 0 ? log(u) + log(v) : -INFINITY;
-}
-
-double sg_outward_peak(const double u[ORDER], const double v[ORDER], double lo, double hi, double *value) {
-    const double golden = 0.6180339887498949;
-    double cu[ORDER], cv[ORDER], a = hi - golden * (hi - lo), b = lo + golden * (hi - lo), fa, fb;
-    sg_legendre_apply(sg_legendre_coefficient, u, cu);
-    sg_legendre_apply(sg_legendre_coefficient, v, cv);
-    fa = log_product(cu, cv, a);
-    fb = log_product(cu, cv, b);
-    for (int i = 0; i < 40; i++) {
-        if (fa >= fb) {
-            hi = b, b = a, fb = fa;
-            a = hi - golden * (hi - lo);
-            fa = log_product(cu, cv, a);
-        } else {
-            lo = a, a = b, fa = fb;
-            b = lo + golden * (hi - lo);
-            fb = log_product(cu, cv, b);
-        }
-    }
-    *value = sg_larger(fa, fb);
-    return fa >= fb ? a : b;
-}

@@ -41,10 +41,10 @@ void sg_outward_from(sg_outward *o, int side, sg_place m);
 void sg_outward_panel(const sg_outward *o, int side, sg_place m, int k, double value[SG_PANEL_ORDER], double *log_unit);
 
 /*
- * Maximum over t in [lo, hi] of log(u v), u and v polynomials given by their values at the nodes of a panel; `value`
- * gets the maximum.
+ * log sup over x beyond m of w(Q(x)) int_m^x 1/(D p), Q the mass beyond x, the weight w in logs (increasing; NULL: Q
+ * itself); between nodes by interpolation of Q and of the integral.  Calls sg_outward_from.
  */
-double sg_outward_peak(const double u[SG_PANEL_ORDER], const double v[SG_PANEL_ORDER], double lo, double hi,
-                       double *value);
+typedef double (*sg_tail_weight)(double log_mass);
+double sg_outward_supremum(sg_outward *o, int side, sg_place m, sg_tail_weight weight);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "estimate/lens.h"
 
-enum { DEFAULT_PAIRS = 64 };
+enum { DEFAULT_PAIRS = 64, CIRCLE_LEVEL = 3 /* its panels must be many for many pairs */ };
 
 static sg_status allocate(int m, int count, sg_profile **out) {
     sg_status status = SG_OK;
@@ -55,14 +55,17 @@ static sg_status diffusion_pairs(const sg_model *model, const sg_loss *loss, int
     sg_panels *panels = NULL;
     sg_prepared *prepared = NULL;
     double *log_d = NULL, *derivative = NULL;
-    if ((status = sg_model_panels(model, model->truth, 0, &panels))) goto out;
+    const bool circle = model->space.shape == SG_CIRCLE;
+    if ((status = sg_model_panels(model, model->truth, circle ? CIRCLE_LEVEL : 0, &panels))) goto out;
     if ((status = sg_loss_prepare(loss, model, panels, &prepared))) goto out;
     if ((status = sg_new(&log_d, (size_t)panels->n, sizeof(double)))) goto out;
     if ((status = sg_loss_log_diffusion(loss, prepared, panels, log_d))) goto out;
     if ((status = sg_new(&derivative, (size_t)panels->n * (size_t)model->m, sizeof(double)))) goto out;
     if ((status = score_derivatives(model, loss, panels, derivative))) goto out;
+    sg_status (*solve)(const sg_panels *, const double *, int, sg_spectrum **) =
+        circle ? sg_circle_spectrum : sg_line_spectrum;
     /* the grid that resolves p need not resolve the highest pairs of a strong D: take those that it does */
-    while ((status = sg_line_spectrum(panels, log_d, count, spectrum)) == SG_NOT_CONVERGED && count > 8) count /= 2;
+    while ((status = solve(panels, log_d, count, spectrum)) == SG_NOT_CONVERGED && count > 8) count /= 2;
     if (status) goto out;
     status = sg_line_profile(panels, log_d, *spectrum, model->m, derivative, coefficient);
 out:

@@ -18,7 +18,7 @@
 
 #include "probe.h"
 
-enum { DRAWS = 5, LOSSES = 7 };
+enum { DRAWS = 3, LOSSES = 7 };
 
 /* Keys and their ranges: two at most; integers are rounded to the parity that the family asks for. */
 static const struct {
@@ -40,6 +40,13 @@ static const struct {
     {"mixture", {{"m", 0.3, 4, 0}, {"w", 0.05, 0.95, 0}}, NULL},
     {"mixture", {{"m", 0.6, 4, 0}, {"w", 0.05, 0.95, 0}}, "means"},
     {"mixture", {{"m", 0.6, 4, 0}, {"w", 0.05, 0.95, 0}}, "all"},
+    {"laplace", {{"scale", 0.1, 10, 0}}, NULL},
+    {"exponential", {{"rate", 0.1, 10, 0}}, NULL},
+    {"logistic", {{"scale", 0.1, 10, 0}}, NULL},
+    {"student", {{"nu", 60, 200, 0}, {"scale", 0.1, 10, 0}}, NULL}, /* moments of L S under every weight below */
+    {"uniform", {{"lo", -3, 0, 0}, {"hi", 0.1, 5, 0}}, NULL},
+    {"truncated-gaussian", {{"lo", -3, 0, 0}, {"s", 0.3, 5, 0}}, NULL},
+    {"von-mises", {{"kappa", 0, 30, 0}}, NULL},
 };
 enum { LAWS = sizeof laws / sizeof *laws };
 
@@ -78,7 +85,7 @@ static void open_fixture(const char *family, int count, const sg_pair *pairs, co
     if (sg_model_panels(f->model, f->model->truth, 0, &f->panels)) fail_msg("%s: %s", f->model->text, sg_message());
     if (sg_loss_prepare(f->loss, f->model, f->panels, &f->prepared))
         fail_msg("%s %s: %s", f->model->text, loss, sg_message());
-    if (sg_spectrum_gap(f->model, f->loss, f->prepared, f->panels, &f->gap))
+    if (sg_spectrum_gap(f->model, f->loss, NULL, &f->gap, NULL))
         fail_msg("%s %s: %s", f->model->text, loss, sg_message());
     if (sg_asymptotic_new(f->model, f->loss, &f->a)) fail_msg("%s %s: %s", f->model->text, loss, sg_message());
 }
@@ -109,6 +116,18 @@ static int draw_pairs(int law, int draw, char text[2][SG_NUMBER_TEXT], sg_pair *
     return count;
 }
 
+/* Some losses are no losses where the density has ends or a kink. */
+static bool fits(int law, const char *text) {
+    sg_model *model = NULL;
+    sg_loss *loss = NULL;
+    assert_int_equal(sg_model_new(laws[law].family, 0, NULL, &model), SG_OK);
+    assert_int_equal(sg_loss_new(text, &loss), SG_OK);
+    bool yes = sg_loss_fits(loss, model) == SG_OK;
+    sg_loss_delete(loss);
+    sg_model_delete(model);
+    return yes;
+}
+
 static void each_pair(void (*check)(fixture *)) {
     for (int law = 0; law < LAWS; law++)
         for (int draw = 0; draw < DRAWS; draw++)
@@ -116,6 +135,7 @@ static void each_pair(void (*check)(fixture *)) {
                 char text[2][SG_NUMBER_TEXT];
                 sg_pair pairs[3];
                 fixture *f = &shared[law][draw][l];
+                if (!fits(law, losses[l])) continue;
                 if (!f->a) {
                     int count = draw_pairs(law, draw, text, pairs);
                     open_fixture(laws[law].family, count, pairs, losses[l], f);
@@ -141,7 +161,7 @@ static void every_family_is_listed(void **state) {
             fail_msg("family %s is missing from the property tests", sg_families[k]->name);
     }
     for (int k = 0; sg_rows[k]; k++) {
-        bool found = false;
+        bool found = !sg_rows[k]->datum; /* a sampler without a loss */
         for (int l = 0; l < LOSSES; l++)
             found = found || !strncmp(losses[l], sg_rows[k]->name, strlen(sg_rows[k]->name));
         if (!found) fail_msg("row %s is missing from the property tests", sg_rows[k]->name);
@@ -157,6 +177,7 @@ static void check_inequalities(fixture *f) {
     double worst_error = f->a->inefficiency_error / f->a->inefficiency[f->a->m - 1];
     if (!(f->a->inefficiency[0] >= 1 - 1e-11 - worst_error * f->a->inefficiency[0]))
         fail_msg("%s %s: inefficiency %.15g below one", who, loss, f->a->inefficiency[0]);
+    if (gap->status == SG_NOT_ATTAINED) return; /* nothing bounds C_P then */
     if (gap->status) fail_msg("%s %s: gap is %s: %s", who, loss, sg_status_name(gap->status), gap->message);
     if (!(f->a->restricted_poincare - f->a->restricted_poincare_error <= (1 + 1e-12) / gap->gap_lower))
         fail_msg("%s %s: C_res %.15g exceeds C_P %.15g", who, loss, f->a->restricted_poincare, 1 / gap->gap_lower);
@@ -235,6 +256,7 @@ static void identity(void **state) {
 static void check_spectrum(fixture *f) {
     const sg_gap *gap = &f->gap;
     sg_profile *profile = NULL;
+    if (gap->status == SG_NOT_ATTAINED) return; /* no eigenfunctions, or not of all of S */
     if (sg_profile_new(f->model, f->loss, f->a, 40, &profile))
         fail_msg("%s %s: %s", f->model->text, f->loss->text, sg_message());
     double first = profile->eigenvalue[0], slack = 1e-9 * gap->gap;

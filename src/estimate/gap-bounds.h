@@ -1,0 +1,28 @@
+/* How the bounds of a model are listed.  Internal to the estimate module. */
+#ifndef SG_ESTIMATE_GAP_BOUNDS_H
+#define SG_ESTIMATE_GAP_BOUNDS_H
+
+#include "scoregap/estimate.h"
+
+typedef enum { SG_GAP_LOWER, SG_GAP_UPPER, SG_ENTROPY_LOWER, SG_ENTROPY_UPPER } sg_bound_side;
+
+/*
+ * Adds a bound that was computed with `status`: unless that is SG_OK, or when the value is not finite, it does not
+ * hold, for the reason of the failure or of the note.  Returns SG_NO_MEMORY and SG_STOPPED, otherwise SG_OK.
+ */
+SG_MUST_CHECK sg_status sg_gap_bounds_add(sg_gap_bounds *list, const char *name, sg_bound_side side, sg_status status,
+                                          double log_value, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+
+/* The bound added last does not hold, for this reason (if it held). */
+void sg_gap_bounds_deny(sg_gap_bounds *list, const char *why);
+
+SG_MUST_CHECK sg_status sg_gap_bounds_line(const sg_model *model, const sg_loss *loss, const sg_gap *gap,
+                                           sg_gap_bounds *list);
+SG_MUST_CHECK sg_status sg_gap_bounds_circle(const sg_model *model, const sg_loss *loss, const sg_gap *gap,
+                                             sg_gap_bounds *list);
+SG_MUST_CHECK sg_status sg_gap_bounds_states(const sg_model *model, const sg_loss *loss, const sg_gap *gap,
+                                             sg_gap_bounds *list);
+SG_MUST_CHECK sg_status sg_gap_bounds_chain(const sg_model *model, const sg_gap *gap, sg_gap_bounds *list);
+
+#endif

@@ -1,0 +1,280 @@
+/*
+ * The list of bounds around the gaps of the spectrum module and the numerical log-Sobolev constant: random parameters
+ * of every family on the line, the circle, and spins; and single entries against closed forms.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <gsl/gsl_errno.h>
+
+#include "../family/corners.h"
+#include "scoregap/estimate.h"
+
+/* Relative error of the quadrature behind the bounds (bound.h), and of the enclosure. */
+static const double QUADRATURE = 1e-8;
+
+static void assert_near(double value, double truth, double tolerance) {
+    if (!(fabs(value - truth) <= tolerance)) fail_msg("%.17g is not within %g of %.17g", value, tolerance, truth);
+}
+
+typedef struct {
+    int lower, upper, entropy, models;
+} tally;
+
+static const sg_gap_bound *find(const sg_gap_bounds *list, const char *name, const char *of, const char *side) {
+    for (int k = 0; k < list->count; k++) {
+        const sg_gap_bound *b = &list->bound[k];
+        if (!strcmp(b->name, name) && !strcmp(b->of, of) && !strcmp(b->side, side)) return b;
+    }
+    fail_msg("there is no %s bound of the %s by %s", side, of, name);
+    return NULL;
+}
+
+/* Sides bracket: log lo <= log gap <= log hi. */
+static void check(const sg_model *model, const sg_gap *gap, const sg_gap_bounds *list, tally *seen) {
+    const sg_log_sobolev *c = &list->log_sobolev;
+    const double log_gap = gap->log10_gap * M_LN10;
+    seen->models++;
+    assert_true(list->count > 0);
+    for (int k = 0; k < list->count; k++) {
+        const sg_gap_bound *b = &list->bound[k];
+        const bool upper = !strcmp(b->side, "upper"), of_gap = !strcmp(b->of, "gap");
+        assert_true(b->holds == isfinite(b->log_value));
+        if (!b->holds) assert_true(b->note[0]);
+        const double truth = of_gap ? log_gap : c->log_value;
+        if (!b->holds || isnan(truth)) continue;
+        if (of_gap && gap->status != SG_OK && gap->status != SG_UNDERFLOW) continue;
+        if (upper ? b->log_value < truth - QUADRATURE : b->log_value > truth + QUADRATURE)
+            fail_msg("%s: %s (%s, %s) %.12g against %.12g", model->text, b->name, b->of, b->side, b->log_value, truth);
+        seen->lower += of_gap && !upper;
+        seen->upper += of_gap && upper;
+        seen->entropy += !of_gap;
+    }
+    if (!c->method || isnan(c->log_value)) return;
+    assert_true(c->log_value >= -log_gap - QUADRATURE || gap->status != SG_OK);
+    assert_true(c->log_lower <= c->log_upper + QUADRATURE);
+}
+
+static void look(const char *family, const char *keys, const char *loss_text, sg_gap *gap, sg_gap_bounds *list,
+                 tally *seen) {
+    char text[SG_TEXT];
+    sg_pair pairs[12];
+    int count = 0;
+    sg_model *model = NULL;
+    sg_loss *loss = NULL;
+    tally none = {0};
+    snprintf(text, sizeof text, "%s", keys);
+    assert_int_equal(sg_pairs_split(text, 12, pairs, &count), SG_OK);
+    if (sg_model_new(family, count, pairs, &model) || sg_loss_new(loss_text, &loss) ||
+        sg_spectrum_gap(model, loss, NULL, gap, NULL) || sg_gap_bounds_of(model, loss, gap, list))
+        fail_msg("%s(%s): %s", family, keys, sg_message());
+    check(model, gap, list, seen ? seen : &none);
+    sg_loss_delete(loss);
+    sg_model_delete(model);
+}
+
+/* ---------------------------------------------------------------- random models */
+
+static void test_random_lines(void **state) {
+    (void)state;
+    sg_stream s;
+    tally seen = {0};
+    int given_up = 0;
+    sg_loss *loss = NULL;
+    assert_int_equal(sg_loss_new("score-matching", &loss), SG_OK);
+    sg_stream_open(&s, 99, SG_PURPOSE_TEST, 0);
+    for (int family = 0; family < CORNER_FAMILIES; family++)
+        for (int trial = 0; trial < 2; trial++) {
+            corner c;
+            sg_gap gap;
+            static sg_gap_bounds list;
+            assert_int_equal(corner_new(&s, corner_makers[family].family, &c), SG_OK);
+            sg_status status = sg_model_set_truth(c.model, c.model->full, c.theta);
+            if (!status) status = sg_spectrum_gap(c.model, loss, NULL, &gap, NULL);
+            if (!status) status = sg_gap_bounds_of(c.model, loss, &gap, &list);
+            if (status || (gap.status && gap.status != SG_NOT_ATTAINED))
+                given_up++; /* a corner where no gap can be had */
+            else
+                check(c.model, &gap, &list, &seen);
+            if (!status && gap.status == SG_NOT_ATTAINED) assert_true(list.log_sobolev.log_value == INFINITY);
+            sg_model_delete(c.model);
+        }
+    sg_loss_delete(loss);
+    if (given_up > 6 || seen.lower < 3 * seen.models || seen.upper < 3 * seen.models || seen.entropy < 2 * seen.models)
+        fail_msg("%d models (%d given up): %d lower, %d upper, %d of C_LS", seen.models, given_up, seen.lower,
+                 seen.upper, seen.entropy);
+}
+
+static void test_other_lines(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {
+        {"uniform", "hi=3", "score-matching"},
+        {"truncated-gaussian", "", "score-matching"},
+        {"gaussian", "s=0.5", "preconditioned:with=power,exponent=0.5"},
+        {"double-well", "h=3", "preconditioned:with=power,exponent=-0.5"},
+        {"double-well", "h=3", "preconditioned:with=constant,value=4"},
+        {"mixture", "m=1.5,w=0.2", "score-matching"},
+    };
+    tally seen = {0};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        sg_gap gap;
+        static sg_gap_bounds list;
+        look(cases[k][0], cases[k][1], cases[k][2], &gap, &list, &seen);
+    }
+    assert_true(seen.lower > 20 && seen.upper > 20);
+}
+
+static void test_circle(void **state) {
+    (void)state;
+    tally seen = {0};
+    sg_gap gap;
+    static sg_gap_bounds list;
+    look("von-mises", "kappa=1", "score-matching", &gap, &list, &seen);
+    assert_near(list.log_sobolev.log_value, 0, 1e-9); /* attained by exp(-kappa cos x) */
+    assert_near(find(&list, "Holley-Stroock", "gap", "lower")->log_value, -2, 1e-3);
+    look("von-mises", "kappa=4", "score-matching", &gap, &list, &seen);
+    assert_true(seen.lower >= 8 && seen.upper == 4);
+}
+
+/* -------------------------------------------------------------------- spins */
+
+static void test_spins(void **state) {
+    (void)state;
+    static const char *const graphs[] = {"ring", "path", "complete", "curie-weiss", "tree", "lattice"};
+    static const char *const losses[] = {"pseudolikelihood", "probability-flow", "ratio-matching", "concrete-score"};
+    sg_stream s;
+    tally seen = {0};
+    sg_stream_open(&s, 17, SG_PURPOSE_TEST, 0);
+    for (int trial = 0; trial < 24; trial++) {
+        char keys[160];
+        sg_gap gap;
+        static sg_gap_bounds list;
+        const char *graph = graphs[trial % 6];
+        const double beta = corner_scale(&s, 0.02, 0.8) * (trial % 5 ? 1 : -1),
+                     h = trial % 3 ? corner_scale(&s, 0.01, 1) : 0;
+        snprintf(keys, sizeof keys, "graph=%s,%s,beta=%.17g,h=%.17g%s", graph,
+                 trial % 6 == 5 ? "shape=3x3"
+                 : trial % 4    ? "n=6"
+                                : "n=9",
+                 beta, h, trial % 2 && trial % 6 != 3 ? ",couplings=gauss" : "");
+        look("ising", keys, losses[trial % 7 < 4 ? 0 : trial % 4], &gap, &list, &seen);
+    }
+    if (seen.lower < 60 || seen.upper < 40 || seen.entropy < 30)
+        fail_msg("%d lower, %d upper, %d of C_LS", seen.lower, seen.upper, seen.entropy);
+}
+
+static void test_spin_values(void **state) {
+    (void)state;
+    sg_gap gap;
+    static sg_gap_bounds list;
+    look("ising", "graph=ring,n=8,beta=0.2", "pseudolikelihood", &gap, &list, NULL);
+    assert_near(exp(find(&list, "Dobrushin", "gap", "lower")->log_value), 1 - 2 * tanh(0.2), 1e-12);
+    assert_near(exp(find(&list, "Eldan-Koehler-Zeitouni", "gap", "lower")->log_value), 0.2, 1e-12);
+    assert_near(exp(find(&list, "linear functions", "gap", "upper")->log_value), 1 - tanh(0.4), 1e-12);
+    assert_near(exp(find(&list, "approximate tensorization", "log-sobolev", "upper")->log_value),
+                5 * 0.8 / (2 * tanh(0.4)), 1e-12);
+    look("ising", "graph=curie-weiss,n=2000,beta=0.5,h=0.1", "pseudolikelihood", &gap, &list, NULL);
+    assert_near(exp(find(&list, "Eldan-Koehler-Zeitouni", "gap", "lower")->log_value), 0.5, 1e-9);
+    look("ising", "graph=ring,n=5,beta=0,h=0.7", "pseudolikelihood", &gap, &list, NULL); /* independent sites */
+    const double a = 1 / (1 + exp(1.4)), two_point = log((1 - a) / a) / (2 * (1 - 2 * a));
+    assert_near(exp(list.log_sobolev.log_value), two_point, 1e-9);
+    assert_near(exp(list.log_sobolev.log_upper), two_point, 1e-9);
+    look("ising", "graph=ring,n=4,beta=0.3", "mle", &gap, &list, NULL);
+    assert_near(find(&list, "least mass", "log-sobolev", "lower")->log_value,
+                find(&list, "least mass", "log-sobolev", "upper")->log_value, 1e-12);
+}
+
+/* What does not apply says so and has no value. */
+static void test_hypotheses(void **state) {
+    (void)state;
+    sg_gap gap;
+    static sg_gap_bounds list;
+    look("ising", "graph=ring,n=6,beta=0.6", "pseudolikelihood", &gap, &list, NULL);
+    assert_false(find(&list, "Dobrushin", "gap", "lower")->holds);
+    assert_false(find(&list, "Eldan-Koehler-Zeitouni", "gap", "lower")->holds);
+    assert_true(find(&list, "canonical paths", "gap", "lower")->holds);
+    look("parity", "n=6,k=3,J=0.4", "pseudolikelihood", &gap, &list, NULL);
+    assert_string_equal(find(&list, "Dobrushin", "gap", "lower")->note, "the law is not pairwise");
+    look("parity", "n=6,k=2,J=0.1", "pseudolikelihood", &gap, &list, NULL);
+    assert_true(find(&list, "Dobrushin", "gap", "lower")->holds);
+    look("hardcore", "graph=path,n=5", "pseudolikelihood", &gap, &list, NULL);
+    assert_string_equal(find(&list, "Dobrushin", "gap", "lower")->note, "some states are forbidden");
+    assert_false(find(&list, "canonical paths", "gap", "lower")->holds);
+    look("double-well", "h=5", "score-matching", &gap, &list, NULL);
+    assert_false(find(&list, "Bakry-Emery", "gap", "lower")->holds);
+    look("gaussian", "s=2", "score-matching", &gap, &list, NULL);
+    assert_near(find(&list, "Bakry-Emery", "log-sobolev", "upper")->log_value, log(4), 1e-12);
+    assert_string_equal(list.log_sobolev.upper, "Bakry-Emery");
+}
+
+/* A chain by its rates that is not reversible has no log-Sobolev constant here, and says so. */
+static void test_irreversible(void **state) {
+    (void)state;
+    sg_model *model = NULL;
+    sg_loss *loss = NULL;
+    static sg_gap_bounds list;
+    assert_int_equal(sg_model_new("chain", 0, NULL, &model), SG_OK);
+    assert_int_equal(sg_loss_new("jumps", &loss), SG_OK);
+    assert_int_equal(sg_gap_bounds_of(model, loss, NULL, &list), SG_OK);
+    assert_int_equal(list.log_sobolev.status, SG_REFUSED);
+    assert_non_null(strstr(list.log_sobolev.message, "reversible"));
+    sg_loss_delete(loss);
+    sg_model_delete(model);
+}
+
+/* Heavy tails: no gap from below, no log-Sobolev inequality. */
+static void test_heavy_tails(void **state) {
+    (void)state;
+    static const char *const family[] = {"laplace", "exponential", "logistic", "student"};
+    for (int k = 0; k < 4; k++) {
+        sg_gap gap;
+        static sg_gap_bounds list;
+        look(family[k], "", "score-matching", &gap, &list, NULL);
+        assert_int_equal(gap.status, SG_NOT_ATTAINED);
+        assert_int_equal(list.log_sobolev.status, SG_NOT_ATTAINED);
+        assert_true(list.log_sobolev.log_value == INFINITY && list.log_sobolev.log_upper == INFINITY);
+        for (int j = 0; j < list.count; j++) {
+            const sg_gap_bound *b = &list.bound[j];
+            const bool lower = !strcmp(b->side, "lower"), of_gap = !strcmp(b->of, "gap");
+            if (lower == of_gap) assert_false(b->holds); /* lower on the gap, upper on C_LS */
+            if (of_gap && !lower) assert_true(b->holds);
+        }
+    }
+}
+
+static void test_memory(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {{"gaussian", "score-matching"}, {"ising", "pseudolikelihood"}};
+    for (int c = 0; c < 2; c++) {
+        sg_model *model = NULL;
+        sg_loss *loss = NULL;
+        static sg_gap_bounds list;
+        const sg_pair pairs[] = {{"n", "5"}};
+        assert_int_equal(sg_model_new(cases[c][0], c, pairs, &model), SG_OK);
+        assert_int_equal(sg_loss_new(cases[c][1], &loss), SG_OK);
+        const long live = sg_memory_live();
+        for (int k = 1; k < 120; k += c ? 3 : 17) {
+            sg_memory_fail_after(k);
+            sg_status status = sg_gap_bounds_of(model, loss, NULL, &list);
+            sg_memory_fail_after(0);
+            if (status != SG_OK && status != SG_NO_MEMORY) fail_msg("%d: %s", k, sg_message());
+            assert_int_equal(sg_memory_live(), live);
+        }
+        sg_loss_delete(loss);
+        sg_model_delete(model);
+    }
+}
+
+int main(void) {
+    gsl_set_error_handler_off();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_lines), cmocka_unit_test(test_other_lines),  cmocka_unit_test(test_circle),
+        cmocka_unit_test(test_spins),        cmocka_unit_test(test_spin_values),  cmocka_unit_test(test_hypotheses),
+        cmocka_unit_test(test_heavy_tails),  cmocka_unit_test(test_irreversible), cmocka_unit_test(test_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
