@@ -18,20 +18,11 @@ static void note(sim_reading *r, const char *message) {
 }
 
 static sg_status read_gap(const sg_model *model, const sg_loss *loss, sim_reading *r) {
-    sg_panels *panels = NULL;
-    sg_prepared *prepared = NULL;
-    sg_status status = sg_model_panels(model, model->truth, 0, &panels);
-    if (status == SG_OK) status = sg_loss_prepare(loss, model, panels, &prepared);
-    if (status == SG_OK) status = sg_spectrum_gap(model, loss, prepared, panels, &r->gap);
-    if (status == SG_OK && r->gap.status != SG_OK) {
-        r->gap_status = r->gap.status;
-        note(r, r->gap.message);
-    } else {
-        status = keep(r, status, &r->gap_status);
-    }
-    sg_loss_release(loss, prepared);
-    sg_panels_delete(panels);
-    return status == SG_NO_MEMORY ? status : SG_OK;
+    sg_status status = sg_spectrum_gap(model, loss, NULL, &r->gap, NULL);
+    if (status != SG_OK) return keep(r, status, &r->gap_status);
+    r->gap_status = r->gap.status;
+    note(r, r->gap.message);
+    return SG_OK;
 }
 
 static sg_status read_asymptotic(const sg_model *model, const sg_loss *loss, sim_reading *r) {
@@ -61,12 +52,23 @@ static sg_status read_bounds(const sg_model *model, const sg_loss *loss, sim_rea
     return keep(r, sg_bounds_of(model, loss, a, known ? &r->gap : NULL, &r->bounds), &r->bounds_status);
 }
 
-static sg_status read_loss(const sg_model *model, const sg_loss *loss, unsigned measure, sim_reading *r) {
+static sg_status read_mixing(const sg_model *model, const sg_loss *loss, const sim_mixing *choice, sim_reading *r) {
+    const sg_mixing_settings settings = {.epsilon = choice->epsilon, .points = choice->points};
+    sg_status status = sg_spectrum_mixing(model, loss, choice->start, &settings, &r->mixing);
+    if (status != SG_OK) return keep(r, status, &r->mixing_status);
+    r->mixing_status = r->mixing.status;
+    note(r, r->mixing.message);
+    return SG_OK;
+}
+
+static sg_status read_loss(const sim_group *group, const sg_loss *loss, unsigned measure, sim_reading *r) {
+    const sg_model *model = group->model;
     sg_status status = SG_OK;
     if (measure & NEEDS_GAP) status = read_gap(model, loss, r);
     if (status == SG_OK && (measure & NEEDS_ASYMPTOTIC)) status = read_asymptotic(model, loss, r);
     if (status == SG_OK && (measure & SIM_EFFICIENCY)) status = read_profile(model, loss, r);
     if (status == SG_OK && (measure & SIM_BOUNDS)) status = read_bounds(model, loss, r);
+    if (status == SG_OK && (measure & SIM_MIXING)) status = read_mixing(model, loss, group->mixing, r);
     return status;
 }
 
@@ -81,7 +83,7 @@ sg_status sim_analysis_new(const sim_group *group, unsigned measure, int threads
     if (status != SG_OK) goto out;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads) reduction(| : exhausted)
     for (int l = 0; l < group->losses; l++)
-        exhausted |= read_loss(group->model, group->loss[l], measure, &a->reading[l]) != SG_OK;
+        exhausted |= read_loss(group, group->loss[l], measure, &a->reading[l]) != SG_OK;
     if (exhausted) status = sg_fail(SG_NO_MEMORY, "memory is exhausted by the quadrature of %s", group->model->text);
 out:
     if (status != SG_OK) {
@@ -97,6 +99,7 @@ void sim_analysis_delete(sim_analysis *a) {
     for (int l = 0; a->reading && l < a->losses; l++) {
         sg_asymptotic_delete(a->reading[l].asymptotic);
         sg_profile_delete(a->reading[l].profile);
+        sg_mixing_clear(&a->reading[l].mixing);
     }
     sg_delete(a->reading);
     sg_delete(a);

@@ -37,14 +37,25 @@ static const option options[] = {
     {"--fresh", NULL, SIM_TAKES_FRESH, AS_FLAG, AT(fresh), 0, 0, "recompute cells that are already there"},
     {"--cell", "I", SIM_TAKES_CELL, AS_INT, AT(cell), 0, INT_MAX, "number of the cell, from 0"},
     {"--replicate", "R", SIM_TAKES_CELL, AS_INT, AT(replicate), 0, INT_MAX, "number of the replicate, from 0"},
-    {"--step", "DT", SIM_TAKES_CHAIN, AS_REAL, AT(step), 0, 1e6,
-     "step of the dynamics (default: tuned to accept 57 %)"},
+    {"--step", "DT", SIM_TAKES_CHAIN | SIM_TAKES_TRAJECTORY, AS_REAL, AT(step), 0, 1e6,
+     "time between states (default of sample: tuned to accept 57 %, of gap: by a pilot run)"},
     {"--thin", "K", SIM_TAKES_CHAIN, AS_INT, AT(thin), 1, INT_MAX, "keep every K-th state (default 1)"},
-    {"--chains", "C", SIM_TAKES_CHAIN, AS_INT, AT(chains), 1, SG_BLOCK, "chains that run side by side (default 1)"},
+    {"--chains", "C", SIM_TAKES_CHAIN | SIM_TAKES_TRAJECTORY, AS_INT, AT(chains), 1, SG_BLOCK,
+     "chains that run side by side (default of sample: 1, of gap: 32)"},
+    {"--trajectory", "STEPS", SIM_TAKES_TRAJECTORY, AS_INT, AT(trajectory), 1, 1e8,
+     "estimate the gap from trajectories of STEPS states each, with a 95 % confidence interval"},
     {"--figure", "NAME", SIM_TAKES_FIGURE, AS_TEXT, AT(figure), 0, 0, "figure to draw (`scoregap list figures`)"},
-    {"--epsilon", "E", SIM_TAKES_EPSILON, AS_REAL, AT(epsilon), 0, 1, "total-variation distance"},
+    {"--epsilon", "E", SIM_TAKES_EPSILON, AS_REAL, AT(epsilon), 0, 1, "total-variation distance (default 0.25)"},
+    {"--start", "START", SIM_TAKES_EPSILON, AS_TEXT, AT(start), 0, 0,
+     "worst (default), warm, x=NUMBER; on spins all-plus, all-minus, state:0101.."},
+    {"--points", "N", SIM_TAKES_EPSILON, AS_INT, AT(points), 2, 100000,
+     "print the distance at N times, to three mixing times"},
+    {"--count", "K", SIM_TAKES_COUNT, AS_INT, AT(count), 1, 2000, "print the first K nonzero eigenvalues as well"},
+    {"--bounds", NULL, SIM_TAKES_BOUNDS, AS_FLAG, AT(bounds), 0, 0,
+     "print every bound on the gap and on the log-Sobolev constant"},
     {"--seed", "S", 0, AS_SEED, AT(seed), 0, 0, "seed of everything that is drawn, decimal or 0x.."},
-    {"--memory", "BYTES", 0, AS_BYTES, AT(memory), 0, 0, "data kept between passes, a thread; 64M is the default"},
+    {"--memory", "BYTES", 0, AS_BYTES, AT(memory), 0, 0,
+     "data kept between passes, a thread (default 64M); vectors of `gap` (default 1G)"},
     {"--json", NULL, 0, AS_FLAG, AT(json), 0, 0, "one JSON object on standard output"},
     {"--version", NULL, 0, AS_FLAG, AT(version), 0, 0, "the version of the program"},
     {"--help", NULL, 0, AS_FLAG, AT(help), 0, 0, "this text"},
@@ -150,6 +161,7 @@ static int read_value(const option *o, char *text, sim_args *args) {
     case AS_SEED:
         return read_seed(o, text, args);
     case AS_BYTES:
+        args->memory_given = true;
         return read_bytes(o, text, (size_t *)at);
     case AS_INT:
     case AS_COUNT:
@@ -191,7 +203,7 @@ static void defaults(sim_args *args) {
     args->memory = (size_t)64 << 20;
     args->epsilon = 0.25;
     args->cell = args->replicate = -1;
-    args->chains = args->thin = 1;
+    args->thin = 1;
     args->seed = 1;
 }
 

@@ -43,6 +43,18 @@ static void record_gap(const sim_reading *r, sg_record *out) {
     out->relaxation_time = finite_or_nan(gap->relaxation_time);
 }
 
+static void record_mixing(const sim_reading *r, sg_record *out) {
+    const sg_mixing *m = &r->mixing;
+    set_status(out->status_mixing, r->mixing_status);
+    set_text(sizeof out->mixing_start, out->mixing_start, m->start, strlen(m->start));
+    if (r->mixing_status != SG_OK && r->mixing_status != SG_UNCERTIFIED) return;
+    out->mixing_epsilon = m->epsilon;
+    out->mixing_time = finite_or_nan(m->mixing_time);
+    out->mixing_time_lower = finite_or_nan(m->mixing_time_lower);
+    out->mixing_time_upper = finite_or_nan(m->mixing_time_upper);
+    if (isnan(out->relaxation_time)) out->relaxation_time = finite_or_nan(m->relaxation_time);
+}
+
 /* Values without a correct digit are not stored; their error estimates are. */
 static void record_efficiency(const sim_reading *r, sg_record *out) {
     const sg_asymptotic *a = r->asymptotic;
@@ -155,6 +167,17 @@ static sg_status put_efficiency(sg_result *part, int l, int m, const sim_reading
                       square, digits ? a->inefficiency : NULL)))
         return status;
     return put_profile(part, l, m, r->profile);
+}
+
+static sg_status put_mixing(sg_result *part, int l, int points, const sg_mixing *m) {
+    const bool known = m->points == points;
+    sg_status status = put(part, l, "tv/time", "times of the profile, in the time of the generator", 1, &points,
+                           known ? m->time : NULL);
+    if (status == SG_OK)
+        status = put(part, l, "tv/distance", "total variation between the law at that time and p", 1, &points,
+                     known ? m->distance : NULL);
+    if (status != SG_OK) return status;
+    return put(part, l, "tv/error", "its error estimate", 1, &points, known ? m->distance_error : NULL);
 }
 
 static sg_status put_summary(sg_result *part, int l, int m, const sg_summary *s) {
@@ -307,9 +330,11 @@ sg_status sim_cell_compute(const sim_plan *plan, const sim_cell *cell, const sim
         if (measure & SIM_GAP) record_gap(r, out);
         if (measure & SIM_EFFICIENCY) record_efficiency(r, out);
         if (measure & SIM_BOUNDS) record_bounds(r, out);
+        if (measure & SIM_MIXING) record_mixing(r, out);
         record_validity(cell, r, out);
         status = put_truth(part, l, group->model);
         if (status == SG_OK && (measure & SIM_EFFICIENCY)) status = put_efficiency(part, l, group->model->m, r);
+        if (status == SG_OK && (measure & SIM_MIXING)) status = put_mixing(part, l, group->mixing->points, &r->mixing);
     }
     if (status == SG_OK && cell->replicates) status = sample(plan, cell, analysis, how, part);
     if (status != SG_OK) {

@@ -3,6 +3,7 @@
 #define SCOREGAP_SIM_CELL_H
 
 #include "experiment.h"
+#include "scoregap/mixing.h"
 
 #define SIM_PROFILE_PAIRS 48
 
@@ -12,7 +13,8 @@ typedef struct {
     sg_profile *profile;
     sg_gap gap;
     sg_bounds bounds;
-    sg_status efficiency_status, gap_status, bounds_status, profile_status;
+    sg_mixing mixing;
+    sg_status mixing_status, efficiency_status, gap_status, bounds_status, profile_status;
     char message[512]; /* of the first failure; empty */
 } sim_reading;
 

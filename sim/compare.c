@@ -17,15 +17,11 @@ typedef struct {
 static sg_status at_estimate(const sim_args *args, line *l) {
     sg_status status;
     sg_asymptotic *a = NULL;
-    sg_panels *panels = NULL;
-    sg_prepared *prepared = NULL;
     sg_gap gap;
     if ((status = sg_model_new(args->positional[0], args->pairs, args->pair, &l->fitted))) goto out;
     if (args->theta.n && (status = sg_model_set_truth(l->fitted, args->theta.n, args->theta.v))) goto out;
     if ((status = sg_model_set_truth(l->fitted, l->fitted->m, l->fit->theta))) goto out;
-    if ((status = sg_model_panels(l->fitted, l->fitted->truth, 0, &panels))) goto out;
-    if ((status = sg_loss_prepare(l->loss, l->fitted, panels, &prepared))) goto out;
-    if ((status = sg_spectrum_gap(l->fitted, l->loss, prepared, panels, &gap))) goto out;
+    if ((status = sg_spectrum_gap(l->fitted, l->loss, NULL, &gap, NULL))) goto out;
     if (gap.status == SG_OK)
         l->gap = gap.gap;
     else
@@ -37,8 +33,6 @@ static sg_status at_estimate(const sim_args *args, line *l) {
         snprintf(l->message, sizeof l->message, "inefficiency: %s", a->message);
 out:
     sg_asymptotic_delete(a);
-    if (l->fitted) sg_loss_release(l->loss, prepared);
-    sg_panels_delete(panels);
     return status;
 }
 

@@ -31,7 +31,7 @@ static sg_status compute(const sim_args *args, answer *w) {
         note(w, status, sg_message()); /* the gap and the bounds that need no covariance still stand */
     else
         note(w, w->a->status, w->a->message);
-    if ((status = sg_spectrum_gap(s->model, s->loss, s->prepared, s->panels, &w->gap))) return status;
+    if ((status = sg_spectrum_gap(s->model, s->loss, NULL, &w->gap, NULL))) return status;
     note(w, w->gap.status, w->gap.message);
     if ((status = sg_bounds_of(s->model, s->loss, w->a, &w->gap, &w->bounds))) return status;
     if (!w->a) return SG_OK;

@@ -130,15 +130,41 @@ static sg_status read_measure(sim_experiment *e, const descriptor *key, const si
         if (bit == SIM_MEASURES) {
             const char *nearest = sg_nearest(word, SIM_MEASURES, sim_measure_names);
             return sim_yaml_fail(e->path, item, SG_UNKNOWN,
-                                 "unknown measure '%.64s'%s%s%s (gap, efficiency, bounds, montecarlo, kl)", word,
-                                 nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+                                 "unknown measure '%.64s'%s%s%s (gap, efficiency, mixing, bounds, montecarlo, kl)",
+                                 word, nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
         }
         if (e->measure & 1u << bit)
             return sim_yaml_fail(e->path, item, SG_BAD_SYNTAX, "the measure '%s' stands twice: keep one", word);
         e->measure |= 1u << bit;
-        if (1 << bit == SIM_MIXING) e->mixing_at = item;
     }
     return SG_OK;
+}
+
+static sg_status read_mixing_number(const sim_experiment *e, const char *key, const sim_node *node, double lo,
+                                    double hi, double *value) {
+    if (node->kind != SIM_SCALAR || !sg_number_read(node->text, value)) return bad_type(e, node, key, "a number");
+    if (*value > lo && *value < hi) return SG_OK;
+    return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "%s %s of mixing is out of range: it must be > %g and < %g",
+                         key, node->text, lo, hi);
+}
+
+static sg_status read_mixing(sim_experiment *e, const descriptor *key, const sim_node *node) {
+    static const char *const names[] = {"epsilon", "start", "points"};
+    double points = e->mixing.points;
+    if (node->kind != SIM_MAP) return bad_type(e, node, key->name, "a mapping {epsilon, start, points}");
+    e->mixing.at = node;
+    for (int k = 0; k < node->count; k++) {
+        const char *name = node->key[k]->text;
+        sg_status status = !strcmp(name, names[0])
+                               ? read_mixing_number(e, name, node->item[k], 0, 1, &e->mixing.epsilon)
+                           : !strcmp(name, names[1]) ? read_word(e, "start", node->item[k], &e->mixing.start)
+                           : !strcmp(name, names[2]) ? read_mixing_number(e, name, node->item[k], 1, 10001, &points)
+                                                     : unknown_key(e, node->key[k], 3, names);
+        if (status != SG_OK) return status;
+    }
+    e->mixing.points = (int)points;
+    if (points == e->mixing.points) return SG_OK;
+    return sim_yaml_fail(e->path, node, SG_BAD_TYPE, "points of mixing must be a whole number");
 }
 
 static sg_status read_sample_sizes(sim_experiment *e, const descriptor *key, const sim_node *node) {
@@ -302,6 +328,8 @@ static sg_status check_together(const sim_experiment *e) {
     if ((e->measure & SIM_KL) && !sampled)
         return sim_yaml_fail(e->path, NULL, SG_BAD_SYNTAX,
                              "measure has kl, the divergence of Monte Carlo fits: add montecarlo");
+    if (e->mixing.at && !(e->measure & SIM_MIXING))
+        return sim_yaml_fail(e->path, e->mixing.at, SG_BAD_SYNTAX, "mixing is given: add mixing to measure");
     for (int f = 0; f < e->families; f++)
         for (int i = 0; i < e->family[f].losses; i++)
             for (int k = 0; k < e->losses; k++)
@@ -340,6 +368,7 @@ sg_status sim_experiment_parse(const char *path, const char *text, bool smoke, s
     sg_status status = sg_new(&e, 1, sizeof *e);
     if (status != SG_OK) return status;
     e->smoke = smoke;
+    e->mixing = (sim_mixing){.epsilon = 0.25, .start = "worst", .points = 101};
     if ((status = copy_text(path, &e->path))) goto out;
     if ((status = copy_text(text, &e->text))) goto out;
     if ((status = sim_yaml_read(e->path, e->text, &e->root))) goto out;

@@ -28,6 +28,7 @@
     X(sample_sizes, read_sample_sizes, false, "list, or {from, to, steps, scale: linear|log}")          \
     X(replicates, read_replicates, false, "Monte Carlo replicates a cell")                              \
     X(measure, read_measure, true, "list of gap, efficiency, mixing, bounds, montecarlo, kl")           \
+    X(mixing, read_mixing, false, "{epsilon: 0.25, start: worst, points: 101} of the measure mixing")   \
     X(figure, read_figure, false, "name of the figure that shows the result, or a list of such names")  \
     X(smoke, read_smoke, false, "{key: value} in place of the above with --smoke")
 
@@ -75,6 +76,14 @@ typedef struct {
     sim_loss_choice loss[SIM_LOSSES]; /* its own, after those of all */
 } sim_family;
 
+/* What the measure mixing asks for. */
+typedef struct {
+    double epsilon;
+    const char *start;
+    int points;         /* of the profile TV(t) */
+    const sim_node *at; /* NULL: not given */
+} sim_mixing;
+
 typedef struct sim_experiment {
     char *path, *text; /* of the file; everything below points into the tree */
     sim_node *root;
@@ -88,7 +97,7 @@ typedef struct sim_experiment {
     bool zip, smoke;
     long long *size; /* [sizes] */
     unsigned measure;
-    const sim_node *mixing_at;
+    sim_mixing mixing;
 } sim_experiment;
 
 /*
@@ -112,7 +121,8 @@ typedef struct {
     sg_model *model;
     int losses;
     const sg_loss *loss[SIM_LOSSES];
-    double axis[SIM_AXES]; /* values of the numeric grid keys */
+    const sim_mixing *mixing; /* of the experiment */
+    double axis[SIM_AXES];    /* values of the numeric grid keys */
 } sim_group;
 
 typedef struct {
@@ -129,8 +139,8 @@ typedef struct {
     sim_cell *cell;
 } sim_plan;
 
-/* Errors: those of models and losses with the place in the file; SG_MISFIT; SG_OUT_OF_RANGE (mixing; too many cells;
- * two equal cells). */
+/* Errors: those of models and losses with the place in the file; SG_MISFIT; SG_OUT_OF_RANGE (too many cells; two equal
+ * cells). */
 SG_MUST_CHECK sg_status sim_plan_new(const sim_experiment *experiment, sim_plan **plan);
 void sim_plan_delete(sim_plan *plan);
 

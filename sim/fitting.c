@@ -17,6 +17,9 @@ static sg_status check_range(const sg_model *model, const sim_data *data) {
 sg_status sim_data_open(const sim_args *args, const sg_model *model, sim_data *data) {
     sg_status status;
     memset(data, 0, sizeof *data);
+    if (model->space.shape == SG_FINITE)
+        return sg_fail(SG_REFUSED, "%s is a family on a finite set: `scoregap gap` takes it, this command does not",
+                       model->text);
     if (!args->data) return sg_fail(SG_BAD_SYNTAX, "give the data with --data FILE");
     if ((status = sg_data_read(args->data, &data->n, &data->d, &data->rows))) return status;
     if (data->d != model->space.d)

@@ -100,6 +100,7 @@ static int list_families(bool json) {
 static json_t *row_json(const sg_row *row) {
     json_t *o = json_object();
     json_object_set_new(o, "name", json_string(row->name));
+    if (row->sampler_only) json_object_set_new(o, "loss", json_null());
     json_object_set_new(o, "summary", json_string(row->summary));
     json_object_set_new(o, "generator", json_string(row->generator_formula));
     json_object_set_new(o, "dynamics", json_string(row->dynamics));
@@ -112,11 +113,13 @@ static int list_rows(bool json, bool dynamics) {
     json_t *array = json_array();
     for (int k = 0; sg_rows[k]; k++) {
         const sg_row *row = sg_rows[k];
+        if (row->sampler_only && !dynamics) continue;
         json_array_append_new(array, row_json(row));
         if (json) continue;
         if (dynamics) {
             printf("%-26s generator %s; unit of time: %s; loss: %s\n", row->dynamics, row->generator_formula,
-                   row->clock, row->name);
+                   row->clock, row->sampler_only ? "none" : row->name);
+            if (row->sampler_only) print_fields(row->options);
         } else {
             printf("%s\n    %s\n    generator %s; dynamics: %s\n", row->name, row->summary, row->generator_formula,
                    row->dynamics);

@@ -51,19 +51,25 @@ static sg_status unknown_dynamics(const char *name) {
 }
 
 sg_status sim_loss(const sim_args *args, const sg_model *model, sg_loss **loss) {
-    const char *text = model->space.shape == SG_FINITE ? "pseudolikelihood" : "score-matching";
+    const char *text = model->family->can & SG_RATES     ? "jumps"
+                       : model->space.shape == SG_FINITE ? "pseudolikelihood"
+                                                         : "score-matching";
+    char named[512];
     sg_status status;
     *loss = NULL;
     if (args->losses && args->dynamics) return sg_fail(SG_BAD_SYNTAX, "give --loss or --dynamics, not both");
     if (args->losses > 1) return sg_fail(SG_BAD_SYNTAX, "give one --loss");
     if (args->losses) text = args->loss[0];
     if (args->dynamics) {
-        const sg_row *row = sg_row_find_dynamics(args->dynamics);
-        if (!row) return unknown_dynamics(args->dynamics);
-        text = row->name;
+        const size_t length = strcspn(args->dynamics, ":");
+        snprintf(named, sizeof named, "%.*s", (int)length, args->dynamics);
+        const sg_row *row = sg_row_find_dynamics(named);
+        if (!row) return unknown_dynamics(named);
+        snprintf(named, sizeof named, "%s%s", row->name, args->dynamics + length);
+        text = named;
     }
     if ((status = sg_loss_new(text, loss))) return status;
-    status = sg_loss_fits(*loss, model);
+    status = sg_loss_runs(*loss, model); /* what estimates asks sg_loss_fits besides */
     if (status) {
         sg_loss_delete(*loss);
         *loss = NULL;

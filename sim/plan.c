@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "experiment.h"
+#include "scoregap/mixing.h"
 
 enum { CELLS_MOST = 20000, CELL_TEXT = 8192 };
 
@@ -97,6 +98,12 @@ static sg_status add_loss(const sim_experiment *e, const sim_loss_choice *choice
     return SG_OK;
 }
 
+static sg_status check_start(const sim_experiment *e, const sim_group *group) {
+    if (!(e->measure & SIM_MIXING)) return SG_OK;
+    sg_status status = sg_mixing_start_check(group->model, e->mixing.start);
+    return status == SG_OK ? SG_OK : sim_yaml_within(e->path, e->mixing.at, status);
+}
+
 static sg_status add_group(sim_plan *plan, const sim_family *family, int combination) {
     const sim_experiment *e = plan->experiment;
     sim_group *group = &plan->group[plan->groups];
@@ -105,7 +112,9 @@ static sg_status add_group(sim_plan *plan, const sim_family *family, int combina
     sg_status status = sg_model_new(family->name, n.pairs, n.pair, &group->model);
     if (status != SG_OK) return locate(e, &n, status);
     plan->groups++;
+    group->mixing = &e->mixing;
     status = check_equal(e, plan, &n);
+    if (status == SG_OK) status = check_start(e, group);
     for (int k = 0; k < e->losses && status == SG_OK; k++) status = add_loss(e, &e->loss[k], group);
     for (int k = 0; k < family->losses && status == SG_OK; k++) status = add_loss(e, &family->loss[k], group);
     return status == SG_OK ? check_texts(e, group, &n) : status;
@@ -124,6 +133,12 @@ static sg_status write_cell_text(const sim_plan *plan, sim_cell *cell) {
     for (int k = 0, many = 0; k < SIM_MEASURES; k++)
         if (e->measure & 1u << k)
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", many++ ? "," : "", sim_measure_names[k]);
+    if (e->measure & SIM_MIXING && used < sizeof text) {
+        char epsilon[SG_NUMBER_TEXT];
+        sg_number_text(e->mixing.epsilon, epsilon);
+        used += (size_t)snprintf(text + used, sizeof text - used, "\nmixing=epsilon=%s,start=%s,points=%d", epsilon,
+                                 e->mixing.start, e->mixing.points);
+    }
     for (int l = 0; l < group->losses && used < sizeof text; l++)
         used += (size_t)snprintf(text + used, sizeof text - used, "\nloss=%s", group->loss[l]->text);
     if (used >= sizeof text) return sg_fail(SG_OUT_OF_RANGE, "%s: the losses of a cell take too many bytes", e->path);
@@ -157,9 +172,6 @@ sg_status sim_plan_new(const sim_experiment *e, sim_plan **result) {
     sim_plan *plan = NULL;
     int points = combinations(e);
     *result = NULL;
-    if (e->mixing_at)
-        return sim_yaml_fail(e->path, e->mixing_at, SG_OUT_OF_RANGE,
-                             "mixing times are not computed by this version: leave mixing out of measure");
     if ((long long)points * e->families > CELLS_MOST)
         return sim_yaml_fail(e->path, NULL, SG_OUT_OF_RANGE, "the plan has more than %d cells", CELLS_MOST);
     sg_status status = sg_new(&plan, 1, sizeof *plan);

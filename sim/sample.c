@@ -7,6 +7,11 @@
 enum { TUNING_ROUNDS = 24, TUNING_STEPS = 60 };
 static const double wanted_acceptance = 0.57;
 
+/* One chain unless more are asked for. */
+static int chains_of(const sim_args *args) {
+    return args->chains ? args->chains : 1;
+}
+
 typedef struct {
     sim_setting setting;
     sg_sampler *sampler;
@@ -94,12 +99,12 @@ static sg_status walk_draws(const sim_args *args, source *s, sink *out) {
     int d = s->setting.model->space.d;
     sg_status status = tune(args, s);
     if (status) return status;
-    status = sg_walk_new(s->setting.model, s->setting.model->truth, s->sampler, args->chains, args->seed, 0, s->step,
+    status = sg_walk_new(s->setting.model, s->setting.model->truth, s->sampler, chains_of(args), args->seed, 0, s->step,
                          &s->walk);
     if (status) return status;
     for (long long row = 0; row < args->n && !out->failed;) {
         sg_walk_advance(s->setting.loss, s->setting.prepared, s->walk, args->thin);
-        for (int c = 0; c < args->chains && row < args->n; c++, row++)
+        for (int c = 0; c < chains_of(args) && row < args->n; c++, row++)
             put_row(out, c, d, s->walk->block.x + c, SG_BLOCK);
     }
     if (s->walk->proposed) s->acceptance = (double)s->walk->accepted / (double)s->walk->proposed;
@@ -120,7 +125,7 @@ static int print_json(const sim_args *args, const source *s, json_t *draws) {
 }
 
 static int produce(const sim_args *args, source *s) {
-    sink out = {.file = stdout, .chains = s->dynamics ? args->chains : 1};
+    sink out = {.file = stdout, .chains = s->dynamics ? chains_of(args) : 1};
     sg_status status;
     if (args->output && !(out.file = fopen(args->output, "w")))
         return sim_complain(2, "%s cannot be created", args->output);

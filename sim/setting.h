@@ -1,4 +1,4 @@
-/* A model with a loss, as gap, efficiency and sample take them from the command line. */
+/* A model with a loss, as efficiency and sample take them from the command line. */
 #ifndef SCOREGAP_SIM_SETTING_H
 #define SCOREGAP_SIM_SETTING_H
 
@@ -11,7 +11,7 @@ typedef struct {
     sg_prepared *prepared;
 } sim_setting;
 
-/* Fills s (NULLs on failure: close it all the same). */
+/* Fills s (NULLs on failure: close it all the same).  SG_REFUSED on finite sets, which have no panels. */
 SG_MUST_CHECK sg_status sim_setting_open(const sim_args *args, sim_setting *s);
 void sim_setting_close(sim_setting *s);
 

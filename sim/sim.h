@@ -25,14 +25,15 @@ typedef struct {
     int pairs;
     const char *loss[SIM_LOSSES];
     int losses;
-    const char *dynamics, *data, *output, *figure;
+    const char *dynamics, *data, *output, *figure, *start;
     long long n;
     uint64_t seed;
     sg_reals theta; /* n = 0: not given */
     size_t memory;  /* bytes a thread */
     double epsilon, step;
-    int threads, cell, replicate, chains, thin;
-    bool json, smoke, fresh, seed_given, help, version;
+    int threads, cell, replicate, chains, thin, count, points; /* chains, count, points = 0: not given */
+    int trajectory;                                            /* steps; 0: not given */
+    bool json, smoke, fresh, bounds, seed_given, memory_given, help, version;
 } sim_args;
 
 /* Which options a command takes: bits of sim_command.takes. */
@@ -49,7 +50,10 @@ enum {
     SIM_TAKES_CELL = 1 << 9,   /* --cell and --replicate */
     SIM_TAKES_CHAIN = 1 << 13, /* --step, --thin, --chains */
     SIM_TAKES_FIGURE = 1 << 14,
-    SIM_TAKES_EPSILON = 1 << 15
+    SIM_TAKES_EPSILON = 1 << 15, /* --epsilon, --start, --points */
+    SIM_TAKES_COUNT = 1 << 16,
+    SIM_TAKES_BOUNDS = 1 << 17,
+    SIM_TAKES_TRAJECTORY = 1 << 18 /* and --step, --chains */
 };
 
 typedef struct sim_command {
@@ -63,7 +67,7 @@ typedef struct sim_command {
 } sim_command;
 
 /* One table, in the order of the help: sim/main.c. */
-extern const sim_command sim_command_list, sim_command_gap, sim_command_efficiency, sim_command_fit,
+extern const sim_command sim_command_list, sim_command_gap, sim_command_efficiency, sim_command_mixing, sim_command_fit,
     sim_command_compare, sim_command_sample, sim_command_check, sim_command_run, sim_command_replay, sim_command_table,
     sim_command_plot;
 
@@ -78,6 +82,9 @@ SG_MUST_CHECK sg_status sim_model(const sim_args *args, sg_model **model);
 /* The loss asked for: --loss, or the one paired with --dynamics, or the default of the space. */
 SG_MUST_CHECK sg_status sim_loss(const sim_args *args, const sg_model *model, sg_loss **loss);
 
+/* `gap --trajectory`: runs, prints, returns the exit status. */
+int sim_trajectory(const sim_args *args, const sg_model *model, const sg_loss *loss);
+
 /* JSON: null for what is not finite. */
 json_t *sim_json_real(double value);
 json_t *sim_json_vector(int n, const double *value);
@@ -85,6 +92,10 @@ json_t *sim_json_matrix(int m, const double *value); /* [m,m] column-major -> ro
 json_t *sim_json_parameters(const sg_model *model);  /* names of the free ones */
 /* Dumps the object with a final newline on standard output and releases it; false if writing failed. */
 bool sim_json_print(json_t *object);
+
+/* The bounds of a gap, as keys of an object and as a table. */
+void sim_bounds_json(json_t *object, const sg_gap_bounds *bounds, const sg_gap *gap);
+void sim_bounds_print(const sg_gap_bounds *bounds, const sg_gap *gap);
 
 /* Colour and width of the terminal; NO_COLOR and pipes switch colour off. */
 bool sim_colour(FILE *stream);

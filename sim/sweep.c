@@ -177,7 +177,8 @@ static void count(const sg_result *result, sim_outcome *out) {
         out->failed_fits +=
             x->failed_singular + x->failed_not_converged + x->failed_not_integrable + x->failed_pilot + x->failed_other;
         out->failed_measures += is_failure(x->status_gap) + is_failure(x->status_efficiency) +
-                                is_failure(x->status_profile) + is_failure(x->status_montecarlo);
+                                is_failure(x->status_profile) + is_failure(x->status_montecarlo) +
+                                is_failure(x->status_mixing);
     }
 }
 

@@ -79,7 +79,12 @@ extern "C" {
     REAL(kl_mean_se, "1", "its standard error")                                                                   \
     REAL(kl_median, "1", "median KL")                                                                             \
     REAL(kl_lo, "1", "2.5 % quantile of KL")                                                                      \
-    REAL(kl_hi, "1", "97.5 % quantile of KL")
+    REAL(kl_hi, "1", "97.5 % quantile of KL")                                                                     \
+    TEXT(status_mixing, 16, "1", "status of the mixing time")                                                     \
+    TEXT(mixing_start, 96, "1", "where the process of the mixing time starts")                                    \
+    REAL(mixing_epsilon, "1", "total-variation distance at the mixing time")                                      \
+    REAL(mixing_time_lower, "t", "lower end of its enclosure")                                                    \
+    REAL(mixing_time_upper, "t", "upper end of its enclosure; over all starts for the worst one")
 
 #define SG_RECORD_TEXT(name, length, unit, description) char name[length];
 #define SG_RECORD_COUNT(name, unit, description) int32_t name;

@@ -26,6 +26,7 @@ check "a smoke result" leaves 0 run "$root/sim/experiments/bimodal-separation.ya
 check "a smoke result of the Stein kernel" leaves 0 run "$root/sim/experiments/stein-bimodal.yaml" --smoke -o stein.h5
 check "a smoke result over sample sizes" leaves 0 run "$root/sim/experiments/sample-size.yaml" --smoke -o sizes.h5
 check "a smoke result whose key is called like a column" leaves 0 run "$root/sim/experiments/mixture-separation.yaml" --smoke -o mixture.h5
+check "a smoke result of mixing times" leaves 0 run "$root/sim/experiments/cutoff.yaml" --smoke -o cutoff.h5
 result gap "family: bimodal" "losses: [mle, score-matching]" "grid: {a: [1, 2]}" "measure: [gap]"
 result single "family: bimodal" "losses: [mle, score-matching]" "grid: {a: [2]}" "sample_sizes: [300]" "replicates: 10" "measure: [gap, efficiency, bounds, montecarlo]"
 result fixed "family: gaussian" "losses: [mle, score-matching]" "sample_sizes: [300]" "replicates: 10" "measure: [gap, efficiency, montecarlo]" "figure: [dictionary, sample-size]"
@@ -86,6 +87,9 @@ draws ellipses ellipses sweep.h5
 draws heavy-tails heavy-tails sweep.h5
 draws stein stein stein.h5 sweep.h5
 draws slack slack sweep.h5
+draws cutoff cutoff cutoff.h5
+contains "the key has the values of the grid" o.svg 'n = 64'
+contains "the panels are the other keys" o.svg 'beta=1'
 
 # Every shipped figure is one of the above.
 for script in "$root"/plots/fig-*.gp; do
