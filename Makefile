@@ -14,13 +14,13 @@ ifeq ($(MAKELEVEL)$(filter -j% --jobs%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
-PKGS     = gsl hdf5 lapacke openblas yaml-0.1 jansson libmd
+PKGS     = gsl hdf5 lapacke openblas arpack yaml-0.1 jansson libmd
 PKG      = pkg-config --define-variable=GSL_CBLAS_LIB=
 # Asked once, when first needed: after `deps` has had its turn.
 DEPFLAGS = $(eval DEPFLAGS := $$(shell $(PKG) --cflags $(PKGS) 2>/dev/null))$(DEPFLAGS)
 PKGLIBS  = $(eval PKGLIBS := $$(shell $(PKG) --libs $(PKGS) 2>/dev/null))$(PKGLIBS)
 # SLEEF before everything: its vector functions must win over those of libmvec, which -lm brings in.
-DEPLIBS  = -lsleefgnuabi $(PKGLIBS) -lm
+DEPLIBS  = -lsleefgnuabi $(PKGLIBS) -lcholmod -lm
 
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror=implicit-function-declaration
 OPT      = -O3

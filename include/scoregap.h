@@ -14,8 +14,13 @@
  *     numeric.h     quadrature panels, inverse distribution tables, small linear algebra, Newton, moments with errors
  *     family.h      models: derivatives of log p, support, quadrature, exact samplers
  *     dictionary.h  rows: losses with their options, generators, Markov chains
- *     spectrum.h    the gap with a two-sided enclosure; eigenpairs; spectral profiles
- *     bound.h       Muckenhoupt, Cheeger, Kantorovich, KHR: each with its side in its name
+ *     spectrum.h    the gap with a two-sided enclosure; eigenpairs; spectral profiles on the line and the circle
+ *     chain.h       the same for birth-death chains, hypercubes and explicit chains
+ *     grid.h        the same for diffusions in two and three dimensions
+ *     mixing.h      total-variation mixing times
+ *     entropy.h     logarithmic Sobolev constants
+ *     trajectory.h  gaps estimated from long trajectories
+ *     bound.h       bounds on gaps and asymptotic variances, each with its side in its name
  *     estimate.h    Gamma and Gamma_MLE by quadrature, fits with standard errors, Monte Carlo
  *     store.h       result files (HDF5)
  *
@@ -28,21 +33,15 @@
  *         const sg_pair keys[] = {{"a", "3"}};
  *         sg_model *model = NULL;
  *         sg_loss *loss = NULL;
- *         sg_panels *panels = NULL;
- *         sg_prepared *prepared = NULL;
  *         sg_asymptotic *theory = NULL;
  *         sg_gap gap;
  *         sg_status status = sg_model_new("bimodal", 1, keys, &model);
  *         if (!status) status = sg_loss_new("score-matching", &loss);
  *         if (!status) status = sg_loss_fits(loss, model);
  *         if (!status) status = sg_asymptotic_new(model, loss, &theory);
- *         if (!status) status = sg_model_panels(model, model->truth, 0, &panels);
- *         if (!status) status = sg_loss_prepare(loss, model, panels, &prepared);
- *         if (!status) status = sg_spectrum_gap(model, loss, prepared, panels, &gap);
+ *         if (!status) status = sg_spectrum_gap(model, loss, NULL, &gap, NULL);
  *         if (status) fprintf(stderr, "%s\n", sg_message());
  *         else printf("inefficiency %.8f\ngap %.10g\n", theory->inefficiency[theory->m - 1], gap.gap);
- *         if (loss) sg_loss_release(loss, prepared);
- *         sg_panels_delete(panels);
  *         sg_asymptotic_delete(theory);
  *         sg_loss_delete(loss);
  *         sg_model_delete(model);
@@ -64,11 +63,16 @@
 
 #include "scoregap/base.h"
 #include "scoregap/bound.h"
+#include "scoregap/chain.h"
 #include "scoregap/dictionary.h"
+#include "scoregap/entropy.h"
 #include "scoregap/estimate.h"
 #include "scoregap/family.h"
+#include "scoregap/grid.h"
+#include "scoregap/mixing.h"
 #include "scoregap/numeric.h"
 #include "scoregap/spectrum.h"
 #include "scoregap/store.h"
+#include "scoregap/trajectory.h"
 
 #endif

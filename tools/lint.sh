@@ -46,7 +46,9 @@ fi
 # Includes go down only, by layers.txt.
 includes() {
     find include src sim -name '*.[ch]' | sort | xargs awk '
-        FILENAME == "tools/layers.txt" { if ($0 !~ /^#/) { line++; for (k = 1; k <= NF; k++) rank[$k] = line } next }
+        FILENAME == "tools/layers.txt" && /^#/ { next }
+        FILENAME == "tools/layers.txt" && /:/ { owner = $1; sub(/:/, "", owner); for (k = 2; k <= NF; k++) home[$k] = owner; next }
+        FILENAME == "tools/layers.txt" { line++; for (k = 1; k <= NF; k++) rank[$k] = line; next }
         /^[ \t]*#[ \t]*include[ \t]*"/ {
             split(FILENAME, part, "/")
             module = part[1] == "sim" ? "sim" : part[2]
@@ -56,6 +58,8 @@ includes() {
             if (path !~ /\//) next # a file beside it
             split(path, step, "/"); other = step[1]
             if (other == "scoregap") { other = step[2]; sub(/\.h$/, "", other) }
+            if (module in home) module = home[module]
+            if (other in home) other = home[other]
             if (!(module in rank)) print FILENAME ":" FNR ": module " module " is not in tools/layers.txt"
             else if (!(other in rank)) print FILENAME ":" FNR ": includes " path ", whose module is not in tools/layers.txt"
             else if (other != module && rank[other] >= rank[module]) print FILENAME ":" FNR ": " module " includes " other
