@@ -44,10 +44,6 @@ SIM      = $(sort $(wildcard sim/*.c))
 SIMOBJ   = $(SIM:%.c=$(OUT)/%.o)
 TESTS    = $(sort $(wildcard $(foreach m,$(MODULES) sim,tests/$(m)/test_*.c)))
 SCRIPTS  = $(sort $(wildcard tests/cli/test_*.sh tests/install/test_*.sh))
-ifeq ($(TIER),2)
-TESTS   += $(sort $(wildcard tests/slow/test_*.c))
-SCRIPTS += $(sort $(wildcard tests/slow/test_*.sh))
-endif
 TESTBIN  = $(TESTS:%.c=$(OUT)/%)
 BENCH    = $(patsubst %.c,$(OUT)/%,$(sort $(wildcard tests/bench/*.c)))
 
@@ -182,7 +178,7 @@ help:
 	@echo "THREADS=2               sweep: threads of the program (default: all); results do not depend on it"
 	@echo "SMOKE=1                 sweep, verify: the small version of every experiment, in build/smoke"
 	@echo "BUILD=asan              all, test: with the address and undefined-behaviour sanitizers, in build/asan"
-	@echo "TIER=2                  test: also the slow tests"
+	@echo "TIER=2                  test: also the cases that take more than seconds"
 	@echo "PREFIX=/usr/local DESTDIR=   install, uninstall"
 	@echo "ARCH=native             all: processor to compile for (x86-64-v3 for packages)"
 	@echo "V=1                     show the commands"

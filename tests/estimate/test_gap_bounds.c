@@ -12,6 +12,7 @@
 #include <gsl/gsl_errno.h>
 
 #include "../family/corners.h"
+#include "../tier.h"
 #include "scoregap/estimate.h"
 
 /* Relative error of the quadrature behind the bounds (bound.h), and of the enclosure. */
@@ -88,7 +89,7 @@ static void test_random_lines(void **state) {
     assert_int_equal(sg_loss_new("score-matching", &loss), SG_OK);
     sg_stream_open(&s, 99, SG_PURPOSE_TEST, 0);
     for (int family = 0; family < CORNER_FAMILIES; family++)
-        for (int trial = 0; trial < 2; trial++) {
+        for (int trial = 0; trial < (second_tier() ? 4 : 1); trial++) {
             corner c;
             sg_gap gap;
             static sg_gap_bounds list;

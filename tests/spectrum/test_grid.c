@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../tier.h"
 #include "scoregap/grid.h"
 
 static void assert_near(double value, double truth, double relative) {
@@ -340,6 +341,7 @@ static void coarse_elements(void) {
 
 static void three_dimensions(void **state) {
     (void)state;
+    if (!second_tier()) skip();
     const law box = {.d = 3, .v = flat}, deep = {.d = 3, .v = wells_in_a_box},
               turned_normal = {.d = 3, .angle = 0.5, .v = normal, .diffusion = constant};
     const sg_grid_settings given = {.cells = {2, 3, 2}}, rough = {.tol = 1e-3, .cells = {5, 5, 5}, .order = 6};
@@ -366,6 +368,7 @@ static double far_wells(int axis, double u) {
 /* FACTOR says that it does not know; deeper than what is there, the answer is refused; log10_gap needs no range. */
 static void ends_of_the_range(void **state) {
     (void)state;
+    if (!second_tier()) skip();
     const law l = {.d = 2, .angle = 0.3, .v = wells}, far = {.d = 2, .v = far_wells};
     const sg_grid_settings factor = {.method = SG_GRID_FACTOR, .tol = 0.5};
     sg_gap gap, near;
