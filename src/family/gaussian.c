@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "family/exponential.h"
+#include "family/gaussian.h"
 
 typedef struct {
     int d;
@@ -15,7 +16,7 @@ static sg_status make(const void *keys, sg_model *model) {
     return status;
 }
 
-static void parameter(const sg_model *model, int index, char name[SG_NAME]) {
+void sg_gaussian_parameter(const sg_model *model, int index, char name[SG_NAME]) {
     static const char *const names[] = {"location", "precision"};
     (void)model;
     sg_line_name(names, index, name);
@@ -43,7 +44,7 @@ static void statistics(const void *own, int n, const double *x, double *const f[
         }
 }
 
-static void jet(const sg_model *model, const double *theta, const sg_block *block, sg_jet *out) {
+void sg_gaussian_jet(const sg_model *model, const double *theta, const sg_block *block, sg_jet *out) {
     static const sg_exponential law = {.statistics = statistics};
     sg_exponential_jet(&law, model, theta, block, out);
 }
@@ -94,8 +95,8 @@ const sg_family sg_family_gaussian = {
     .can = SG_LINEAR | SG_NODES | SG_SAMPLER,
     .free_initial = "all",
     .make = make,
-    .parameter = parameter,
-    .jet = jet,
+    .parameter = sg_gaussian_parameter,
+    .jet = sg_gaussian_jet,
     .inside = inside,
     .landmarks = landmarks,
     .draw = draw,

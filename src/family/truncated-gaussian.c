@@ -4,7 +4,7 @@
  */
 #include <math.h>
 
-#include "family/exponential.h"
+#include "family/gaussian.h"
 #include "family/interval.h"
 
 typedef struct {
@@ -18,39 +18,6 @@ static sg_status make(const void *keys, sg_model *model) {
     if (status != SG_OK) return status;
     model->truth[1] = 1 / (key->s * key->s);
     return sg_interval_set("truncated-gaussian", &key->ends, model);
-}
-
-static void parameter(const sg_model *model, int index, char name[SG_NAME]) {
-    static const char *const names[] = {"location", "precision"};
-    (void)model;
-    sg_line_name(names, index, name);
-}
-
-static void statistics(const void *own, int n, const double *x, double *const f[3]) {
-    (void)own;
-    if (f[0])
-#pragma omp simd
-        for (int i = 0; i < n; i++) {
-            f[0][i] = x[i];
-            f[0][SG_BLOCK + i] = -0.5 * x[i] * x[i];
-        }
-    if (f[1])
-#pragma omp simd
-        for (int i = 0; i < n; i++) {
-            f[1][i] = 1;
-            f[1][SG_BLOCK + i] = -x[i];
-        }
-    if (f[2])
-#pragma omp simd
-        for (int i = 0; i < n; i++) {
-            f[2][i] = 0;
-            f[2][SG_BLOCK + i] = -1;
-        }
-}
-
-static void jet(const sg_model *model, const double *theta, const sg_block *block, sg_jet *out) {
-    static const sg_exponential law = {.statistics = statistics};
-    sg_exponential_jet(&law, model, theta, block, out);
 }
 
 static bool inside(const sg_model *model, const double *theta) {
@@ -88,8 +55,8 @@ const sg_family sg_family_truncated_gaussian = {
     .can = SG_LINEAR | SG_NODES | SG_SAMPLER,
     .free_initial = "all",
     .make = make,
-    .parameter = parameter,
-    .jet = jet,
+    .parameter = sg_gaussian_parameter,
+    .jet = sg_gaussian_jet,
     .inside = inside,
     .landmarks = landmarks,
 };
