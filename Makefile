@@ -35,7 +35,7 @@ LDFLAGS  = -fopenmp $(if $(filter asan,$(BUILD)),-fsanitize=address$(comma)undef
 comma   := ,
 Q        = $(if $(V),,@)
 
-SRC      = $(foreach m,$(MODULES),$(sort $(wildcard src/$(m)/*.c)))
+SRC      = $(foreach m,$(MODULES),$(sort $(wildcard src/$(m)/*.c src/$(m)/*/*.c)))
 OBJ      = $(SRC:%.c=$(OUT)/%.o)
 LIB      = $(OUT)/libscoregap.a
 SONAME   = libscoregap.so.$(SOVERSION)

@@ -89,7 +89,7 @@ command -v g++ > /dev/null || absent="$absent g++"
 verdict "every public header compiles alone, as C and as C++"
 
 : > "$findings"
-for header in src/*/*.h sim/*.h; do
+for header in src/*/*.h src/*/*/*.h sim/*.h; do
     # shellcheck disable=SC2046 # one word an option
     echo "#include \"$header\"" | $CC -std=gnu17 -D_GNU_SOURCE -fopenmp -I. -Iinclude -Isrc -Isim \
         $(pkg-config --cflags gsl hdf5 jansson yaml-0.1 2> /dev/null) -fsyntax-only -x c - >> "$findings" 2>&1

@@ -1,0 +1,266 @@
+/*
+ * Jumps on finite sets from their model.  With a symmetry that is known to keep the slowest mode, the gap is that of
+ * the chain of its classes, at any number of sites; otherwise it needs all states.
+ */
+#include <float.h>
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scoregap/chain.h"
+#include "spectrum/kinds.h"
+
+enum { SITES_MOST = 24, CHUNK = 1 << 14 };
+
+typedef struct {
+    const sg_model *model;
+    const sg_loss *loss;
+    const sg_spectrum_settings *settings;
+    sg_prepared *prepared;
+} problem;
+
+static void rate_of(const void *context, int n, const double *log_ratio, double *rate) {
+    const problem *p = context;
+    p->loss->row->rate(p->prepared, n, log_ratio, rate);
+}
+
+/* -------------------------------------------------------------------- classes */
+
+/* log rate(u) at the log-ratios of the edges, from rate(u) = e^u rate(-u) where u < 0. */
+static sg_status log_rates(const problem *p, const sg_lumped *lumped, double *log_rate) {
+    const int edges = lumped->edges;
+    double *u = NULL, *rate = NULL;
+    sg_status status = sg_new(&u, (size_t)edges, sizeof(double));
+    if (!status) status = sg_new(&rate, (size_t)edges, sizeof(double));
+    if (status) goto out;
+    for (int e = 0; e < edges; e++) u[e] = fabs(lumped->log_p[lumped->to[e]] - lumped->log_p[lumped->from[e]]);
+    rate_of(p, edges, u, rate);
+    for (int e = 0; e < edges; e++) {
+        const bool down = lumped->log_p[lumped->to[e]] < lumped->log_p[lumped->from[e]];
+        log_rate[e] = log(lumped->flips[e]) + log(rate[e]) - (down ? u[e] : 0);
+    }
+out:
+    sg_delete(u);
+    sg_delete(rate);
+    return status;
+}
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/*
+ * Single flips on an attractive law keep increasing functions increasing if the rates grow with the log-ratio.  The
+ * edges have all log-ratios that occur.
+ */
+static sg_status rates_grow(const problem *p, const sg_lumped *lumped, bool *grow) {
+    static const double rounding = 1e-12;
+    const int edges = lumped->edges;
+    double *u = NULL, *rate = NULL;
+    *grow = p->loss->row->heat_bath;
+    if (*grow) return SG_OK;
+    sg_status status = sg_new(&u, (size_t)edges, sizeof(double));
+    if (!status) status = sg_new(&rate, (size_t)edges, sizeof(double));
+    if (status) goto out;
+    for (int e = 0; e < edges; e++) u[e] = lumped->log_p[lumped->to[e]] - lumped->log_p[lumped->from[e]];
+    qsort(u, (size_t)edges, sizeof *u, ascending);
+    rate_of(p, edges, u, rate);
+    *grow = true;
+    for (int e = 1; e < edges; e++) *grow = *grow && rate[e] >= rate[e - 1] * (1 - rounding);
+out:
+    sg_delete(u);
+    sg_delete(rate);
+    return status;
+}
+
+static sg_status path_gap(const sg_lumped *lumped, const double *log_rate, sg_gap *out) {
+    const int n = lumped->classes;
+    double *up = NULL, *down = NULL;
+    sg_status status = sg_new(&up, (size_t)n, sizeof(double));
+    if (!status) status = sg_new(&down, (size_t)n, sizeof(double));
+    if (status) goto out;
+    for (int e = 0; e < lumped->edges; e++)
+        if (lumped->to[e] > lumped->from[e])
+            up[lumped->from[e]] = log_rate[e];
+        else
+            down[lumped->to[e]] = log_rate[e];
+    const sg_birth_death chain = {.n = n, .log_up = up, .log_down = down};
+    status = sg_birth_death_gap(&chain, out);
+out:
+    sg_delete(up);
+    sg_delete(down);
+    return status;
+}
+
+static sg_status chain_gap(const problem *p, const sg_lumped *lumped, const double *log_rate, sg_gap *out) {
+    double *log_pi = NULL;
+    sg_status status = sg_new(&log_pi, (size_t)lumped->classes, sizeof(double));
+    if (status) return status;
+    for (int a = 0; a < lumped->classes; a++) log_pi[a] = lumped->log_p[a] + lumped->log_size[a];
+    const sg_chain chain = {.n = lumped->classes,
+                            .edges = lumped->edges,
+                            .from = lumped->from,
+                            .to = lumped->to,
+                            .log_rate = log_rate,
+                            .log_pi = log_pi};
+    status = sg_chain_gap(&chain, p->settings, out, NULL, NULL);
+    sg_delete(log_pi);
+    return status;
+}
+
+/* Says why the gap of the classes is that of all states. */
+static void name_reason(const sg_lumped *lumped, bool monotone, sg_gap *out) {
+    if (monotone)
+        out->method = lumped->path
+                          ? "birth-death chain of classes (attractive: the slowest mode is monotone, so symmetric)"
+                          : "chain of classes (attractive: the slowest mode is monotone, so symmetric)";
+    else
+        out->method = lumped->path ? "birth-death chain of classes (the slowest mode has a symmetric copy)"
+                                   : "chain of classes (the slowest mode has a symmetric copy)";
+    if (out->status != SG_OK) return;
+    snprintf(out->message, sizeof out->message, "classes under %.80s%s%.150s", lumped->symmetry, monotone ? "" : ": ",
+             monotone ? "" : lumped->reason);
+}
+
+/* Symmetric functions alone: no mode of theirs is slower than the slowest. */
+static void only_above(const sg_lumped *lumped, sg_gap *out) {
+    const sg_gap classes = *out;
+    *out = (sg_gap){.gap = NAN,
+                    .gap_upper = classes.status == SG_UNDERFLOW ? DBL_MIN : classes.gap_upper,
+                    .log10_gap = NAN,
+                    .poincare = NAN,
+                    .relaxation_time = NAN,
+                    .iterations = classes.iterations,
+                    .method = "chain of classes, an upper bound",
+                    .status = SG_UNCERTIFIED};
+    snprintf(
+        out->message, sizeof out->message,
+        "only an upper bound: the slowest mode need not be symmetric under %.80s, and all states are visited up to %d "
+        "sites only",
+        lumped->symmetry, (int)SITES_MOST);
+}
+
+/* *done: the gap of the classes is that of the model, or the best that there is. */
+static sg_status by_classes(const problem *p, const sg_lumped *lumped, bool *done, sg_gap *out) {
+    const bool reason = p->loss->row->heat_bath && lumped->reason[0];
+    bool monotone = false;
+    double *log_rate = NULL;
+    sg_status status = lumped->attractive ? rates_grow(p, lumped, &monotone) : SG_OK;
+    if (status) return status;
+    *done = monotone || reason || p->model->space.d > SITES_MOST;
+    if (!*done) return SG_OK;
+    if ((status = sg_new(&log_rate, (size_t)lumped->edges, sizeof(double)))) return status;
+    status = log_rates(p, lumped, log_rate);
+    if (!status) status = lumped->path ? path_gap(lumped, log_rate, out) : chain_gap(p, lumped, log_rate, out);
+    sg_delete(log_rate);
+    if (status) return status;
+    if (monotone || reason)
+        name_reason(lumped, monotone, out);
+    else
+        only_above(lumped, out);
+    return SG_OK;
+}
+
+static sg_status try_classes(const problem *p, bool *done, sg_gap *out) {
+    const sg_family *family = p->model->family;
+    sg_lumped *lumped = NULL;
+    *done = false;
+    if (!family->lump || !p->loss->row->rate) return SG_OK;
+    sg_status status = family->lump(p->model, p->model->truth, &lumped);
+    if (status == SG_REFUSED) return SG_OK;
+    if (!status) status = by_classes(p, lumped, done, out);
+    sg_lumped_delete(lumped);
+    return status;
+}
+
+/* ----------------------------------------------------------------- all states */
+
+static sg_status all_states(const problem *p, double **log_p) {
+    const sg_model *model = p->model;
+    const long long states = 1LL << model->space.d;
+    const int threads = p->settings->threads > 0 ? p->settings->threads : omp_get_max_threads();
+    sg_status status = sg_new(log_p, (size_t)states, sizeof(double));
+    if (status) return status;
+    double *out = *log_p;
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (long long first = 0; first < states; first += CHUNK) {
+        const int count = (int)(states - first < CHUNK ? states - first : CHUNK);
+        model->family->states(model, model->truth, (uint64_t)first, count, out + first);
+    }
+    return SG_OK;
+}
+
+static sg_status solve_cube(const problem *p, const double *log_p, int count, sg_gap *out,
+                            sg_chain_spectrum **spectrum) {
+    const sg_row *row = p->loss->row;
+    sg_site_blocks blocks = {0};
+    if (!row->blocks) return sg_flip_gap(p->model->space.d, log_p, rate_of, p, p->settings, count, out, spectrum);
+    sg_status status = row->blocks(p->loss->options, p->model, &blocks);
+    const sg_cube cube = {
+        .n = p->model->space.d, .blocks = blocks.count, .block = blocks.mask, .weight = blocks.rate, .log_p = log_p};
+    if (!status) status = sg_cube_gap(&cube, p->settings, count, out, spectrum);
+    sg_delete(blocks.mask);
+    sg_delete(blocks.rate);
+    return status;
+}
+
+/* Fewer eigenvalues than asked for where there are fewer states. */
+static int available(const problem *p, const double *log_p, int count) {
+    const long long states = 1LL << p->model->space.d;
+    long long allowed = 0;
+    for (long long x = 0; x < states && allowed <= count; x++) allowed += log_p[x] > -INFINITY;
+    return allowed - 1 < count ? (int)(allowed > 2 ? allowed - 1 : 1) : count;
+}
+
+static sg_status by_states(const problem *p, sg_gap *out, sg_eigenvalues *values) {
+    double *log_p = NULL;
+    sg_chain_spectrum *spectrum = NULL;
+    if (p->model->space.d > SITES_MOST)
+        return sg_fail(SG_REFUSED,
+                       "the gap of %s on %s needs all its states, and no symmetry is known that would do: %d sites are "
+                       "too many, take n <= %d",
+                       p->loss->text, p->model->text, p->model->space.d, (int)SITES_MOST);
+    sg_status status = all_states(p, &log_p);
+    if (status) return status;
+    const int count = values ? available(p, log_p, values->count) : 1;
+    status = solve_cube(p, log_p, count, out, &spectrum);
+    if (!status && values) {
+        values->count = spectrum->count < count ? spectrum->count : count;
+        for (int k = 0; k < values->count; k++) {
+            values->log_value[k] = log(spectrum->value[k]);
+            values->error[k] = spectrum->error[k] / spectrum->value[k];
+        }
+    }
+    sg_chain_spectrum_delete(spectrum);
+    sg_delete(log_p);
+    return status;
+}
+
+/* The first eigenvalue is the gap, which has its enclosure already. */
+static void set_first(const sg_gap *gap, sg_eigenvalues *values) {
+    values->log_value[0] = gap->log10_gap * M_LN10;
+    values->error[0] = gap->status == SG_OK ? gap->gap_upper / gap->gap_lower - 1 : INFINITY;
+}
+
+sg_status sg_gap_on_states(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings,
+                           sg_gap *out, sg_eigenvalues *values) {
+    problem p = {.model = model, .loss = loss, .settings = settings};
+    bool done = false;
+    sg_status status = sg_loss_prepare(loss, model, NULL, &p.prepared);
+    if (!status) status = try_classes(&p, &done, out);
+    if (!status && !done) {
+        status = by_states(&p, out, values);
+    } else if (!status && values) {
+        sg_gap ignored;
+        if (values->count > 1 && model->space.d <= SITES_MOST)
+            status = by_states(&p, &ignored, values); /* beside the gap there are modes without the symmetry */
+        else
+            values->count = 1;
+        if (!status) set_first(out, values);
+    }
+    sg_loss_release(loss, p.prepared);
+    return status;
+}

@@ -1,0 +1,375 @@
+#include "capacity.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "scoregap/numeric.h"
+
+enum { W = SG_WELLS, TERMS = 15, FIXED_POINTS = 60 };
+
+typedef double square[W][W];
+
+typedef struct {
+    const sg_form *form;
+    int wells, terms;
+    const int *well;
+    double *root, *u, *v;  /* [n] M^1/2 and scratch */
+    double *h, *powers;    /* [wells][n] h_i; [2][wells][n] (K_0^-1 M_0)^k h_i, the last two */
+    square flux, s[TERMS]; /* conductances >= 0; S_1, S_2, ... */
+    sg_capacity *out;
+} work;
+
+/* --------------------------------------------------------- harmonic functions */
+
+static void clear_wells(const work *w, double *x) {
+    for (int k = 0; k < w->wells; k++) x[w->well[k]] = 0;
+}
+
+/* Columns M^1/2 x to x, 0 in the wells. */
+static void unscale(const work *w, double *x) {
+    const size_t n = (size_t)w->form->n;
+    for (int k = 0; k < w->wells; k++, x += n) {
+        for (size_t i = 0; i < n; i++) x[i] = w->root[i] > 0 ? x[i] / w->root[i] : 0;
+        clear_wells(w, x);
+    }
+}
+
+static sg_status harmonic(const work *w) {
+    const size_t n = (size_t)w->form->n;
+    for (int k = 0; k < w->wells; k++) {
+        memset(w->u, 0, n * sizeof(double));
+        w->u[w->well[k]] = -w->root[w->well[k]];
+        sg_sparse_multiply(w->form->a, w->u, w->h + (size_t)k * n);
+        clear_wells(w, w->h + (size_t)k * n);
+    }
+    sg_status status = sg_sparse_solve(w->form->a, w->wells, w->h, w->h);
+    unscale(w, w->h);
+    for (int k = 0; k < w->wells; k++) w->h[(size_t)k * n + (size_t)w->well[k]] = 1;
+    return status;
+}
+
+static double smooth_step(double t, double lo, double hi) {
+    t = (t - lo) / (hi - lo);
+    if (t <= 0) return 0;
+    if (t >= 1) return 1;
+    return t * t * t * (10 + t * (6 * t - 15));
+}
+
+void sg_capacity_step(size_t n, const double *h, double *step) {
+    for (size_t i = 0; i < n; i++) step[i] = smooth_step(h[i], 0.1, 0.9);
+}
+
+/* ---------------------------------------------------------------- conductances */
+
+/* Wells by cluster; `label` [wells]. */
+static void add_cluster(const work *w, const int *label, int which, double *sum) {
+    const size_t n = (size_t)w->form->n;
+    memset(sum, 0, n * sizeof *sum);
+    for (int k = 0; k < w->wells; k++)
+        if (label[k] == which)
+            for (size_t i = 0; i < n; i++) sum[i] += w->h[(size_t)k * n + i];
+}
+
+/* -E(s(h_a), h_b) for two clusters, by two steps s. */
+static double cluster_flux(const work *w, const int *label, int a, int b, double *noise) {
+    static const double lo[2] = {0.1, 0.25};
+    double value[2];
+    add_cluster(w, label, b, w->v);
+    for (int trial = 0; trial < 2; trial++) {
+        add_cluster(w, label, a, w->u);
+        for (int i = 0; i < w->form->n; i++) w->u[i] = smooth_step(w->u[i], lo[trial], 1 - lo[trial]);
+        value[trial] = -w->form->energy(w->form->context, w->out->shift, w->u, w->v);
+    }
+    *noise = fabs(value[1] - value[0]);
+    return fmax(value[0], 0);
+}
+
+/* Makes the conductances between two clusters sum to `sum`. */
+static void set_block(work *w, const int *label, int a, int b, double sum) {
+    double old = 0;
+    int pairs = 0;
+    for (int i = 0; i < w->wells; i++)
+        for (int j = 0; j < w->wells; j++)
+            if (label[i] == a && label[j] == b) old += w->flux[i][j], pairs++;
+    for (int i = 0; i < w->wells; i++)
+        for (int j = 0; j < w->wells; j++)
+            if (label[i] == a && label[j] == b) {
+                w->flux[i][j] = old > 0 ? w->flux[i][j] * (sum / old) : sum / pairs;
+                w->flux[j][i] = w->flux[i][j];
+            }
+}
+
+static double block_sum(const work *w, const int *label, int a, int b) {
+    double sum = 0;
+    for (int i = 0; i < w->wells; i++)
+        for (int j = 0; j < w->wells; j++)
+            if (label[i] == a && label[j] == b) sum += w->flux[i][j];
+    return sum;
+}
+
+/* The cluster whose own conductance is the smaller steps: less flux passes where its function changes. */
+static double own_flux(const work *w, const int *label, int a) {
+    double sum = 0;
+    for (int b = 0; b < w->wells; b++)
+        if (b != a) sum += block_sum(w, label, a, b);
+    return sum;
+}
+
+static void measure(work *w, const int *label, int a, int b, double *noise) {
+    const bool swap = own_flux(w, label, b) < own_flux(w, label, a);
+    double error, sum = cluster_flux(w, label, swap ? b : a, swap ? a : b, &error);
+    set_block(w, label, a, b, sum);
+    *noise = sum > 0 ? error / sum : INFINITY;
+}
+
+static bool strongest(const work *w, const int *label, int *a, int *b) {
+    double most = -1;
+    for (int i = 0; i < w->wells; i++)
+        for (int j = 0; j < i; j++)
+            if (label[i] != label[j] && w->flux[i][j] > most) {
+                most = w->flux[i][j];
+                *a = label[i], *b = label[j];
+            }
+    return most >= 0;
+}
+
+/*
+ * A conductance is lost in rounding errors when a much larger one shares its well, but that between clusters of wells,
+ * joined from the strongest link on, is not: their common function is flat at the links inside.
+ */
+static void conductances(work *w) {
+    int label[W], a = 0, b = 0;
+    double noise;
+    for (int k = 0; k < w->wells; k++) label[k] = k;
+    for (int i = 0; i < w->wells; i++)
+        for (int j = 0; j < i; j++) measure(w, label, i, j, &noise);
+    for (int left = w->wells; left > 1 && strongest(w, label, &a, &b); left--) {
+        measure(w, label, a, b, &noise);
+        w->out->noise = fmax(w->out->noise, noise);
+        for (int k = 0; k < w->wells; k++)
+            if (label[k] == b) label[k] = a;
+        for (int c = 0; c < w->wells; c++)
+            if (c != a && label[c] == c) measure(w, label, a, c, &noise);
+    }
+}
+
+/* The h_i sum to 1: what they miss it by, in the mean over a well, is the rounding error of the solutions. */
+static double rounding(const work *w) {
+    const size_t n = (size_t)w->form->n;
+    double most = 0, miss[W] = {0}, mass[W] = {0};
+    for (size_t i = 0; i < n; i++) {
+        double sum = -1;
+        for (int k = 0; k < w->wells; k++) sum += w->h[(size_t)k * n + i];
+        for (int k = 0; k < w->wells; k++) {
+            const double part = w->root[i] * w->root[i] * w->h[(size_t)k * n + i];
+            mass[k] += part;
+            miss[k] += part * fabs(sum);
+        }
+    }
+    for (int k = 0; k < w->wells; k++) most = fmax(most, miss[k] / mass[k]);
+    return most;
+}
+
+/* ----------------------------------------------------------------- the series */
+
+/* S[i][j] = sum over nodes of M x_i y_j */
+static void moments(const work *w, const double *x, const double *y, square s) {
+    const size_t n = (size_t)w->form->n;
+    for (int i = 0; i < w->wells; i++)
+        for (int j = 0; j < w->wells; j++) {
+            double sum = 0;
+            for (size_t k = 0; k < n; k++) sum += w->root[k] * x[i * n + k] * (w->root[k] * y[j * n + k]);
+            s[i][j] = sum;
+        }
+}
+
+/* x = K_0^-1 M_0 y for every well */
+static sg_status next_power(const work *w, const double *y, double *x) {
+    const size_t n = (size_t)w->form->n;
+    for (int i = 0; i < w->wells; i++) {
+        for (size_t k = 0; k < n; k++) x[i * n + k] = w->root[k] * y[i * n + k];
+        clear_wells(w, x + i * n);
+    }
+    sg_status status = sg_sparse_solve(w->form->a, w->wells, x, x);
+    unscale(w, x);
+    return status;
+}
+
+static double longest(const work *w) {
+    double most = 0;
+    for (int i = 0; i < w->wells; i++) most = fmax(most, w->s[w->terms - 1][i][i] / w->s[w->terms - 2][i][i]);
+    return most;
+}
+
+static void small_values(const work *w, double lambda, double *log_value, square mode);
+
+/* Each power gives two more terms: with its predecessor and with itself. */
+static sg_status series(work *w) {
+    const size_t block = (size_t)w->wells * (size_t)w->form->n;
+    const double *last = w->h;
+    double log_value[W];
+    square mode;
+    moments(w, w->h, w->h, w->s[0]);
+    for (w->terms = 1; w->terms < TERMS;) {
+        double *x = w->powers + (w->terms / 2 % 2 ? block : 0);
+        sg_status status = next_power(w, last, x);
+        if (status) return status;
+        moments(w, last, x, w->s[w->terms++]);
+        moments(w, x, x, w->s[w->terms++]);
+        last = x;
+        w->out->killed = 1 / longest(w);
+        double ratio = 0.1; /* of the largest eigenvalue that is kept to `killed` */
+        small_values(w, 0, log_value, mode);
+        for (int k = 0; k < w->wells - 1; k++)
+            if (exp(log_value[k]) < 0.1 * w->out->killed) ratio = exp(log_value[k]) / w->out->killed;
+        if (pow(ratio, w->terms) < 1e-15) break;
+    }
+    return SG_OK;
+}
+
+/* ---------------------------------------------------------- the small problem */
+
+/*
+ * L = U' D U, the Laplacian of the conductances grounded at the last well: elimination without subtraction, the
+ * diagonal being the sum of what leaves.  Gives U^-1, whose entries are in [0, 1], and D; L^-1 itself would bury the
+ * small relaxation times among large ones.
+ */
+static void eliminate(int m, square w, double *out, square inverse, double *diagonal) {
+    memset(inverse, 0, sizeof(square));
+    for (int k = 0; k < m; k++) {
+        diagonal[k] = out[k];
+        for (int j = k + 1; j < m; j++) diagonal[k] += w[k][j];
+        for (int i = k + 1; i < m; i++) {
+            for (int j = k + 1; j < m; j++) w[i][j] += w[i][k] * (w[k][j] / diagonal[k]);
+            out[i] += w[i][k] * (out[k] / diagonal[k]);
+        }
+    }
+    for (int c = 0; c < m; c++) {
+        inverse[c][c] = 1;
+        for (int k = c - 1; k >= 0; k--)
+            for (int j = k + 1; j <= c; j++) inverse[k][c] += w[k][j] / diagonal[k] * inverse[j][c];
+    }
+}
+
+/* Lower triangular R with R R' = c. */
+static void root_of(int m, square c, square r) {
+    memset(r, 0, sizeof(square));
+    for (int j = 0; j < m; j++)
+        for (int i = j; i < m; i++) {
+            double sum = c[i][j];
+            for (int k = 0; k < j; k++) sum -= r[i][k] * r[j][k];
+            r[i][j] = i == j ? sqrt(fmax(sum, 1e-300)) : sum / r[j][j];
+        }
+}
+
+/* The heaviest well last: no variance below is then the small difference of two masses. */
+static void well_order(const work *w, square b, int *order) {
+    int heaviest = 0;
+    double most = 0;
+    for (int i = 0; i < w->wells; i++) {
+        double sum = 0;
+        for (int j = 0; j < w->wells; j++) sum += b[i][j];
+        if (sum > most) most = sum, heaviest = i;
+    }
+    for (int k = 0, at = 0; k < w->wells; k++)
+        if (k != heaviest) order[at++] = k;
+    order[w->wells - 1] = heaviest;
+}
+
+/* B = S_1 + lambda S_2 + ..., reduced to functions that vanish at the last well, their mean taken out. */
+static void variance(const work *w, double lambda, int *order, square c) {
+    square b = {{0}};
+    double row[W] = {0}, total = 0;
+    for (int k = w->terms - 1; k >= 0; k--)
+        for (int i = 0; i < w->wells; i++)
+            for (int j = 0; j < w->wells; j++) b[i][j] = lambda * b[i][j] + w->s[k][i][j];
+    well_order(w, b, order);
+    for (int i = 0; i < w->wells; i++)
+        for (int j = 0; j < w->wells; j++) row[i] += b[order[i]][j];
+    for (int i = 0; i < w->wells; i++) total += row[i];
+    for (int i = 0; i < w->wells - 1; i++)
+        for (int j = 0; j < w->wells - 1; j++) c[i][j] = b[order[i]][order[j]] - row[i] * (row[j] / total);
+}
+
+/*
+ * Logs of the eigenvalues of (S_0, B(lambda)), ascending, with their vectors: with B = R R', the singular values of
+ * R' U^-1 D^-1/2, whose graded columns one-sided Jacobi rotations respect.
+ */
+static void small_values(const work *w, double lambda, double *log_value, square mode) {
+    const int m = w->wells - 1;
+    int order[W];
+    square c, r, link, inverse;
+    double out[W], diagonal[W], a[W * W] = {0}, value[W] = {0}, vector[W * W] = {0};
+    variance(w, lambda, order, c);
+    root_of(m, c, r);
+    for (int i = 0; i < m; i++) {
+        out[i] = w->flux[order[i]][order[m]];
+        for (int j = 0; j < m; j++) link[i][j] = i == j ? 0 : w->flux[order[i]][order[j]];
+    }
+    eliminate(m, link, out, inverse, diagonal);
+    for (int j = 0; j < m; j++)
+        for (int i = 0; i < m; i++)
+            for (int k = i; k < m; k++) a[i + j * m] += r[k][i] * inverse[k][j] / sqrt(diagonal[j]);
+    if (sg_singular_values(m, a, value, vector)) memset(value, 0, sizeof value);
+    for (int k = 0; k < m; k++) {
+        log_value[k] = w->out->shift - 2 * log(value[k]);
+        mode[k][order[m]] = 0;
+        for (int i = 0; i < m; i++) {
+            double sum = 0;
+            for (int j = i; j < m; j++) sum += inverse[i][j] / sqrt(diagonal[j]) * vector[j + k * m];
+            mode[k][order[i]] = sum / value[k];
+        }
+    }
+}
+
+/* Each eigenvalue by its own fixed point. */
+static void settle(const work *w) {
+    sg_capacity *out = w->out;
+    double log_value[W];
+    square mode;
+    small_values(w, 0, out->log_value, out->mode);
+    for (out->count = 0; out->count < w->wells - 1; out->count++) {
+        const int k = out->count;
+        double now = out->log_value[k];
+        if (!(exp(now) < 0.1 * out->killed)) break;
+        for (int step = 0; step < FIXED_POINTS; step++) {
+            const double last = now;
+            small_values(w, exp(last), log_value, mode);
+            now = log_value[k];
+            if (fabs(now - last) < 1e-15) break;
+        }
+        out->log_value[k] = now;
+        memcpy(out->mode[k], mode[k], sizeof mode[k]);
+    }
+}
+
+sg_status sg_capacity_solve(const sg_form *form, int wells, const int *well, double pass, size_t memory,
+                            sg_capacity *out) {
+    const size_t n = (size_t)form->n;
+    work *w = NULL;
+    *out = (sg_capacity){.wells = wells, .shift = pass};
+    sg_status status = sg_new(&w, 1, sizeof *w);
+    if (status) return status;
+    w->form = form, w->wells = wells, w->well = well, w->out = out;
+    if ((status = sg_new(&w->root, 3 * n, sizeof(double)))) goto out;
+    w->u = w->root + n, w->v = w->u + n;
+    if ((status = sg_new(&w->powers, 2 * (size_t)wells * n, sizeof(double)))) goto out;
+    if ((status = sg_new(&out->h, (size_t)wells * n, sizeof(double)))) goto out;
+    w->h = out->h;
+    for (size_t i = 0; i < n; i++) w->root[i] = exp(0.5 * form->log_mass[i]);
+    if ((status = sg_sparse_factor(form->a, 0, wells, well, memory))) goto out;
+    if ((status = harmonic(w))) goto out;
+    conductances(w);
+    out->noise = fmax(out->noise, 4 * rounding(w));
+    if ((status = series(w))) goto out;
+    settle(w);
+out:
+    if (status) {
+        sg_delete(out->h);
+        out->h = NULL;
+    }
+    sg_delete(w->root);
+    sg_delete(w->powers);
+    sg_delete(w);
+    return status;
+}

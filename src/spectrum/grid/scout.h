@@ -1,0 +1,52 @@
+/*
+ * A cheap first look at a diffusion on a box: finite volumes of second order on equal cells (exponentially fitted
+ * fluxes, an M-matrix).  It finds the wells, rough eigenvalues, where mass, energy and flux are, and from these the
+ * slabs of the elements.
+ */
+#ifndef SG_SPECTRUM_SCOUT_H
+#define SG_SPECTRUM_SCOUT_H
+
+#include "wells.h"
+
+typedef struct {
+    int d;
+    sg_cells cells;
+    sg_frame frame;
+    double *log_p, *tensor;  /* [cells.total]; [d][cells.total] diagonal of D, NULL for 1 */
+    int *number, *cell;      /* [cells.total] active number or -1; [form.n] */
+    int *from, *to;          /* [edges] active numbers */
+    double *log_conductance; /* [edges] */
+    int edges;
+    sg_form form;
+    sg_wells wells;
+    int slow; /* eigenvalues found by conductances */
+    int count;
+    double log_value[SG_WELLS]; /* [count] rough eigenvalues */
+    double *relevance, *flux;   /* [cells.total] share of mass or energy of any mode; share of the flux of slow modes */
+} sg_scout;
+
+/*
+ * `resolution` cells a direction; `count` eigenvalues are looked for.  Errors: SG_REFUSED (log p is NaN or +infinity,
+ * or vanishes between wells), SG_UNDERFLOW (a barrier beyond e^-690), those of the solvers.
+ */
+SG_MUST_CHECK sg_status sg_scout_new(const sg_grid_problem *problem, const sg_frame *frame, int resolution, int count,
+                                     size_t memory, const volatile int *stop, sg_scout **scout);
+void sg_scout_delete(sg_scout *scout);
+
+/* Is the cell part of what the elements must cover, at this share? */
+bool sg_scout_keeps(const sg_scout *scout, int cell, double share);
+
+/* Does the problem's box cut off what matters of the law, where the frame is turned? */
+bool sg_scout_cut_off(const sg_scout *scout);
+/* How many cells a direction would be needed to see the narrowest features; no more than `most`. */
+int sg_scout_resolution(const sg_scout *scout, int most);
+
+/* Slabs on which elements of this order have errors below about `error` each, what has a smaller `share` being left
+ * out; keep [*] is made with sg_new.  Errors: SG_NO_MEMORY, SG_NOT_CONVERGED (more than SG_SLABS). */
+SG_MUST_CHECK sg_status sg_scout_slabs(const sg_scout *scout, int order, double error, double share,
+                                       sg_partition_of_box *slabs, uint8_t **keep);
+/* The elements of given slabs that are kept. */
+SG_MUST_CHECK sg_status sg_scout_keep(const sg_scout *scout, double share, const sg_partition_of_box *slabs,
+                                      uint8_t **keep);
+
+#endif
