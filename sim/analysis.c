@@ -18,7 +18,8 @@ static void note(sim_reading *r, const char *message) {
 }
 
 static sg_status read_gap(const sg_model *model, const sg_loss *loss, sim_reading *r) {
-    sg_status status = sg_spectrum_gap(model, loss, NULL, &r->gap, NULL);
+    sg_status status = sg_loss_updates(loss, model, &r->updates);
+    if (status == SG_OK) status = sg_spectrum_gap(model, loss, NULL, &r->gap, NULL);
     if (status != SG_OK) return keep(r, status, &r->gap_status);
     r->gap_status = r->gap.status;
     note(r, r->gap.message);

@@ -41,6 +41,7 @@ static void record_gap(const sim_reading *r, sg_record *out) {
     out->log10_gap = gap->log10_gap;
     out->poincare = finite_or_nan(gap->poincare);
     out->relaxation_time = finite_or_nan(gap->relaxation_time);
+    out->relaxation_sweeps = finite_or_nan(gap->relaxation_time * r->updates);
 }
 
 static void record_mixing(const sim_reading *r, sg_record *out) {

@@ -27,20 +27,6 @@ typedef struct {
     double seconds;
 } answer;
 
-/* Sites that are drawn afresh in one unit of time, over n; NaN for processes whose moves depend on the state. */
-static sg_status updates_per_site(const sg_model *model, const sg_loss *loss, double *updates) {
-    sg_site_blocks blocks = {0};
-    *updates = model->space.shape == SG_FINITE && (loss->row->heat_bath || loss->row->kind == SG_RESAMPLE) ? 1 : NAN;
-    if (model->space.shape != SG_FINITE || loss->row->heat_bath || !loss->row->blocks) return SG_OK;
-    sg_status status = loss->row->blocks(loss->options, model, &blocks);
-    if (!status) *updates = 0;
-    for (int b = 0; b < blocks.count; b++)
-        *updates += blocks.rate[b] * __builtin_popcount(blocks.mask[b]) / model->space.d;
-    sg_delete(blocks.mask);
-    sg_delete(blocks.rate);
-    return status;
-}
-
 /* ------------------------------------------------------------------- progress */
 
 typedef struct {
@@ -63,7 +49,7 @@ static sg_status solve(const sim_args *args, answer *a) {
     const sg_spectrum_settings settings = {
         .memory = args->memory_given ? args->memory : 0, .progress = show, .context = &w};
     sg_status status = args->count ? sg_eigenvalues_new(args->count, &a->values) : SG_OK;
-    if (!status) status = updates_per_site(a->model, a->loss, &updates);
+    if (!status) status = sg_loss_updates(a->loss, a->model, &updates);
     if (!status) status = sg_spectrum_gap(a->model, a->loss, &settings, &a->gap, a->values);
     sim_progress_close(w.bar);
     a->sweeps = a->gap.relaxation_time * updates;

@@ -89,7 +89,8 @@ static sg_status check_texts(const sim_experiment *e, const sim_group *group, co
 static sg_status add_loss(const sim_experiment *e, const sim_loss_choice *choice, sim_group *group) {
     if (group->losses == SIM_LOSSES)
         return sim_yaml_fail(e->path, choice->at, SG_OUT_OF_RANGE, "a cell has more than %d losses", SIM_LOSSES);
-    sg_status status = sg_loss_fits(choice->loss, group->model);
+    const bool fitted = e->measure & (SIM_EFFICIENCY | SIM_MONTECARLO);
+    sg_status status = fitted ? sg_loss_fits(choice->loss, group->model) : sg_loss_runs(choice->loss, group->model);
     if (status != SG_OK) {
         status = sg_fail_within(status, "%s with %s", choice->loss->text, group->model->text);
         return sim_yaml_within(e->path, choice->at, status);

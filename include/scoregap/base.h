@@ -175,6 +175,15 @@ typedef enum {
 typedef enum { SG_STRUCTURE, SG_TRUTH, SG_FREE, SG_OPTION } sg_field_role;
 
 #define SG_TEXT 256
+/*
+ * Keys that name a file, "@PATH": sealed with the contents, "@PATH#0123456789abcdef" (16 digits of their SHA-256), so
+ * that texts made of keys differ when files do.  A text with a seal is checked against the file.  `what` names the file
+ * in messages ("graph file").  Errors: SG_CANNOT_READ, SG_BAD_DATA (another seal), SG_OUT_OF_RANGE (no room).
+ */
+SG_MUST_CHECK sg_status sg_file_seal(const char *what, char text[SG_TEXT]);
+/* The PATH of such a text. */
+void sg_file_path(const char *text, char path[SG_TEXT]);
+
 #define SG_REALS 64
 typedef struct {
     int n;

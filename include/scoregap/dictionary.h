@@ -147,6 +147,12 @@ void sg_loss_delete(sg_loss *loss);
 SG_MUST_CHECK sg_status sg_loss_fits(const sg_loss *loss, const sg_model *model);
 SG_MUST_CHECK sg_status sg_loss_runs(const sg_loss *loss, const sg_model *model);
 /*
+ * Sites that are drawn afresh in one unit of time of the generator, over their number: what makes clocks comparable on
+ * finite spaces.  NaN where nothing is drawn afresh: continuous spaces, moves whose rate depends on the state.  Errors:
+ * those of sg_row.blocks.
+ */
+SG_MUST_CHECK sg_status sg_loss_updates(const sg_loss *loss, const sg_model *model, double *updates);
+/*
  * Reference theta [full] of the loss when it is the truth or given (a pilot counts as the truth here: its limit).
  * Errors: SG_OUT_OF_RANGE (a wrong count of numbers), SG_NOT_INTEGRABLE.
  */

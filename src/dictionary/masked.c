@@ -23,11 +23,11 @@ static bool is_file(const choices *own) {
 
 static sg_status settle(void *options) {
     static const char *const names[] = {"subsets", "contiguous"};
-    const choices *own = options;
+    choices *own = options;
     if (is_file(own) && own->k != USUAL_K)
         return sg_fail(SG_BAD_SYNTAX, "k = %d of loss masked has no meaning beside a file of blocks: leave it out",
                        own->k);
-    if (is_file(own)) return SG_OK;
+    if (is_file(own)) return sg_file_seal("file of blocks", own->blocks);
     for (int c = 0; c < 2; c++)
         if (strcmp(own->blocks, names[c]) == 0) return SG_OK;
     const char *nearest = sg_nearest(own->blocks, 2, names);
@@ -145,13 +145,15 @@ static sg_status from_file(const char *path, int n, sg_site_blocks *out) {
 static sg_status blocks(const void *options, const sg_model *model, sg_site_blocks *out) {
     const choices *own = options;
     const int n = model->space.d;
+    char path[SG_TEXT];
     sg_status status;
     *out = (sg_site_blocks){0};
     if (n > SITES_MOST)
         return sg_fail(SG_OUT_OF_RANGE, "%s has %d sites: blocks of sites are listed for at most %d", model->text, n,
                        (int)SITES_MOST);
+    sg_file_path(own->blocks, path);
     if (is_file(own))
-        status = from_file(own->blocks + 1, n, out);
+        status = from_file(path, n, out);
     else
         status = own->blocks[0] == 's' ? subsets(n, own->k, out) : runs_of(n, own->k, out);
     if (status == SG_OK) status = sg_new(&out->rate, (size_t)out->count, sizeof *out->rate);

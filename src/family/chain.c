@@ -36,8 +36,9 @@ typedef struct {
 } reader;
 
 static sg_status settle(void *keys) {
-    const chain_keys *key = keys;
-    if (key->file[0] == '@' || strcmp(key->file, "lifted") == 0) return SG_OK;
+    chain_keys *key = keys;
+    if (key->file[0] == '@') return sg_file_seal("file of rates", key->file);
+    if (strcmp(key->file, "lifted") == 0) return SG_OK;
     return sg_fail(SG_OUT_OF_RANGE, "file = '%.64s' of family chain is out of range: it must be @FILE or lifted",
                    key->file);
 }
@@ -167,7 +168,9 @@ static sg_status fill(const reader *r, sg_model *model) {
 
 static sg_status make(const void *keys, sg_model *model) {
     const chain_keys *key = keys;
-    reader r = {.path = key->file + 1};
+    char path[SG_TEXT];
+    reader r = {.path = path};
+    sg_file_path(key->file, path);
     sg_status status = key->file[0] == '@' ? read_file(&r) : lift(&r);
     if (status == SG_OK) status = sort(&r);
     if (status == SG_OK) status = fill(&r, model);

@@ -90,8 +90,12 @@ static sg_status settle_sites(const char *family, sg_spin_graph_keys *keys, doub
 
 static sg_status settle_file(const char *family, bool weighted, sg_spin_graph_keys *keys) {
     sg_spin_graph_entry *entries = NULL;
+    char path[SG_TEXT];
     int n, count;
-    sg_status status = sg_spin_graph_read(keys->graph + 1, weighted, &n, &count, &entries);
+    sg_status status = sg_file_seal("graph file", keys->graph);
+    if (status != SG_OK) return status;
+    sg_file_path(keys->graph, path);
+    status = sg_spin_graph_read(path, weighted, &n, &count, &entries);
     sg_delete(entries);
     return status != SG_OK ? status : settle_sites(family, keys, n, "graph file");
 }
@@ -328,12 +332,14 @@ static void draw_couplings(const sg_spin_graph_weights *weights, sg_spin_graph *
 static sg_status fill_listed(const char *family, const sg_spin_graph_keys *keys, const sg_spin_graph_weights *weights,
                              size_t lead, char **block, sg_spin_graph **graph) {
     draft d = {.n = keys->n};
+    char path[SG_TEXT];
     int edges = 0, fields = 0;
-    sg_status status = is_file(keys) ? sg_spin_graph_read(keys->graph + 1, weights->weighted, &d.n, &d.count, &d.entry)
+    sg_file_path(keys->graph, path);
+    sg_status status = is_file(keys) ? sg_spin_graph_read(path, weights->weighted, &d.n, &d.count, &d.entry)
                                      : draft_by_name(family, keys, &d);
     if (status != SG_OK) goto out;
     if (d.n != keys->n) {
-        status = sg_fail(SG_BAD_DATA, "the graph file %s changed while it was read: try again", keys->graph + 1);
+        status = sg_fail(SG_BAD_DATA, "the graph file %s changed while it was read: try again", path);
         goto out;
     }
     for (int k = 0; k < d.count; k++) *(d.entry[k].j < 0 ? &fields : &edges) += 1;

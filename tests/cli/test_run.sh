@@ -294,6 +294,26 @@ check "says so" grep -Eq 'fuller.cells/.* cannot be written: File too large; 0 o
 old_result() { cp one.h5 old.h5 && (ulimit -f 2 && leaves 1 run small.yaml -o old.h5) && cmp old.h5 one.h5; }
 check "an old result stays when the new one does not fit" old_result
 
+# --------------------------------------------------------------- gaps alone, where there is no loss to fit
+cat > spins.yaml << 'END'
+schema: scoregap-experiment-1
+name: spins
+claim: Larger blocks relax in fewer updates.
+seed: 7
+family: ising
+parameters: {n: 4, free: tied}
+losses: ["masked:k=1", "masked:k=2", "masked:k=4"]
+grid: {beta: [0.3]}
+measure: [gap]
+smoke: {grid: {beta: [0.2]}}
+END
+leaves 0 run spins.yaml -o spins.h5
+# Two of four sites are drawn a unit of time, one, or all.
+sweeps() { leaves 0 table spins.h5 && awk -F'\t' 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+    { drawn = NR - 1; if (drawn == 3) drawn = 4; if (($at["relaxation_sweeps"] / $at["relaxation_time"] - drawn / 4)^2 > 1e-20) exit 1 }
+    END { if (NR != 4) exit 1 }' out; }
+check "relaxation in sweeps" sweeps
+
 # --------------------------------------------------------------- the experiments that come along
 TIMEFORMAT="%U %S"
 for file in "$root"/sim/experiments/*.yaml; do

@@ -236,8 +236,8 @@ static void blocks_from_a_file(void **state) {
         assert_true(blocks.mask[0] == 3 && blocks.mask[1] == (128 | 8 | 4) && blocks.rate[1] == 0.5);
         free_blocks(&blocks);
     }
-    sg_site_blocks blocks;
-    assert_int_equal(blocks_of("masked:blocks=@/nowhere/blocks", 8, &blocks), SG_CANNOT_READ);
+    sg_loss *loss = NULL;
+    assert_int_equal(sg_loss_new("masked:blocks=@/nowhere/blocks", &loss), SG_CANNOT_READ);
 }
 
 /* -------------------------------------------------------------------- misfits */
