@@ -25,6 +25,9 @@ static sg_status compute(const sim_args *args, answer *w) {
     sim_setting *s = &w->setting;
     sg_status status;
     if ((status = sim_setting_open(args, s))) return status;
+    if (s->model->space.shape == SG_FINITE)
+        return sg_fail(SG_REFUSED, "%s is a family on a finite set: `scoregap gap` takes it, this command does not",
+                       s->model->text);
     status = sg_asymptotic_new(s->model, s->loss, &w->a);
     if (status && (status == SG_NO_MEMORY || sg_status_exit(status) == 2)) return status;
     if (status)

@@ -1,7 +1,9 @@
 #include <cblas.h>
 #include <gsl/gsl_errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "args.h"
 
@@ -40,6 +42,16 @@ static int unknown(const char *name) {
     return sim_complain(2, "unknown command '%s'; `scoregap --help` lists the commands", name);
 }
 
+/*
+ * Threads that wait for others turn round and round by default, and on a busy machine take the processor from those
+ * that they wait for.  The OpenMP runtime reads its policy before main, so the program starts itself again; where it
+ * cannot, it goes on as it is.
+ */
+static void wait_asleep(char **argv) {
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || setenv("OMP_WAIT_POLICY", "passive", 1)) return;
+    (void)execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv) {
     sim_args args;
     gsl_set_error_handler_off();
@@ -64,6 +76,7 @@ int main(int argc, char **argv) {
     }
     const sim_command *command = find(argv[1]);
     if (!command) return unknown(argv[1]);
+    wait_asleep(argv);
     int leave = sim_args_read(argc - 2, argv + 2, command, &args);
     if (leave) return leave;
     if (args.help) {

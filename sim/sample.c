@@ -72,13 +72,17 @@ static sg_status exact_draws(const sim_args *args, source *s, sink *out) {
     return SG_OK;
 }
 
+/* Resampling for ever: a new draw each time.  On finite sets steps are the process itself: a unit of its time. */
+static double usual_step(const source *s) {
+    if (s->setting.loss->row->kind == SG_RESAMPLE) return INFINITY;
+    return s->setting.model->space.shape == SG_FINITE ? 1 : NAN;
+}
+
 /* Doubles or halves the step, then interpolates on the log scale, by the acceptance of a throw-away walk. */
 static sg_status tune(const sim_args *args, source *s) {
     double step = 0.1, factor = 2;
-    if (args->step > 0 || s->setting.loss->row->kind == SG_RESAMPLE) {
-        s->step = args->step > 0 ? args->step : INFINITY; /* resampling for ever: a new draw each time */
-        return SG_OK;
-    }
+    s->step = args->step > 0 ? args->step : usual_step(s);
+    if (s->step > 0) return SG_OK;
     for (int round = 0; round < TUNING_ROUNDS; round++) {
         sg_walk *walk = NULL;
         sg_status status = sg_walk_new(s->setting.model, s->setting.model->truth, s->sampler, 64, args->seed,
@@ -111,6 +115,12 @@ static sg_status walk_draws(const sim_args *args, source *s, sink *out) {
     return SG_OK;
 }
 
+static const char *start_of(const source *s) {
+    if (s->sampler) return "started from exact draws";
+    return s->setting.model->family->rates ? "started in state 0, not yet from the law"
+                                           : "started with all sites at -1, not yet from the law";
+}
+
 static int print_json(const sim_args *args, const source *s, json_t *draws) {
     json_t *o = json_object();
     json_object_set_new(o, "family", json_string(s->setting.model->text));
@@ -119,7 +129,8 @@ static int print_json(const sim_args *args, const source *s, json_t *draws) {
     json_object_set_new(o, "seed", json_sprintf("%llu", (unsigned long long)args->seed));
     json_object_set_new(o, "step", sim_json_real(s->dynamics ? s->step : NAN));
     json_object_set_new(o, "acceptance", sim_json_real(s->acceptance));
-    json_object_set_new(o, "distribution_error", sim_json_real(sg_sampler_error(s->sampler)));
+    json_object_set_new(o, "distribution_error", sim_json_real(s->sampler ? sg_sampler_error(s->sampler) : NAN));
+    if (s->dynamics) json_object_set_new(o, "start", json_string(start_of(s)));
     json_object_set_new(o, "draws", draws ? draws : json_null());
     return sim_json_print(o) ? 0 : 1;
 }
@@ -137,9 +148,17 @@ static int produce(const sim_args *args, source *s) {
     if (out.failed) return sim_complain(1, "writing %s failed", args->output ? args->output : "standard output");
     if (args->json) return print_json(args, s, out.array);
     if (s->dynamics && isfinite(s->acceptance))
-        fprintf(stderr, "scoregap: %s, step %.4g, acceptance %.3f, started from exact draws\n",
-                s->setting.loss->row->dynamics, s->step, s->acceptance);
+        fprintf(stderr, "scoregap: %s, step %.4g, acceptance %.3f, %s\n", s->setting.loss->row->dynamics, s->step,
+                s->acceptance, start_of(s));
     return 0;
+}
+
+/* Exact draws to give or to start from.  Larger spin models have none: their processes start all the same. */
+static sg_status open_sampler(source *s) {
+    const sg_row *row = s->setting.loss->row;
+    sg_status status = sg_sampler_new(s->setting.model, s->setting.model->truth, s->setting.panels, &s->sampler);
+    const bool starts = s->dynamics && s->setting.model->space.shape == SG_FINITE && row->kind != SG_RESAMPLE;
+    return status == SG_REFUSED && starts ? SG_OK : status;
 }
 
 static int run(const sim_args *args) {
@@ -147,7 +166,8 @@ static int run(const sim_args *args) {
     int leave;
     if (!args->n) return sim_complain(2, "give the number of draws with -n");
     sg_status status = sim_setting_open(args, &s.setting);
-    if (!status) status = sg_sampler_new(s.setting.model, s.setting.model->truth, s.setting.panels, &s.sampler);
+    if (!status && s.dynamics && args->step > 0) status = sg_walk_time(s.setting.loss, args->step);
+    if (!status) status = open_sampler(&s);
     leave = status ? sim_fail(status) : produce(args, &s);
     sg_walk_delete(s.walk);
     sg_sampler_delete(s.sampler);
@@ -164,7 +184,10 @@ const sim_command sim_command_sample = {
             "function with an error below 1e-9, or exact composition).  With one of them they are the states of the "
             "paired Markov chain, a\n"
             "Metropolis-adjusted step that leaves the law exactly invariant, started from an exact draw; --chains runs "
-            "several side by side.",
+            "several side by side.\n"
+            "On finite sets a step is the process itself over a time --step (default 1; updates, for swendsen-wang and "
+            "wolff); where\n"
+            "all states are too many to draw from, it starts with all sites at -1, or in state 0.",
     .example = "scoregap sample bimodal -p a=3 --dynamics langevin -n 1000 --thin 10",
     .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS | SIM_TAKES_N | SIM_TAKES_OUTPUT | SIM_TAKES_CHAIN,
     .least = 1,

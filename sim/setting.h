@@ -7,11 +7,11 @@
 typedef struct {
     sg_model *model;
     sg_loss *loss;
-    sg_panels *panels; /* of p at the truth */
+    sg_panels *panels; /* of p at the truth; NULL on finite sets */
     sg_prepared *prepared;
 } sim_setting;
 
-/* Fills s (NULLs on failure: close it all the same).  SG_REFUSED on finite sets, which have no panels. */
+/* Fills s (NULLs on failure: close it all the same). */
 SG_MUST_CHECK sg_status sim_setting_open(const sim_args *args, sim_setting *s);
 void sim_setting_close(sim_setting *s);
 

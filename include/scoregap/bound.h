@@ -137,6 +137,99 @@ SG_MUST_CHECK sg_status sg_bound_mixture_upper(int count, const double *weight, 
  */
 double sg_bound_normal_log_chi2(double mean_i, double sd_i, double mean_j, double sd_j);
 
+/* ------------------------------------------------------------- R^d, d <= 3 */
+
+/*
+ * Bounds for D = 1 on R^d, p ~ exp(-V).  They need infima over all of R^d, of which numbers can only be taken in a box:
+ * each of the two lower bounds below covers a box with an allowance between the points it looks at, and says what it
+ * saw outside.  That allowance is twice the deviation from multilinear interpolation seen at the middles, which is
+ * exact by half for quadratic functions and an assumption on others; that nothing lower lies beyond what was seen is
+ * another. Symmetric matrices are packed lower triangles, (i,j), j <= i, at i(i+1)/2 + j.
+ */
+#define SG_BOUND_D 3
+
+/* Hess V at n <= SG_BOUND_POINTS points x[a * n + i]: hessian [d(d+1)/2][n]. */
+#define SG_BOUND_POINTS 32
+typedef struct {
+    const void *context;
+    int d;
+    void (*hessian)(const void *context, int n, const double *x, double *hessian);
+} sg_potential;
+
+/*
+ * Bakry and Emery (1985): gap >= 1/C_LS >= inf lmin(Hess V) where that is positive.  By branch and bound on the box
+ * [lo, hi] to a relative 1e-3, or as far as 2^15 cells lead (the value is then lower still, `cells` at its most); it
+ * stops early where a value <= 0 is seen.  Rounding of the eigenvalues is allowed for.  lmin is concave, so that over a
+ * cell it is at least its least value at the corners of an interpolation.
+ * Errors: SG_OUT_OF_RANGE (d, box), SG_REFUSED (a derivative is not finite), SG_NO_MEMORY.
+ */
+typedef struct {
+    double curvature;            /* lower bound over the box; -INFINITY where `seen` <= 0 */
+    double seen, at[SG_BOUND_D]; /* the least value that was seen in the box, and where */
+    double beyond;               /* outside, up to 1000 times as far from the middle; rounding in its favour */
+    int cells;
+    double log_gap_lower; /* -INFINITY where the hypothesis fails: curvature <= 0, or beyond < curvature */
+} sg_convexity;
+SG_MUST_CHECK sg_status sg_bound_convexity_lower(const sg_potential *potential, const double *lo, const double *hi,
+                                                 sg_convexity *out);
+
+/*
+ * Gaps of the conditional laws (Helffer 1998; Ledoux 2001; Otto and Reznikoff 2007, here with constants that depend on
+ * x): let g_a(x) be the gap of the law of x_a given the other coordinates, M_aa = g_a, M_ab = d_a d_b V, a != b.  Then
+ *     gap >= inf_x lmin(M(x)).
+ * Proof: by Bochner's formula E (Lf)^2 = E [sum_ab (d_ab f)^2 + <grad f, Hess V grad f>].  Leave out (d_ab f)^2 >= 0
+ * for a != b; for each a, E[(d_aa f)^2 + V_aa (d_a f)^2 | rest] = E[(L_a f)^2 | rest] >= g_a E[(d_a f)^2 | rest], L_a
+ * the one-dimensional generator.  So E (Lf)^2 >= E <grad f, M grad f> >= inf lmin(M) E |grad f|^2, which is the claim.
+ * It holds in every orthonormal frame; it is exact for products in theirs and for normal laws in any (M = Hess V).
+ * M is given at the nodes of a tensor grid, first axis fastest, count[a] >= 3 and odd nodes a direction; cells have 3^d
+ * nodes.  log_gap[a]: of lower bounds on g_a, over the nodes of the other axes.  coupling [d(d-1)/2][nodes]: V_21,
+ * V_31, V_32.  noise [nodes]: couplings that are not larger are rounding and count as none.  Beside the eigenvalues of
+ * M, whose rounding is relative to the largest, lmin(M) >= min g_a (1 - max_a sum_b |M_ab|/sqrt(g_a g_b)), so that
+ * products keep their digits at any size of the gap. Errors: SG_OUT_OF_RANGE (d, count), SG_REFUSED (a coupling is not
+ * finite).
+ */
+typedef struct {
+    int d, count[SG_BOUND_D];
+    const double *log_gap[SG_BOUND_D];
+    const double *coupling, *noise;
+} sg_conditional_gaps;
+typedef struct {
+    double log_gap_lower; /* -INFINITY where it is not positive */
+    double log_seen;      /* the least log lmin(M) at nodes; -INFINITY where one is not positive */
+    double seen;          /* the same, negative values as they are */
+    int at;               /* that node */
+} sg_conditional_bound;
+SG_MUST_CHECK sg_status sg_bound_conditional_lower(const sg_conditional_gaps *gaps, sg_conditional_bound *out);
+
+/*
+ * The frame for it: an orthonormal basis, rows of turn [d][d], in which the second derivatives off the diagonal vary
+ * least over `count` points (joint diagonalization of Hess V - E Hess V by Jacobi's rotations, in the mean of the
+ * weights), and where their variation leaves the choice, in which E Hess V is diagonal.  So a function of one direction
+ * plus a quadratic form is turned to that direction.  hessian [d(d+1)/2][count], weight [count] >= 0.
+ * Errors: SG_OUT_OF_RANGE (d, count), SG_REFUSED (no weight; a derivative is not finite).
+ */
+SG_MUST_CHECK sg_status sg_bound_least_coupling(int d, int count, const double *hessian, const double *weight,
+                                                double *turn);
+
+/*
+ * Rayleigh and Ritz: gap <= least quotient a'Ea / a'Ca over combinations of `count` functions f, E_jk = E <grad f_j,
+ * grad f_k>, C = Cov f, [count,count] both.  Coordinates have E = I: gap <= 1/lmax(Cov x).  The best a [count] as well;
+ * functions that are combinations of the others to 1e-10 are left out.  The value has the rounding of such a problem:
+ * take a, and sum the quotient itself.  Errors: SG_OUT_OF_RANGE (count not in [1, 64]), SG_REFUSED (every function is
+ * constant), SG_NOT_CONVERGED.
+ */
+SG_MUST_CHECK sg_status sg_bound_ritz_upper(int count, const double *energy, const double *covariance, double *a,
+                                            double *log_gap_upper);
+
+/*
+ * Underdamped Langevin, dX = V dt, dV = -U'(X) dt - g V dt + sqrt(2 g) dB with m <= U'' <= M: real parts of the nonzero
+ * eigenvalues are at least min(m/g, g - M/g) where that is positive (after Dalalyan and Riou-Durand 2020).  Proof: two
+ * solutions with the same noise differ by (x, v) with v' = -g v - H x, m <= H <= M; for a = v + g x this gives
+ * d/dt (a^2 + v^2)/2 = -(H/g) a^2 - (g - H/g) v^2, so gradients of P_t f, and by their density eigenfunctions, fall at
+ * that rate.  Log; -INFINITY where it is not positive.
+ */
+double sg_bound_kinetic_lower(double least_curvature, double largest_curvature, double friction);
+
 /* ------------------------------------------------------------ finite spaces */
 
 /*
@@ -207,6 +300,16 @@ typedef struct {
 } sg_test_functions;
 SG_MUST_CHECK sg_status sg_bound_test_functions_upper(int n, const double *log_p, sg_bound_rate rate,
                                                       const void *context, sg_test_functions *out);
+
+/*
+ * Blocks of sites resampled given the rest, block K at rate r_K.  For i in K the variance given x_-K is at least the
+ * mean of that given x_-i, so its Dirichlet form E_K is at least the average of those E_i of the sites in it: sum_K r_K
+ * E_K >= w sum_i E_i,  w = min_i sum_{K with i} r_K/|K|, and a lower bound on the gap of the single-site heat bath
+ * (rate 1 a site) times w is one for the blocks; returns log w. From above: E_K f <= Var f, and 0 for functions of
+ * sites outside K, so that gap <= min_i sum_{K with i} r_K; its log in *log_gap_upper.  Bit i of mask [count] is site i
+ * < n <= 32.
+ */
+double sg_bound_blocks(int n, int count, const uint32_t *mask, const double *rate, double *log_gap_upper);
 
 /*
  * Two-point law (a, 1-a), L f = E f - f: C_2 = log((1-a)/a)/(2(1-2a)) is its C_LS (Diaconis and Saloff-Coste 1996);

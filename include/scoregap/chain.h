@@ -87,15 +87,17 @@ void sg_chain_spectrum_delete(sg_chain_spectrum *spectrum);
 /*
  * The first `count` (>= 1; lowered to the number of nonzero ones) eigenvalues by matrix-free Lanczos, one after the
  * other, each orthogonal to those before: multiple ones are found, and one that a start had missed comes later and is
- * sorted in.  Products run in passes blocked for the cache and recompute the rates from sqrt(p); a first run finds the
- * tridiagonal matrix, a second one repeats it bit by bit and sums the vector.  So the memory is count + 3 vectors of
- * 2^n doubles beside log_p, `settings->memory` bounds it, and results are the same bits for every number of threads.  n
- * <= 26. The start is random with a fixed key, without symmetry and heavy on combinations of single sites. gap_upper is
- * the Ritz value (an upper bound up to rounding), gap_lower the Ritz value less its residual and rounding: no
- * eigenvalue is assumed to be simple or apart from the next, only that the start was not orthogonal to the slowest
- * mode.  SG_UNCERTIFIED when that is wider than 1e-6, in particular where gap < 1e-9 of the top of the spectrum;
- * chains of at most 1024 states and 4 million moves then go to sg_chain_gap, which keeps relative accuracy.
- * Cost: 80-300 steps of two products where gap/top > 1e-3, a product about 2 ns a pair of states and single site;
+ * sorted in.  Products run in passes blocked for the cache and recompute the rates from sqrt(p).  A run of Lanczos'
+ * method finds the tridiagonal matrix, and the vector is the product of (A - theta) times the start over its other
+ * eigenvalues theta.  So the memory is count + 2 vectors of 2^n doubles beside log_p, and one more where Ritz values
+ * have come back as copies and a second run sums the vector; `settings->memory` bounds the larger one.  Results are the
+ * same bits for every number of threads.  n <= 26.  The start is random with a fixed key, without symmetry and heavy on
+ * combinations of single sites.  gap_upper is the Ritz value (an upper bound up to rounding), gap_lower the Ritz value
+ * less its residual and rounding: no eigenvalue is assumed to be simple or apart from the next, only that the start was
+ * not orthogonal to the slowest mode.  SG_UNCERTIFIED when that is wider than 1e-6, in particular where gap < 1e-9 of
+ * the top of the spectrum; chains of at most 1024 states and 4 million moves then go to sg_chain_gap, which keeps
+ * relative accuracy.
+ * Cost: 80-300 steps of two products where gap/top > 1e-3, a product about 0.7 ns a pair of states and single site;
  * blocks of many sites that reach over distant bits cost a pass each.
  * Errors: SG_OUT_OF_RANGE (also log p spanning more than 1300, or rates that overflow), SG_NO_MEMORY (also when
  * settings->memory is too small: says how much is needed), SG_STOPPED, SG_REFUSED (more than one class of communicating
@@ -103,6 +105,9 @@ void sg_chain_spectrum_delete(sg_chain_spectrum *spectrum);
  */
 SG_MUST_CHECK sg_status sg_cube_gap(const sg_cube *cube, const sg_spectrum_settings *settings, int count, sg_gap *out,
                                     sg_chain_spectrum **spectrum);
+/* The same; log_p [2^n] stands for cube->log_p, and what it holds is lost: a vector less. */
+SG_MUST_CHECK sg_status sg_cube_gap_over(const sg_cube *cube, double *log_p, const sg_spectrum_settings *settings,
+                                         int count, sg_gap *out, sg_chain_spectrum **spectrum);
 SG_MUST_CHECK sg_status sg_flip_gap(int n, const double *log_p, sg_flip_rate rate, const void *context,
                                     const sg_spectrum_settings *settings, int count, sg_gap *out,
                                     sg_chain_spectrum **spectrum);

@@ -51,6 +51,19 @@ typedef struct {
     double *rate;
 } sg_site_blocks;
 
+/*
+ * The transition matrix P of a process in discrete time on the 2^n states of n two-state sites, in whatever form its
+ * row keeps it; immutable.  Bit i of the number of a state is site i (spins: 1 for +1).  It is reversible in p.
+ */
+typedef struct sg_kernel {
+    int n;
+    bool positive; /* no eigenvalue is negative */
+    /* image = P f, both [2^n], not overlapping; the same bits for every number of threads.  Nothing is allocated. */
+    void (*apply)(const struct sg_kernel *kernel, const double *f, double *image);
+    void (*release)(struct sg_kernel *kernel);
+} sg_kernel;
+void sg_kernel_delete(sg_kernel *kernel);
+
 struct sg_walk;
 typedef struct sg_prepared sg_prepared; /* the row's own constants: opaque, immutable after prepare */
 
@@ -122,6 +135,11 @@ typedef struct sg_row {
     bool sampler_only; /* there is no loss: fits always refuses, runs says where the process exists */
     /* SG_KINETIC: the friction; the generator is v d_x + (log p)'(x) d_v - friction (v d_v - d_v^2). */
     double (*friction)(const void *options);
+    /*
+     * SG_KERNEL: time is discrete and the generator P - 1; the kernel at the theta that was prepared, within `memory`
+     * bytes.  Errors: SG_REFUSED (too many sites: says how many are not), SG_NO_MEMORY (says how much it takes).
+     */
+    sg_status (*kernel)(const sg_prepared *prepared, const sg_model *model, size_t memory, sg_kernel **kernel);
 } sg_row;
 
 extern const sg_row *const sg_rows[]; /* NULL-terminated: the registry */
@@ -192,7 +210,12 @@ typedef struct sg_walk {
 SG_MUST_CHECK sg_status sg_walk_new(const sg_model *model, const double *theta, const sg_sampler *sampler, int chains,
                                     uint64_t key, uint32_t replicate, double dt, sg_walk **walk);
 void sg_walk_delete(sg_walk *walk);
-/* Takes `steps` steps; the stream advances one block a step. */
+/*
+ * Is dt a time step of these dynamics?  A SG_KERNEL row takes dt updates a step, which must be a whole number: dt = 1
+ * is one update, and a step of dt = k is k steps of dt = 1, bit by bit.  Errors: SG_OUT_OF_RANGE.
+ */
+SG_MUST_CHECK sg_status sg_walk_time(const sg_loss *loss, double dt);
+/* Takes `steps` steps; the stream advances one block a step (one an update for SG_KERNEL rows). */
 void sg_walk_advance(const sg_loss *loss, const sg_prepared *prepared, sg_walk *walk, int steps);
 
 #ifdef __cplusplus

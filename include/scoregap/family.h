@@ -139,6 +139,22 @@ typedef struct {
     double speed;
 } sg_rates;
 
+/*
+ * Couplings of pairs of sites at a theta: for q = 2, x = -1 or +1,
+ *     log p(x) = sum_e J_e x_i x_j + sum_i field_i x_i + constant;
+ * for q > 2 states a site J_e stands before 1{x_i = x_j} instead, and field is NULL.  No pair of sites stands twice.
+ */
+typedef struct {
+    int n, q, edges;
+    int *i, *j;    /* [edges] the sites of a pair, i != j */
+    double *J;     /* [edges], any sign, may be 0 */
+    double *field; /* [n] */
+} sg_pairs;
+#define SG_PAIRS_MOST (1 << 24)
+/* The arrays in one block of memory, zeroed.  Errors: SG_OUT_OF_RANGE (more than SG_PAIRS_MOST), SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sg_pairs_new(int n, int q, long long edges, sg_pairs *pairs);
+void sg_pairs_free(sg_pairs *pairs); /* allowed on zeroed ones */
+
 struct sg_family {
     const char *name;
     const char *summary;  /* one line: the density */
@@ -193,6 +209,11 @@ struct sg_family {
     double (*log_ratio)(const sg_model *model, const double *theta, const sg_block *block, int point, int site);
     /* The transitions of a SG_RATES family; arrays belong to the model. */
     void (*rates)(const sg_model *model, const double *theta, sg_rates *out);
+    /*
+     * Finite spaces whose law has couplings of pairs and fields only: fills `out`, which the caller frees by
+     * sg_pairs_free.  Errors: those of sg_pairs_new.
+     */
+    sg_status (*pairs)(const sg_model *model, const double *theta, sg_pairs *out);
 };
 
 extern const sg_family *const sg_families[];       /* NULL-terminated: the registry */

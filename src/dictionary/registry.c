@@ -13,7 +13,9 @@
     X(ratio_matching)   \
     X(concrete_score)   \
     X(underdamped)      \
-    X(jumps)
+    X(jumps)            \
+    X(swendsen_wang)    \
+    X(wolff)
 
 #define DECLARE(name) extern const sg_row sg_row_##name;
 ROWS(DECLARE)
@@ -25,6 +27,10 @@ const sg_row *sg_row_find(const char *loss_name) {
     for (const sg_row *const *row = sg_rows; *row; row++)
         if (strcmp((*row)->name, loss_name) == 0) return *row;
     return NULL;
+}
+
+void sg_kernel_delete(sg_kernel *kernel) {
+    if (kernel) kernel->release(kernel);
 }
 
 const sg_row *sg_row_find_dynamics(const char *dynamics_name) {

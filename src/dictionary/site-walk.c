@@ -2,45 +2,20 @@
 
 #include <math.h>
 
-enum { B = SG_BLOCK, BUFFER = 64, CHAIN_COUNTERS = 1 << 24 };
+#include "dictionary/numbers.h"
+
+enum { B = SG_BLOCK };
 static const double MEAN_MOST = 256; /* of one Poisson number by inversion */
 
 size_t sg_site_walk_bytes(int d) {
     return (2 * (size_t)d + ((size_t)1 << SG_SITE_WALK_BLOCK)) * sizeof(double) + 16 * SG_ALIGN;
 }
 
-/* ------------------------------------------------------------ numbers of a chain */
-
-typedef struct {
-    sg_stream stream;
-    double u[BUFFER];
-    int next;
-} numbers;
-
-/* Chain i has the counters from i * 2^24 on, which no step comes near. */
-static void open_numbers(const sg_walk *walk, int chain, numbers *r) {
-    r->stream = walk->stream;
-    r->stream.index += (uint32_t)chain * CHAIN_COUNTERS;
-    r->next = BUFFER;
-}
-
-static inline double draw(numbers *r) {
-    if (r->next == BUFFER) {
-        sg_stream_uniform(&r->stream, BUFFER, r->u);
-        r->next = 0;
-    }
-    return r->u[r->next++];
-}
-
-static inline int below(numbers *r, int n) {
-    return (int)(draw(r) * n);
-}
-
 /* Poisson number by inversion of its distribution function, a large mean in parts. */
-static long long events(numbers *r, double mean) {
+static long long events(sg_numbers *r, double mean) {
     long long total = 0;
     while (mean > 0) {
-        const double part = fmin(mean, MEAN_MOST), u = draw(r);
+        const double part = fmin(mean, MEAN_MOST), u = sg_numbers_draw(r);
         double term = exp(-part), sum = term;
         int k = 0;
         for (; u > sum && term > 0; sum += term) term *= part / ++k;
@@ -59,12 +34,12 @@ static inline double ratio(const sg_walk *walk, int chain, int site) {
 void sg_site_walk_heat_bath(sg_walk *walk) {
     const int d = walk->block.d;
     for (int c = 0; c < walk->block.n; c++) {
-        numbers r;
-        open_numbers(walk, c, &r);
+        sg_numbers r;
+        sg_numbers_open(walk, c, &r);
         const long long count = events(&r, d * walk->dt);
         for (long long k = 0; k < count; k++) {
-            const int site = below(&r, d);
-            const bool flips = draw(&r) < 1 / (1 + exp(-ratio(walk, c, site)));
+            const int site = sg_numbers_below(&r, d);
+            const bool flips = sg_numbers_draw(&r) < 1 / (1 + exp(-ratio(walk, c, site)));
             double *x = walk->block.x + (size_t)site * B + (size_t)c;
             *x = flips ? -*x : *x;
             walk->accepted += flips;
@@ -80,17 +55,17 @@ void sg_site_walk_jumps(void (*rate)(const sg_prepared *prepared, int n, const d
     double *u = sg_arena_take(walk->arena, (size_t)d, sizeof(double));
     double *speed = sg_arena_take(walk->arena, (size_t)d, sizeof(double));
     for (int c = 0; u && speed && c < walk->block.n; c++) {
-        numbers r;
-        open_numbers(walk, c, &r);
+        sg_numbers r;
+        sg_numbers_open(walk, c, &r);
         for (double left = walk->dt;;) {
             double total = 0;
             int site = 0;
             for (int i = 0; i < d; i++) u[i] = ratio(walk, c, i);
             rate(prepared, d, u, speed);
             for (int i = 0; i < d; i++) total += speed[i];
-            left += log(draw(&r)) / total;
+            left += log(sg_numbers_draw(&r)) / total;
             if (!(left > 0)) break;
-            double at = draw(&r) * total;
+            double at = sg_numbers_draw(&r) * total;
             for (; site + 1 < d && at >= speed[site]; site++) at -= speed[site];
             walk->block.x[(size_t)site * B + (size_t)c] *= -1;
             walk->proposed++;
@@ -135,7 +110,7 @@ static void weights(const sg_walk *walk, int chain, int k, const int *site, doub
     }
 }
 
-static void draw_block(const sg_walk *walk, numbers *r, int chain, uint32_t mask, double *weight) {
+static void draw_block(const sg_walk *walk, sg_numbers *r, int chain, uint32_t mask, double *weight) {
     int site[32];
     const int k = sites_of(mask, site);
     const uint32_t count = UINT32_C(1) << k;
@@ -144,7 +119,7 @@ static void draw_block(const sg_walk *walk, numbers *r, int chain, uint32_t mask
     weights(walk, chain, k, site, weight);
     for (uint32_t s = 0; s < count; s++) most = fmax(most, weight[s]);
     for (uint32_t s = 0; s < count; s++) total += weight[s] = exp(weight[s] - most);
-    double at = draw(r) * total;
+    double at = sg_numbers_draw(r) * total;
     for (; code + 1 < count && at >= weight[code]; code++) at -= weight[code];
     for (int i = 0; i < k; i++)
         if (code >> i & 1) walk->block.x[(size_t)site[i] * B + (size_t)chain] *= -1;
@@ -155,11 +130,11 @@ void sg_site_walk_blocks(const sg_site_blocks *blocks, sg_walk *walk) {
     double *weight = sg_arena_take(walk->arena, (size_t)1 << SG_SITE_WALK_BLOCK, sizeof(double)), total = 0;
     for (int b = 0; b < blocks->count; b++) total += blocks->rate[b];
     for (int c = 0; weight && c < walk->block.n; c++) {
-        numbers r;
-        open_numbers(walk, c, &r);
+        sg_numbers r;
+        sg_numbers_open(walk, c, &r);
         const long long count = events(&r, total * walk->dt);
         for (long long k = 0; k < count; k++) {
-            double at = draw(&r) * total;
+            double at = sg_numbers_draw(&r) * total;
             int b = 0;
             for (; b + 1 < blocks->count && at >= blocks->rate[b]; b++) at -= blocks->rate[b];
             if (__builtin_popcount(blocks->mask[b]) <= SG_SITE_WALK_BLOCK)

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "dictionary/diffusion.h"
@@ -35,11 +36,12 @@ static sg_status fill(const sg_model *model, const double *theta, int chains, sg
     return status;
 }
 
-/* Exact draws, or all sites at -1; velocities come from a block of their own. */
+/* Exact draws, or all sites at -1 (chains by their rates: in state 0); velocities come from a block of their own. */
 static void place(sg_walk *walk) {
     const int n = walk->block.n, d = walk->block.d;
     if (walk->sampler) sg_sampler_draw(walk->sampler, &walk->stream, &walk->block);
-    for (int k = 0; !walk->sampler && k < d * B; k++) walk->block.x[k] = -1;
+    const double begin = walk->model->family->rates ? 0 : -1;
+    for (int k = 0; !walk->sampler && k < d * B; k++) walk->block.x[k] = begin;
     sg_stream_seek(&walk->stream, 1);
     for (int a = 0; walk->velocity && a < d; a++) {
         const uint32_t start = walk->stream.index;
@@ -78,6 +80,13 @@ void sg_walk_delete(sg_walk *walk) {
     sg_delete(walk->velocity);
     sg_arena_delete(walk->arena);
     sg_delete(walk);
+}
+
+sg_status sg_walk_time(const sg_loss *loss, double dt) {
+    if (!(dt > 0)) return sg_fail(SG_OUT_OF_RANGE, "the time step %g of a walk must be positive", dt);
+    if (loss->row->kind != SG_KERNEL || (dt == floor(dt) && dt <= UINT32_MAX)) return SG_OK;
+    return sg_fail(SG_OUT_OF_RANGE, "a step of %s is a whole number of updates, not %g: take 1", loss->row->dynamics,
+                   dt);
 }
 
 void sg_walk_advance(const sg_loss *loss, const sg_prepared *prepared, sg_walk *walk, int steps) {

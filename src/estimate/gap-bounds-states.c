@@ -15,6 +15,7 @@ typedef struct {
     sg_prepared *prepared;
     double *log_p;      /* [2^n], NULL beyond TESTS_MOST sites */
     double log_compare; /* log of the least rate over that of the heat bath; NaN: unknown */
+    double log_touch;   /* log of an upper bound on the gap: how often a site is resampled; NaN: unknown */
 } problem;
 
 static void rate_of(const void *context, int n, const double *log_ratio, double *rate) {
@@ -35,10 +36,8 @@ static sg_status open(problem *p) {
  * A row with rates r(u) >= c e^u/(1 + e^u) has a Dirichlet form of at least c times that of the heat bath.  By
  * reversibility the quotient is even in u; it is taken over all log-ratios that occur.
  */
-static void compare(problem *p) {
+static void compare_rates(problem *p) {
     const int n = p->model->space.d;
-    p->log_compare = p->loss->row->heat_bath ? 0 : NAN;
-    if (p->loss->row->heat_bath || !p->loss->row->rate || !p->log_p) return;
     p->log_compare = INFINITY;
     for (size_t z = 0; z < (size_t)1 << n; z++)
         for (int i = 0; i < n; i++) {
@@ -47,6 +46,27 @@ static void compare(problem *p) {
             rate_of(p, 1, &u, &r);
             p->log_compare = fmin(p->log_compare, log(r) + log1p(exp(-u)));
         }
+}
+
+/* Blocks: the form of the single-site heat bath from below, and how often a site is touched from above. */
+static sg_status compare_blocks(problem *p) {
+    sg_site_blocks blocks = {0};
+    sg_status status = p->loss->row->blocks(p->loss->options, p->model, &blocks);
+    if (!status)
+        p->log_compare = sg_bound_blocks(p->model->space.d, blocks.count, blocks.mask, blocks.rate, &p->log_touch);
+    sg_delete(blocks.mask);
+    sg_delete(blocks.rate);
+    return status == SG_NO_MEMORY ? status : SG_OK; /* too many sites or blocks: nothing to compare with */
+}
+
+static sg_status compare(problem *p) {
+    const sg_row *row = p->loss->row;
+    p->log_touch = row->heat_bath ? 0 : NAN;
+    p->log_compare = row->heat_bath ? 0 : NAN;
+    if (row->heat_bath) return SG_OK;
+    if (row->blocks && !row->rate) return compare_blocks(p);
+    if (row->rate && p->log_p) compare_rates(p);
+    return SG_OK;
 }
 
 /* ------------------------------------------------------- pairwise conditions */
@@ -61,13 +81,16 @@ static sg_status add_pairwise(const problem *p, const char *why, sg_gap_bounds *
 
 static void conclude(const problem *p, const char *number, double value, const char *condition, char note[128]) {
     snprintf(note, 128, "%s %.6g%s%s", number, value, condition,
-             p->log_compare != 0 ? "; times the least rate over the heat bath's" : "");
+             p->log_compare == 0  ? ""
+             : p->loss->row->rate ? "; times the least rate over the heat bath's"
+                                  : "; times the blocks' share of the single-site form");
 }
 
 static sg_status pairwise(const problem *p, const sg_pairwise_reading *reading, sg_gap_bounds *list) {
-    const char *why = reading->is
-                          ? isnan(p->log_compare) ? "for single flips at rates to compare with the heat bath" : NULL
-                          : reading->why;
+    const char *why = reading->is ? isnan(p->log_compare)
+                                        ? "for single flips, or blocks of up to 32 sites, to compare with the heat bath"
+                                        : NULL
+                                  : reading->why;
     double number = 0, value = NAN, entropy = NAN;
     char note[128] = "";
     sg_status code = SG_OK, status;
@@ -94,18 +117,29 @@ static sg_status pairwise(const problem *p, const sg_pairwise_reading *reading, 
 
 /* --------------------------------------------------------------- all states */
 
+static void heat_bath(const void *context, int n, const double *log_ratio, double *rate) {
+    (void)context;
+    for (int i = 0; i < n; i++) rate[i] = 1 / (1 + exp(-log_ratio[i]));
+}
+
+/* Of blocks by comparison. */
+static sg_status congestion(const problem *p, sg_gap_bounds *list) {
+    const int n = p->model->space.d;
+    const bool blocks = !p->loss->row->rate;
+    double value = NAN;
+    if (n < 2 || n > PATHS_MOST || (blocks && isnan(p->log_compare))) return SG_OK;
+    sg_status code = sg_bound_congestion_lower(n, p->log_p, blocks ? heat_bath : rate_of, p, &value);
+    return sg_gap_bounds_add(list, "canonical paths", SG_GAP_LOWER, code, value + (blocks ? p->log_compare : 0),
+                             "sites flipped in order, congestion over all states%s",
+                             blocks ? "; times the blocks' share of the single-site form" : "");
+}
+
 static sg_status enumerated(const problem *p, sg_gap_bounds *list) {
     const int n = p->model->space.d;
-    double value = NAN;
     sg_test_functions tests = {NAN, NAN};
-    if (!p->log_p || !p->loss->row->rate) return SG_OK;
-    sg_status status = SG_OK;
-    if (n >= 2 && n <= PATHS_MOST) {
-        sg_status code = sg_bound_congestion_lower(n, p->log_p, rate_of, p, &value);
-        status = sg_gap_bounds_add(list, "canonical paths", SG_GAP_LOWER, code, value,
-                                   "sites flipped in order, congestion over all states");
-        if (status) return status;
-    }
+    if (!p->log_p) return SG_OK;
+    sg_status status = congestion(p, list);
+    if (status || !p->loss->row->rate) return status;
     sg_status code = sg_bound_test_functions_upper(n, p->log_p, rate_of, p, &tests);
     status = sg_gap_bounds_add(list, "linear functions", SG_GAP_UPPER, code, tests.log_linear, "the best sum a_i x_i");
     if (status) return status;
@@ -227,14 +261,17 @@ static sg_status constant_of(const problem *p, sg_gap_bounds *list) {
 }
 
 sg_status sg_gap_bounds_states(const sg_model *model, const sg_loss *loss, const sg_gap *gap, sg_gap_bounds *list) {
-    problem p = {.model = model, .loss = loss, .gap = gap, .log_compare = NAN};
+    problem p = {.model = model, .loss = loss, .gap = gap, .log_compare = NAN, .log_touch = NAN};
     sg_pairwise_reading reading = {0};
     sg_status status = open(&p);
     if (!status && loss->row->kind == SG_JUMP) {
-        compare(&p);
-        status = sg_pairwise_read(model, &reading);
+        status = compare(&p);
+        if (!status) status = sg_pairwise_read(model, &reading);
         if (!status) status = pairwise(&p, &reading, list);
         if (!status) status = enumerated(&p, list);
+        if (!status && !loss->row->rate && !isnan(p.log_touch))
+            status = sg_gap_bounds_add(list, "one site", SG_GAP_UPPER, SG_OK, p.log_touch,
+                                       "functions of the site that is resampled least: the rate of its blocks");
     }
     if (!status) status = least_mass(&p, list);
     if (!status) status = constant_of(&p, list);

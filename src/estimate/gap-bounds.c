@@ -40,6 +40,7 @@ static sg_status finish(const sg_gap *gap, sg_gap_bounds *list) {
     sg_log_sobolev *entropy = &list->log_sobolev;
     sg_status status = SG_OK;
     if (!entropy->method && !list->count) return SG_OK; /* nothing is known of these dynamics */
+    if (gap && gap->irreversible) return SG_OK;         /* 1/gap is no Poincare constant */
     if (gap && gap->gap_upper > 0 && isfinite(gap->gap_upper))
         status = sg_gap_bounds_add(list, "Poincare", SG_ENTROPY_LOWER, SG_OK, -log(gap->gap_upper), "C_P <= C_LS");
     else if (gap && gap->status == SG_UNDERFLOW)
@@ -70,6 +71,10 @@ sg_status sg_gap_bounds_of(const sg_model *model, const sg_loss *loss, const sg_
         status = sg_gap_bounds_circle(model, loss, gap, out);
     else if (kind == SG_DIFFUSION && model->space.d == 1)
         status = sg_gap_bounds_line(model, loss, gap, out);
+    else if (kind == SG_DIFFUSION && model->space.shape == SG_RD)
+        status = sg_gap_bounds_grid(model, loss, out);
+    else if (kind == SG_KINETIC && model->space.shape == SG_LINE)
+        status = sg_gap_bounds_kinetic(model, loss, out);
     else if (kind == SG_JUMP && model->family->rates)
         status = sg_gap_bounds_chain(model, gap, out);
     else if (model->space.shape == SG_FINITE && !model->family->rates &&

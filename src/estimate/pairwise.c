@@ -2,8 +2,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { CODED = 64, ALL_STATES = 12, PROBES = 1024 };
+enum { CODED = 64, LISTED = 1024, ALL_STATES = 12, PROBES = 1024 };
 static const double ROUNDING = 1e-10;
 
 static void refuse(sg_pairwise_reading *out, const char *why) {
@@ -90,6 +91,26 @@ static sg_status from_states(const sg_model *model, sg_pairwise_reading *out) {
     return status;
 }
 
+/* The family says itself what its couplings are. */
+static sg_status from_pairs(const sg_model *model, sg_pairwise_reading *out) {
+    const size_t n = (size_t)model->space.d;
+    sg_pairs pairs = {0};
+    sg_status status = model->family->pairs(model, model->truth, &pairs);
+    if (!status) status = sg_new(&out->memory, n * n + n, sizeof(double));
+    if (status) goto out;
+    double *J = out->memory, *h = J + n * n;
+    for (int e = 0; e < pairs.edges; e++) {
+        const size_t i = (size_t)pairs.i[e], j = (size_t)pairs.j[e];
+        J[i * n + j] = J[j * n + i] = pairs.J[e];
+    }
+    memcpy(h, pairs.field, n * sizeof(double));
+    out->model = (sg_pairwise){.n = (int)n, .J = J, .h = h};
+    out->is = true;
+out:
+    sg_pairs_free(&pairs);
+    return status;
+}
+
 static double log_binomial(int n, int k) {
     return lgamma(n + 1.0) - lgamma(k + 1.0) - lgamma(n - k + 1.0);
 }
@@ -118,6 +139,7 @@ sg_status sg_pairwise_read(const sg_model *model, sg_pairwise_reading *out) {
         refuse(out, "its sites have more than two states");
         return SG_OK;
     }
+    if (model->family->pairs && model->space.d <= CODED) return from_pairs(model, out);
     if (model->space.d <= CODED) return from_states(model, out);
     sg_status status = model->family->lump ? model->family->lump(model, model->truth, &lumped) : SG_REFUSED;
     if (!status) read_classes(model->space.d, lumped, out);
@@ -126,5 +148,6 @@ sg_status sg_pairwise_read(const sg_model *model, sg_pairwise_reading *out) {
         status = SG_OK;
     }
     sg_lumped_delete(lumped);
+    if (!status && !out->is && model->family->pairs && model->space.d <= LISTED) status = from_pairs(model, out);
     return status;
 }

@@ -368,6 +368,18 @@ static sg_status lump(const sg_model *model, const double *theta, sg_lumped **lu
                    model->text);
 }
 
+static sg_status pairs(const sg_model *model, const double *theta, sg_pairs *out) {
+    const ising *own = model->own;
+    sg_status status = sg_pairs_new(own->graph->n, 2, own->graph->edges, out);
+    if (status != SG_OK) return status;
+    for (int e = 0; e < out->edges; e++) {
+        sg_spin_graph_edge(own->graph, e, &out->i[e], &out->j[e]);
+        out->J[e] = coupling_at(own, theta, e);
+    }
+    for (int i = 0; i < out->n; i++) out->field[i] = field_at(own, theta, i);
+    return SG_OK;
+}
+
 static const sg_field keys[] = {
     SG_SPIN_GRAPH_FIELDS(ising_keys, "ring|path|lattice|complete|curie-weiss|bipartite|regular|tree|@FILE"),
     {.key = "beta",
@@ -423,4 +435,5 @@ const sg_family sg_family_ising = {
     .settle = settle,
     .idle = idle,
     .log_ratio = log_ratio,
+    .pairs = pairs,
 };

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "family/rates-sampler.h"
 #include "family/spin-sampler.h"
 
 struct sg_sampler {
@@ -9,6 +10,7 @@ struct sg_sampler {
     double *theta;
     sg_inverse *inverse;
     sg_spin_sampler *spins;
+    sg_rates_sampler *chain;
 };
 
 static sg_status fill_composition(const sg_model *model, const double *theta, sg_sampler *sampler) {
@@ -38,6 +40,8 @@ sg_status sg_sampler_new(const sg_model *model, const double *theta, const sg_pa
         status = fill_composition(model, theta, made);
     else if (model->family->can & SG_STATES)
         status = sg_spin_sampler_new(model, theta, &made->spins);
+    else if (model->family->can & SG_RATES)
+        status = sg_rates_sampler_new(model, theta, &made->chain);
     else
         status = fill_table(model, theta, panels, made);
     if (status != SG_OK) goto out;
@@ -52,6 +56,7 @@ void sg_sampler_delete(sg_sampler *sampler) {
     if (!sampler) return;
     sg_inverse_delete(sampler->inverse);
     sg_spin_sampler_delete(sampler->spins);
+    sg_rates_sampler_delete(sampler->chain);
     sg_delete(sampler->theta);
     sg_delete(sampler);
 }
@@ -63,6 +68,10 @@ void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *blo
     }
     if (sampler->spins) {
         sg_spin_sampler_draw(sampler->spins, stream, block);
+        return;
+    }
+    if (sampler->chain) {
+        sg_rates_sampler_draw(sampler->chain, stream, block);
         return;
     }
     _Alignas(SG_ALIGN) double u[SG_BLOCK];

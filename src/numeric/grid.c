@@ -15,8 +15,6 @@
 #define MARGIN 3          /* dormant pieces kept beyond the cut, in case the density comes back */
 #define CHUNK 4           /* pieces added outwards at once */
 #define FAR 1e100         /* no search beyond */
-#define BARRIER_DEPTH 60  /* the cut lies that far below the lowest barrier */
-#define STEEP 3           /* largest change of log q across a piece */
 #define STAGNANT 1e-9     /* below it a series that does not improve under halving is rounding noise */
 #define VANISHING 1e-17   /* share of the mass in a piece that may be left out at an end */
 
@@ -36,7 +34,7 @@ static sg_status widen(void *array, size_t used, size_t most, size_t size) {
 }
 
 static sg_status make_room(sg_grid *g, int more) {
-    int most = g->most ? g->most : 512;
+    int most = g->most ? g->most : g->bare ? 128 : 512;
     while (most < g->used + more) most *= 2;
     if (most == g->most) return SG_OK;
     size_t used = (size_t)g->used, room = (size_t)most, tests = (size_t)g->density->tests;
@@ -89,20 +87,30 @@ sg_status sg_grid_append(sg_grid *g, double lo, double hi) {
 
 /* --------------------------------------------------------------- evaluation */
 
-/* Also gives the values exp(logq - max) at the nodes. */
-static void measure(sg_piece *p, double *value) {
+static bool narrow(const sg_piece *p) {
+    return p->hi - p->lo <= 64 * EPS * sg_larger(fabs(p->lo), fabs(p->hi));
+}
+
+/* Also gives the values exp(logq - max) at the nodes; a bare grid does without where log q alone asks for halving. */
+static void measure(const sg_grid *g, sg_piece *p, double *value) {
     double sum = 0, max = -INFINITY, min = INFINITY;
-    p->bad = false;
+    int wrong = 0;
+#pragma omp simd reduction(max : max) reduction(min : min) reduction(+ : wrong)
     for (int j = 0; j < SG_PANEL_ORDER; j++) {
-        bool number = p->logq[j] < INFINITY;
-        p->bad |= !number;
-        max = number && p->logq[j] > max ? p->logq[j] : max;
-        min = number && p->logq[j] < min ? p->logq[j] : min;
+        const double here = p->logq[j];
+        wrong += !(here < INFINITY);
+        max = here < INFINITY && here > max ? here : max;
+        min = here < INFINITY && here < min ? here : min;
     }
+    p->bad = wrong > 0;
     p->max = max;
     p->min = min;
     p->mass = p->rest = 0;
     if (p->bad || max == -INFINITY) return;
+    if (g->bare && max - min > g->steep && !narrow(p)) {
+        p->rest = INFINITY;
+        return;
+    }
 #pragma omp simd
     for (int j = 0; j < SG_PANEL_ORDER; j++) value[j] = exp(p->logq[j] - max);
     for (int j = 0; j < SG_PANEL_ORDER; j++) sum += sg_legendre_weight[j] * value[j];
@@ -141,7 +149,7 @@ static void evaluate_batch(sg_grid *g, const int *slot, int pieces) {
         sg_piece *p = &g->piece[slot[k]];
         double value[SG_PANEL_ORDER];
         memcpy(p->logq, g->logq + k * SG_PANEL_ORDER, sizeof p->logq);
-        measure(p, value);
+        measure(g, p, value);
         for (int t = 0; t < d->tests; t++)
             measure_test(p, value, g->test + t * n + k * SG_PANEL_ORDER, &g->trace[slot[k] * d->tests + t]);
     }
@@ -191,9 +199,10 @@ static void survey(sg_grid *g) {
     reach(g, g->cut);
     int left = outer_well(g, g->first, g->last, 1), right = outer_well(g, g->last, g->first, -1);
     double barrier = INFINITY;
+    if (g->beyond == INFINITY) return;
     for (int i = left + 1; i < right; i++) barrier = sg_smaller(barrier, at(g, i)->min);
-    if (barrier - BARRIER_DEPTH >= g->cut || barrier == -INFINITY) return;
-    g->cut = barrier - BARRIER_DEPTH;
+    if (barrier - g->beyond >= g->cut || barrier == -INFINITY) return;
+    g->cut = barrier - g->beyond;
     reach(g, g->cut);
 }
 
@@ -254,10 +263,6 @@ static sg_status enclose(sg_grid *g) {
 
 /* --------------------------------------------------------------- refinement */
 
-static bool narrow(const sg_piece *p) {
-    return p->hi - p->lo <= 64 * EPS * sg_larger(fabs(p->lo), fabs(p->hi));
-}
-
 /*
  * Whether a series is good enough: below `bound`, or below the noise of rounding that halving does not reduce.
  */
@@ -270,7 +275,7 @@ static sg_status settled(const sg_grid *g, int slot, bool *done) {
     int tests = g->density->tests;
     *done = narrow(p);
     if (*done) return SG_OK;
-    if (p->bad || p->max - p->min > STEEP) return SG_OK;
+    if (p->bad || p->max - p->min > g->steep) return SG_OK;
     double grain = EPS * sg_larger(fabs(p->lo), fabs(p->hi)) / (p->hi - p->lo); /* rounding of x, in widths */
     double noise = 4 * EPS * (1 + fabs(p->max)) + grain * (p->max - p->min), stagnant = sg_larger(STAGNANT, 16 * grain);
     if (!decayed(p->rest, p->before, sg_larger(g->tol, noise), stagnant)) return SG_OK;
@@ -367,7 +372,7 @@ static sg_status check_ends(const sg_grid *g) {
  */
 static bool collapsed(const sg_grid *g, int i, double whole) {
     const sg_piece *p = at(g, i);
-    return narrow(p) && p->max - p->min > STEEP && exp(p->max - g->top) * p->mass < VANISHING * whole;
+    return narrow(p) && p->max - p->min > g->steep && exp(p->max - g->top) * p->mass < VANISHING * whole;
 }
 
 static void trim(sg_grid *g) {
@@ -439,22 +444,25 @@ static sg_status check_request(const sg_density *d, double tol, double depth, in
     return SG_OK;
 }
 
-sg_status sg_grid_new(const sg_density *density, double tol, double depth, int level, sg_grid **grid) {
+sg_status sg_grid_new(const sg_density *density, const sg_grid_request *request, sg_grid **grid) {
     *grid = NULL;
-    sg_status status = check_request(density, tol, depth, level);
+    sg_status status = check_request(density, request->tol, request->depth, request->level);
     if (!status) status = sg_new(grid, 1, sizeof **grid);
     if (status) return status;
     sg_grid *g = *grid;
     size_t marks = density->landmarks > 0 ? (size_t)density->landmarks : 1;
     g->density = density;
-    g->tol = tol;
-    g->depth = depth;
+    g->tol = request->tol;
+    g->depth = request->depth;
+    g->steep = request->steep;
+    g->beyond = request->beyond;
+    g->bare = request->bare;
     status = sg_new(&g->landmark, marks, sizeof *g->landmark);
     if (!status) status = sg_new(&g->scale, marks, sizeof *g->scale);
     if (!status && density->tests) status = sg_new(&g->peak, (size_t)density->tests, sizeof *g->peak);
     if (!status && density->tests) status = sg_new(&g->test, (size_t)density->tests * BATCH, sizeof *g->test);
     if (!status) status = sg_grid_seed(g);
-    if (!status) status = resolve(g, level);
-    if (!status) estimate_error(g);
+    if (!status) status = resolve(g, request->level);
+    if (!status && !g->bare) estimate_error(g);
     return status;
 }

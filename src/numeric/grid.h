@@ -23,9 +23,19 @@ typedef struct {
     double rest, before; /* of its Legendre series */
 } sg_trace;
 
+/* What is asked of the search: see sg_panels_new. */
+typedef struct {
+    double tol, depth;
+    double steep;  /* largest change of log q across a piece */
+    double beyond; /* the cut lies that far below the lowest barrier, too; INFINITY: wherever the barriers are */
+    int level;
+    bool bare; /* only the partition and log q: masses, series and errors are left out where they decide nothing */
+} sg_grid_request;
+
 typedef struct {
     const sg_density *density;
-    double tol, depth;
+    double tol, depth, steep, beyond;
+    bool bare;
     int count, most; /* pieces in order; room for */
     int used;        /* pieces in the pool */
     int fresh;       /* pieces not yet evaluated */
@@ -44,7 +54,7 @@ typedef struct {
 } sg_grid;
 
 /* Pieces order[first..last] are the partition.  The grid is made even on failure and is the caller's to delete. */
-SG_MUST_CHECK sg_status sg_grid_new(const sg_density *density, double tol, double depth, int level, sg_grid **grid);
+SG_MUST_CHECK sg_status sg_grid_new(const sg_density *density, const sg_grid_request *request, sg_grid **grid);
 void sg_grid_delete(sg_grid *grid);
 
 /* A piece at the right end; empty ones are left out.  May move the arrays. */

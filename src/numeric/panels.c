@@ -14,6 +14,9 @@ typedef struct {
     size_t bytes;
 } block;
 
+#define BARRIER_DEPTH 60 /* the cut lies that far below the lowest barrier */
+#define STEEP 3          /* largest change of log q across a panel */
+
 enum { NODE_ARRAYS = 6, EDGE_ARRAYS = 3 };
 
 static size_t padded(size_t n) {
@@ -198,7 +201,9 @@ sg_status sg_panels_new(const sg_density *density, double tol, double depth, int
     block *made = NULL;
     double *logq = NULL;
     *panels = NULL;
-    sg_status status = sg_grid_new(density, tol, depth, level, &grid);
+    const sg_grid_request request = {
+        .tol = tol, .depth = depth, .steep = STEEP, .beyond = BARRIER_DEPTH, .level = level};
+    sg_status status = sg_grid_new(density, &request, &grid);
     if (status) goto out;
     status = allocate(grid->last - grid->first + 1, &made);
     if (status) goto out;

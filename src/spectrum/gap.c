@@ -42,6 +42,7 @@ static sg_gap_solver *solver_of(const sg_model *model, const sg_loss *loss) {
     if (loss->row->kind == SG_KINETIC && model->space.shape == SG_LINE) return sg_gap_kinetic;
     if (loss->row->kind == SG_JUMP && model->family->rates) return sg_gap_of_rates;
     if (loss->row->kind == SG_JUMP && model->space.shape == SG_FINITE) return sg_gap_on_states;
+    if (loss->row->kind == SG_KERNEL && model->space.shape == SG_FINITE) return sg_gap_of_kernel;
     return refused;
 }
 

@@ -17,6 +17,19 @@ SG_MUST_CHECK sg_gap_solver sg_gap_of_rates;  /* chains given by their rates, re
 SG_MUST_CHECK sg_gap_solver sg_gap_kinetic;   /* underdamped Langevin on the line */
 
 /*
+ * Processes in discrete time on all 2^n states, reversible, by their transition matrix: gap = 1 - lambda_2.  All
+ * eigenpairs up to 512 states, Lanczos' method beyond, again without the pairs known until nothing new comes among
+ * them. The enclosure holds the residual of the pair, what the rows of P lack to 1, and 8 n roundings.  A negative
+ * eigenvalue may be larger in size than lambda_2: out->message then says the smallest one and the absolute gap. Errors:
+ * those of the row's kernel; SG_REFUSED (forbidden states), SG_OUT_OF_RANGE (log p spanning more than 1300),
+ * SG_NOT_CONVERGED, SG_STOPPED, SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_gap_solver sg_gap_of_kernel;
+/* The same, and 1 - max |lambda| over the eigenvalues but the first. */
+SG_MUST_CHECK sg_status sg_kernel_gap(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings,
+                                      sg_gap *out, sg_eigenvalues *values, double *absolute);
+
+/*
  * Real part of the gap of underdamped Langevin dynamics in the law of the panels (smooth, Langevin's spectrum
  * discrete). SG_UNCERTIFIED where two bases disagree by more than 1e-6.  Errors: SG_OUT_OF_RANGE (friction), those of
  * sg_line_spectrum.

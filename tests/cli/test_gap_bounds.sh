@@ -55,6 +55,24 @@ if leaves 1 gap ising -p graph=regular -p n=60 -p beta=0.1 --bounds && grep -q '
 json "resampling" 0 gap ising -p n=5 --loss mle
 json "a loss without pairwise bounds" 0 gap ising -p n=6 --loss masked:k=2
 
+# ------------------------------------------------------------------------ R^d
+prints "conditional gaps in the plane are exact for turned products" '^conditional gaps +gap +lower +0\.0555228[0-9]* +1 +axes turned by 0\.7' gap rotated-wells -p angle=.7 --bounds
+check "they fail in other axes, and say so" grep -q '^conditional gaps  *gap  *lower  *-  *-  does not hold: axes of x: couplings outweigh' out
+check "no convexity between wells" grep -q '^Bakry-Emery  *gap  *lower  *-  *-  does not hold: inf lmin(Hess V) = -20, not positive' out
+check "an indicator across the pass is near" awk '/^smoothed indicator/ { r = $6; found = 1 } END { exit !(found && r >= 1 && r < 1.02) }' out
+prints "low wells with a coupling" '^conditional gaps +gap +lower +0\.681[0-9]* ' gap rotated-wells -p h=.2 -p c=.5 --bounds
+check "upper sides are above the gap in the plane" awk '
+    /^(linear functions|score functions|smoothed indicator)/ { n++; if ($6 < 0.9999999) bad = 1 } END { exit bad || n != 3 }' out
+prints "a normal law in the plane is sharp" '^Bakry-Emery +gap +lower +1\.5 ' gap rotated-wells --theta=0,-1,0,.5,2 --bounds
+json "JSON in the plane" 0 gap rotated-wells -p h=1 -p angle=.3
+
+# --------------------------------------------------------- blocks, and a velocity
+prints "blocks by comparison with single sites" '^Dobrushin +gap +lower +0\.100083.*share of the single-site form' gap ising -p n=8 -p beta=.1 --loss masked:k=2 --bounds
+check "a site is resampled no faster than its blocks" grep -Eq '^one site +gap +upper +0\.25 ' out
+prints "underdamped dynamics of a convex potential" "^synchronous coupling +gap +lower +0\.125 .*U'' in \[0\.25, 0\.25\]" gap gaussian -p s=2 --dynamics underdamped-langevin:friction=2 --bounds
+check "no quotient is a bound there" grep -q '^Rayleigh  *gap  *upper  *-  *-  does not hold: the process is not reversible' out
+check "and no Poincare constant is made of its gap" sh -c '! grep -q "^Poincare  *log-sobolev" out'
+
 # --------------------------------------------------------------------- options
 refuses "--bounds belongs to gap" "does not take --bounds" efficiency bimodal --loss mle --bounds
 if leaves 0 gap gaussian --json && ! grep -q '"bounds"' out; then pass "no bounds unless asked for"; else fail "no bounds unless asked for"; fi

@@ -66,6 +66,23 @@ spins='ising -p n=6 -p beta=.3 -p h=.1 --loss'
 for process in block-glauber flow-jumps ratio-jumps concrete-jumps; do
     check "gap by $process" leaves 0 gap ising -p n=6 -p beta=.2 --dynamics $process
 done
+# Clusters, in updates of discrete time: exact on trees; the ring by another program.
+half() { awk "BEGIN { printf \"%.17g\", (1 + exp(-2 * $1)) / 2 }"; }
+gap "swendsen-wang on a tree" "$(half 0.7)" 1e-12 ising -p graph=tree -p n=9 -p beta=.7 --dynamics swendsen-wang
+check "has no sweeps" test "$(value relaxation_sweeps) $(text loss)" = "null swendsen-wang"
+gap "on a path" "$(half 1.5)" 1e-12 ising -p graph=path -p n=11 -p beta=1.5 --dynamics swendsen-wang --count 3
+gap "of signs" "$(half 0.4)" 1e-12 ising -p graph=path -p n=5 -p beta=.4 -p couplings=pm --dynamics swendsen-wang
+gap "swendsen-wang on a ring" 0.639349573203632 1e-12 ising -p n=10 -p beta=.6 --dynamics swendsen-wang
+gap "wolff on a ring" 0.335340742476116 1e-12 ising -p n=10 -p beta=.6 --dynamics wolff
+check "wolff's smallest eigenvalue" grep -q 'smallest eigenvalue is -0.246107' out
+check "clusters of too many sites" leaves 1 gap ising -p n=14 --dynamics swendsen-wang
+check "tells how many" grep -q 'at most 13 sites' err
+refuses "no pairs" 'needs couplings between pairs' gap hardcore --dynamics wolff
+prints "listed" '^swendsen-wang .*discrete time.*loss: none' list dynamics
+check "no gap from a trajectory" leaves 1 gap ising --dynamics wolff --trajectory 500
+check "says why" grep -q 'discrete time' err
+check "mixing in updates" leaves 0 mixing ising -p n=4 -p beta=.9 --dynamics swendsen-wang --json
+near "three of them" "$(value mixing_time)" 3 0
 prints "text says sweeps" 'in sweeps' gap ising -p n=4
 prints "and the reason" 'attractive: the slowest mode' gap ising -p graph=curie-weiss -p n=30
 
@@ -99,10 +116,29 @@ check "tells how much" grep -q 'MiB' err
 refused() { leaves 1 "$@" && [ ! -s out ] && [ "$(wc -l < err)" = 1 ]; }
 printf '1,1,1,1,1,1,1,1\n-1,1,1,1,-1,1,1,1\n' > spins.csv
 check "efficiency on a finite set" refused efficiency ising --loss pseudolikelihood
-check "sample" refused sample ising -n 5
-check "sample by dynamics" refused sample ising -n 5 --dynamics glauber
+check "exact draws of many sites" refused sample ising -p n=30 -n 5
+check "nor by resampling" refused sample ising -p n=30 -n 5 --dynamics resampling
 check "fit" refused fit ising --data spins.csv --loss pseudolikelihood
 check "compare" refused compare ising --data spins.csv
+
+# ---------------------------------------------------------------------- samples
+spins_only() { [ "$(sed 1d draws.csv | tr -d '\n,1-' | wc -c)" = 0 ] && [ "$(wc -l < draws.csv)" = "$1" ]; }
+check "exact draws" leaves 0 sample ising -n 300 -o draws.csv
+check "are spins" spins_only 301
+for process in glauber block-glauber swendsen-wang wolff resampling; do
+    check "draws by $process" leaves 0 sample ising -p h=.1 -n 50 --dynamics $process -o draws.csv
+    check "are spins" spins_only 51
+    check "from an exact draw" grep -q "$process, .*started from exact draws" err
+done
+check "ten thousand sites" leaves 0 sample ising -p graph=lattice -p shape=100x100 -p beta=.3 -p free=tied \
+    --dynamics swendsen-wang -n 8 --thin 5 -o draws.csv
+check "are spins" spins_only 9
+check "the start is told" grep -q 'swendsen-wang, .*all sites at -1, not yet from the law' err
+check "the last draw has lost it" awk -F, 'END { for (i = 1; i <= NF; i++) s += $i; exit !(NF == 10000 && s * s < 1e6) }' draws.csv
+leaves 0 sample ising -n 9 --dynamics wolff --seed 5 > /dev/null && awk 'NR % 3 == 1' out > thinned
+check "three updates a draw" leaves 0 sample ising -n 3 --dynamics wolff --seed 5 --step 3
+check "are three draws of one" cmp -s out thinned
+refuses "half an update" 'whole number of updates' sample ising -n 3 --dynamics wolff --step .5
 
 # ---------------------------------------------------------------- requests that are wrong
 printf '0 1 1\n1 2 0.5\n2 0.1\n' > good.txt

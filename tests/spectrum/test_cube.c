@@ -458,6 +458,67 @@ static void test_threads(void **state) {
     drop(&m);
 }
 
+/* The same bits, whether amplitudes take the place of log p or not. */
+static void test_over(void **state) {
+    (void)state;
+    for (int n = 10; n <= 17; n += 7) {
+        const size_t states = (size_t)1 << n;
+        sg_gap gap, other;
+        sg_chain_spectrum *spectrum = NULL, *again = NULL;
+        model m = single_sites(n);
+        fill_random(&m, .15, 55);
+        sg_cube cube = cube_of(&m);
+        double *lost = malloc(states * sizeof(double));
+        assert_non_null(lost);
+        memcpy(lost, m.log_p, states * sizeof(double));
+        assert_int_equal(sg_cube_gap(&cube, NULL, 2, &gap, &spectrum), SG_OK);
+        cube.log_p = NULL;
+        assert_int_equal(sg_cube_gap_over(&cube, lost, NULL, 2, &other, &again), SG_OK);
+        assert_int_equal(gap.status, SG_OK);
+        assert_memory_equal(&gap.gap_lower, &other.gap_lower, sizeof(double));
+        assert_memory_equal(spectrum->value, again->value, 2 * sizeof(double));
+        assert_memory_equal(spectrum->vector, again->vector, states * sizeof(double));
+        sg_chain_spectrum_delete(spectrum);
+        sg_chain_spectrum_delete(again);
+        free(lost);
+        drop(&m);
+    }
+}
+
+/* The residual of f that is computed here agrees with the enclosure's width. */
+static double residual_of(const model *m, const double *f, double gap) {
+    double square = 0, mass = 0;
+    for (uint32_t x = 0; x < (uint32_t)1 << m->n; x++) {
+        double sum = -gap * f[x];
+        for (int i = 0; i < m->n; i++) {
+            uint32_t y = x ^ (uint32_t)1 << i;
+            sum += heat_bath(m->log_p[y] - m->log_p[x]) * (f[x] - f[y]);
+        }
+        square += exp(m->log_p[x]) * sum * sum;
+        mass += exp(m->log_p[x]);
+    }
+    return sqrt(square / mass);
+}
+
+/* At every strength: weak couplings end in few steps, strong ones after Ritz values have come back. */
+static void test_residual(void **state) {
+    (void)state;
+    for (int k = 0; k < 8; k++) {
+        const double size = .05 * (1 << k / 2) * (k % 2 ? 1.4 : 1);
+        model m = single_sites(11);
+        sg_gap gap;
+        sg_chain_spectrum *spectrum = NULL;
+        fill_random(&m, size, 90 + (uint32_t)k);
+        sg_cube cube = cube_of(&m);
+        assert_int_equal(sg_cube_gap(&cube, NULL, 1, &gap, &spectrum), SG_OK);
+        if (gap.status) fail_msg("size %g: %s", size, gap.message);
+        const double width = gap.gap - gap.gap_lower, residual = residual_of(&m, spectrum->vector, gap.gap);
+        if (!(residual <= width)) fail_msg("size %g: residual %g, the enclosure allows %g", size, residual, width);
+        sg_chain_spectrum_delete(spectrum);
+        drop(&m);
+    }
+}
+
 /* E f = 0, E f^2 = 1, and its Dirichlet form is the gap; f is 0 where p is. */
 static void test_function(void **state) {
     (void)state;
@@ -642,6 +703,8 @@ int main(void) {
         cmocka_unit_test(test_explicit),
         cmocka_unit_test(test_order_of_sites),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_over),
+        cmocka_unit_test(test_residual),
         cmocka_unit_test(test_function),
         cmocka_unit_test(test_metastable),
         cmocka_unit_test(test_wide_range),

@@ -231,7 +231,7 @@ static void test_memory(void **state) {
     }
     sg_memory_fail_after(0);
     assert_int_equal(status, SG_OK);
-    assert_true(failures > 25);
+    assert_true(failures > 15);
     sg_panels_delete(panels);
 }
 

@@ -193,15 +193,15 @@ static sg_status all_states(const problem *p, double **log_p) {
     return SG_OK;
 }
 
-static sg_status solve_cube(const problem *p, const double *log_p, int count, sg_gap *out,
-                            sg_chain_spectrum **spectrum) {
+/* log_p is lost. */
+static sg_status solve_cube(const problem *p, double *log_p, int count, sg_gap *out, sg_chain_spectrum **spectrum) {
     const sg_row *row = p->loss->row;
     sg_site_blocks blocks = {0};
     if (!row->blocks) return sg_flip_gap(p->model->space.d, log_p, rate_of, p, p->settings, count, out, spectrum);
     sg_status status = row->blocks(p->loss->options, p->model, &blocks);
     const sg_cube cube = {
         .n = p->model->space.d, .blocks = blocks.count, .block = blocks.mask, .weight = blocks.rate, .log_p = log_p};
-    if (!status) status = sg_cube_gap(&cube, p->settings, count, out, spectrum);
+    if (!status) status = sg_cube_gap_over(&cube, log_p, p->settings, count, out, spectrum);
     sg_delete(blocks.mask);
     sg_delete(blocks.rate);
     return status;

@@ -4,10 +4,21 @@
 
 #include "cube.h"
 
-enum { ARRAYS = 5 }; /* s, x, y and two for sums over blocks, a tile each */
+enum { ARRAYS = 3 /* of a tile: p, g, t or log p, x, y */, SKEW = 128 };
+
+/* Of an array: they lie a quarter of a way of the first cache apart, so that the same place in each is in another set.
+ */
+static size_t room_of(const sg_cube_plan *plan) {
+    return sg_cube_tile_size(plan) + SKEW;
+}
 
 size_t sg_cube_scratch(const sg_cube_plan *plan) {
-    return (size_t)ARRAYS << plan->bits;
+    return ARRAYS * room_of(plan);
+}
+
+/* At least the numbers of a register; those that stand for no state are 0. */
+size_t sg_cube_tile_size(const sg_cube_plan *plan) {
+    return plan->bits < 2 ? 4 : (size_t)1 << plan->bits;
 }
 
 /* The index of a tile spread over the bits that it fixes. */
@@ -18,53 +29,127 @@ static uint32_t base_of(uint32_t tile, uint32_t fixed) {
     return out;
 }
 
+/* y = scale_y y + own x, where y may be anything if scale_y is 0. */
+static void combine(size_t n, int threads, double own, const double *x, double *y, double scale_y) {
+    if (own == 0 && scale_y == 1) return;
+#pragma omp parallel for simd schedule(static) num_threads(threads)
+    for (size_t i = 0; i < n; i++) y[i] = (scale_y == 0 ? 0 : scale_y * y[i]) + own * x[i];
+}
+
+/* ------------------------------------------------------------ general rates */
+
 static void collect(const sg_cube_plan *plan, const sg_cube_pass *pass, const double *from, double *tile) {
-    const size_t runs = (size_t)1 << (plan->bits - plan->run), length = (size_t)1 << plan->run;
+    const size_t runs = (size_t)1 << (plan->bits - pass->run), length = (size_t)1 << pass->run;
     for (size_t r = 0; r < runs; r++) memcpy(tile + r * length, from + pass->offset[r], length * sizeof(double));
 }
 
 static void spread(const sg_cube_plan *plan, const sg_cube_pass *pass, const double *tile, double *to) {
-    const size_t runs = (size_t)1 << (plan->bits - plan->run), length = (size_t)1 << plan->run;
+    const size_t runs = (size_t)1 << (plan->bits - pass->run), length = (size_t)1 << pass->run;
     for (size_t r = 0; r < runs; r++) memcpy(to + pass->offset[r], tile + r * length, length * sizeof(double));
 }
 
-static void scale_by(size_t n, double factor, double *y) {
-    if (factor == 0)
-        memset(y, 0, n * sizeof(double));
-    else if (factor != 1)
+static void flip_tile(const sg_cube_operator *op, const sg_cube_pass *pass, uint32_t base, const double *x,
+                      double scale, double *y, double *scratch) {
+    const size_t room = room_of(op->plan);
+    double *log_p = scratch, *tx = log_p + room, *ty = tx + room;
+    collect(op->plan, pass, op->s + base, log_p);
+    collect(op->plan, pass, x + base, tx);
+    collect(op->plan, pass, y + base, ty);
+    sg_cube_flips(op, pass, log_p, tx, scale, ty);
+    spread(op->plan, pass, ty, y + base);
+}
+
+/* --------------------------------------------------------------- resampling */
+
+/* p = s^2, g = s x, t = 0 on a tile. */
+static void squares(const sg_cube_plan *plan, const sg_cube_pass *pass, const double *s, const double *x, double *p,
+                    double *g, double *t) {
+    const size_t runs = (size_t)1 << (plan->bits - pass->run), length = (size_t)1 << pass->run;
+    for (size_t r = 0; r < runs; r++, p += length, g += length, t += length) {
+        const double *sr = s + pass->offset[r], *xr = x + pass->offset[r];
 #pragma omp simd
-        for (size_t i = 0; i < n; i++) y[i] *= factor;
-}
-
-static void do_tile(const sg_cube_operator *op, const sg_cube_pass *pass, uint32_t base, const double *x,
-                    double scale_x, double *y, double scale_y, double *scratch) {
-    const sg_cube_plan *plan = op->plan;
-    const size_t size = (size_t)1 << plan->bits;
-    double *s = scratch, *tx = s + size, *ty = tx + size, *work = ty + size;
-    if (pass->whole) {
-        scale_by(size, scale_y, y + base);
-        sg_cube_tile(op, pass, op->s + base, x + base, scale_x, y + base, work);
-        return;
+        for (size_t i = 0; i < length; i++) {
+            p[i] = sr[i] * sr[i];
+            g[i] = sr[i] * xr[i];
+            t[i] = 0;
+        }
     }
-    collect(plan, pass, op->s + base, s);
-    collect(plan, pass, x + base, tx);
-    collect(plan, pass, y + base, ty);
-    scale_by(size, scale_y, ty);
-    sg_cube_tile(op, pass, s, tx, scale_x, ty, work);
-    spread(plan, pass, ty, y + base);
 }
 
-static void do_pass(const sg_cube_operator *op, const sg_cube_pass *pass, const double *x, double scale_x, double *y,
-                    double scale_y) {
+/* y = scale_y y + own x - scale s t on a tile; y may be anything if scale_y is 0. */
+static void put(const sg_cube_plan *plan, const sg_cube_pass *pass, const double *s, const double *x, double own,
+                double scale, const double *t, double *y, double scale_y) {
+    const size_t runs = (size_t)1 << (plan->bits - pass->run), length = (size_t)1 << pass->run;
+    for (size_t r = 0; r < runs; r++, t += length) {
+        const double *sr = s + pass->offset[r], *xr = x + pass->offset[r];
+        double *restrict yr = y + pass->offset[r];
+        if (scale_y == 0)
+#pragma omp simd
+            for (size_t i = 0; i < length; i++) yr[i] = own * xr[i] - scale * (sr[i] * t[i]);
+        else
+#pragma omp simd
+            for (size_t i = 0; i < length; i++) yr[i] = scale_y * yr[i] + (own * xr[i] - scale * (sr[i] * t[i]));
+    }
+}
+
+/* The same, and the sums. */
+static void put_and_sum(const sg_cube_plan *plan, const sg_cube_pass *pass, const double *s, const double *x,
+                        double own, double scale, const double *t, double *y, double scale_y, double sum[3]) {
+    const size_t runs = (size_t)1 << (plan->bits - pass->run), length = (size_t)1 << pass->run;
+    double yx = 0, ys = 0, xs = 0;
+    for (size_t r = 0; r < runs; r++, t += length) {
+        const double *sr = s + pass->offset[r], *xr = x + pass->offset[r];
+        double *restrict yr = y + pass->offset[r];
+#pragma omp simd reduction(+ : yx, ys, xs)
+        for (size_t i = 0; i < length; i++) {
+            const double value = scale_y * yr[i] + (own * xr[i] - scale * (sr[i] * t[i]));
+            yr[i] = value;
+            yx += value * xr[i];
+            ys += value * sr[i];
+            xs += xr[i] * sr[i];
+        }
+    }
+    sum[0] = yx;
+    sum[1] = ys;
+    sum[2] = xs;
+}
+
+static void sample_tile(const sg_cube_operator *op, const sg_cube_pass *pass, uint32_t base, const double *x,
+                        double scale, double shift, double *y, double scale_y, double *scratch, double *sum) {
+    const sg_cube_plan *plan = op->plan;
+    const size_t room = room_of(plan);
+    const double own = scale * (pass->weight - shift);
+    double *p = scratch, *g = p + room, *t = g + room;
+    squares(plan, pass, op->s + base, x + base, p, g, t);
+    sg_cube_tile(op, pass, p, g, t);
+    if (sum)
+        put_and_sum(plan, pass, op->s + base, x + base, own, scale, t, y + base, scale_y, sum);
+    else
+        put(plan, pass, op->s + base, x + base, own, scale, t, y + base, scale_y);
+}
+
+/* ------------------------------------------------------------------- passes */
+
+static void do_pass(const sg_cube_operator *op, const sg_cube_pass *pass, const double *x, double scale_x, double shift,
+                    double *y, double scale_y, double sum[3]) {
     const sg_cube_plan *plan = op->plan;
     const uint32_t all = (uint32_t)(((uint64_t)1 << plan->n) - 1);
     const uint32_t fixed = all & ~(pass->high | (((uint32_t)1 << plan->run) - 1));
     const long tiles = 1L << (plan->n - plan->bits);
     const size_t each = sg_cube_scratch(plan);
+    double *partial = op->partial;
 #pragma omp parallel for schedule(static) num_threads(op->threads)
-    for (long t = 0; t < tiles; t++)
-        do_tile(op, pass, base_of((uint32_t)t, fixed), x, scale_x, y, scale_y,
-                op->scratch + each * (size_t)omp_get_thread_num());
+    for (long t = 0; t < tiles; t++) {
+        double *scratch = op->scratch + each * (size_t)omp_get_thread_num(), here[3];
+        const uint32_t base = base_of((uint32_t)t, fixed);
+        if (op->rate) {
+            flip_tile(op, pass, base, x, scale_x, y, scratch);
+        } else {
+            sample_tile(op, pass, base, x, scale_x, shift, y, scale_y, scratch, sum ? here : NULL);
+            for (int k = 0; sum && k < 3; k++) partial[k * tiles + t] = here[k];
+        }
+    }
+    for (int k = 0; sum && k < 3; k++) sum[k] = sg_sum((size_t)tiles, partial + k * tiles);
 }
 
 /* ------------------------------------------------------------- wide blocks */
@@ -106,15 +191,30 @@ static void do_wide(const sg_cube_operator *op, const sg_cube_term *term, const 
     for (long f = 0; f < fibres; f++) do_fibre(op->s, x, weight, base_of((uint32_t)f, fixed), term->mask, y);
 }
 
-void sg_cube_apply(void *cube_operator, const double *x, double scale_x, double *y, double scale_y) {
+static void three_sums(const sg_cube_operator *op, const double *x, const double *y, double sum[3]) {
+    const size_t n = (size_t)1 << op->plan->n;
+    sum[0] = sg_cube_dot(n, op->threads, y, x, op->partial);
+    sum[1] = sg_cube_dot(n, op->threads, y, op->null, op->partial);
+    sum[2] = sg_cube_dot(n, op->threads, x, op->null, op->partial);
+}
+
+void sg_cube_apply(void *cube_operator, const double *x, double scale_x, double shift, double *y, double scale_y,
+                   double sum[3]) {
     const sg_cube_operator *op = cube_operator;
     const sg_cube_plan *plan = op->plan;
-    if (plan->passes == 0) {
-        const size_t n = (size_t)1 << plan->n;
-        scale_by(n, scale_y, y);
+    const bool tiles = !op->rate && plan->passes > 0, with = sum && tiles && plan->wide == 0;
+    if (!tiles || (with && scale_y == 0 && plan->passes == 1)) {
+        combine((size_t)1 << plan->n, op->threads, -scale_x * shift, x, y, scale_y);
+        scale_y = 1;
+        shift = 0;
     }
-    for (int k = 0; k < plan->passes; k++) do_pass(op, &plan->pass[k], x, scale_x, y, k == 0 ? scale_y : 1);
+    for (int k = 0; k < plan->passes; k++) {
+        do_pass(op, &plan->pass[k], x, scale_x, shift, y, scale_y, with && k + 1 == plan->passes ? sum : NULL);
+        scale_y = 1;
+        shift = 0;
+    }
     for (int k = 0; k < plan->wide; k++) do_wide(op, &plan->wide_term[k], x, scale_x, y);
+    if (sum && !with) three_sums(op, x, y, sum);
 }
 
 /* --------------------------------------------------------------------- sums */

@@ -24,9 +24,10 @@ typedef struct {
     size_t states; /* of positive probability */
     size_t bytes;
     sg_cube_plan *plan;
-    double *root, *work, *scratch, *partial; /* amplitudes [2^n]; two vectors; tiles; sums of chunks */
-    double **lock;                           /* [count] eigenvectors */
-    sg_lanczos_result *found;                /* [count] */
+    double *over;                     /* [2^n] log p, to be lost; NULL: it is not */
+    double *root, *scratch, *partial; /* amplitudes [2^n]; tiles; sums of chunks */
+    double **lock;                    /* [count] eigenvectors */
+    sg_lanczos_result *found;         /* [count] */
 } solver;
 
 static size_t size_of(const solver *s) {
@@ -86,9 +87,9 @@ static sg_status check_classes(const solver *s) {
 
 static sg_status check_memory(solver *s) {
     const size_t most = s->settings->memory ? s->settings->memory : (size_t)1 << 30;
-    const size_t vectors = (size_t)s->count + 3;
+    const size_t vectors = (size_t)s->count + (s->over ? 2 : 3);
     s->bytes = vectors * size_of(s) * sizeof(double) +
-               (size_t)s->threads * (size_t)5 * sizeof(double) * ((size_t)1 << SG_CUBE_TILE_BITS);
+               (size_t)s->threads * (size_t)3 * sizeof(double) * ((size_t)1 << SG_CUBE_TILE_BITS);
     if (s->bytes <= most) return SG_OK;
     return sg_fail(SG_NO_MEMORY,
                    "%d eigenvalues of %d spins need %zu MiB for %zu vectors: allow more memory than %zu MiB", s->count,
@@ -99,21 +100,21 @@ static sg_status allocate(solver *s) {
     const size_t n = size_of(s), chunks = n / SG_CUBE_CHUNK + 1;
     sg_status status = sg_cube_plan_new(s->cube->n, s->cube->blocks, s->cube->block, s->cube->weight, &s->plan);
     if (status) return status;
-    status = sg_new(&s->root, n, sizeof(double));
-    if (!status) status = sg_new(&s->work, 2 * n, sizeof(double));
+    if (s->over)
+        s->root = s->over;
+    else
+        status = sg_new(&s->root, n, sizeof(double));
     if (!status) status = sg_new(&s->scratch, (size_t)s->threads * sg_cube_scratch(s->plan), sizeof(double));
-    if (!status) status = sg_new(&s->partial, 2 * chunks, sizeof(double));
+    if (!status) status = sg_new(&s->partial, 3 * chunks, sizeof(double));
     if (!status) status = sg_new(&s->lock, (size_t)s->count, sizeof *s->lock);
     if (!status) status = sg_new(&s->found, (size_t)s->count, sizeof *s->found);
-    for (int k = 0; !status && k < s->count; k++) status = sg_new(&s->lock[k], n, sizeof(double));
     return status;
 }
 
 static void release(solver *s) {
     for (int k = 0; s->lock && k < s->count; k++) sg_delete(s->lock[k]);
     sg_cube_plan_delete(s->plan);
-    sg_delete(s->root);
-    sg_delete(s->work);
+    if (!s->over) sg_delete(s->root);
     sg_delete(s->scratch);
     sg_delete(s->partial);
     sg_delete(s->lock);
@@ -142,6 +143,7 @@ static double bound_of(const solver *s) {
 static sg_status solve(solver *s) {
     sg_cube_operator op = {.plan = s->plan,
                            .s = s->rate ? s->cube->log_p : s->root,
+                           .null = s->root,
                            .rate = s->rate,
                            .context = s->context,
                            .narrow = s->narrow,
@@ -158,7 +160,7 @@ static sg_status solve(solver *s) {
                           .settings = s->settings};
     for (s->known = 0; s->known < s->count; s->known++) {
         const int k = s->known;
-        sg_status status = sg_lanczos_smallest(&problem, k, s->lock, s->work, s->lock[k], &s->found[k]);
+        sg_status status = sg_lanczos_smallest(&problem, k, s->lock, &s->lock[k], &s->found[k]);
         if (status) return status;
         if (s->found[k].hopeless) { /* what is orthogonal to a vector that has not converged means nothing */
             s->known++;
@@ -184,13 +186,17 @@ static void sort(solver *s) {
 
 static double top_of(const solver *s) {
     double top = 0;
-    for (int k = 0; k < s->known; k++) top = fmax(top, s->found[k].top);
+    for (int k = 0; k < s->known; k++) top = fmax(top, fmax(s->found[k].top, s->found[k].value));
     return top;
 }
 
-/* Rounding of products: terms of every block are added up one after the other. */
+/*
+ * Rounding of products: terms of every block are added up one after the other, and resampling is what is left of the
+ * sum of weights.
+ */
 static double floor_of(const solver *s) {
-    return (4 + 2 * sqrt((double)s->cube->blocks)) * DBL_EPSILON * top_of(s);
+    const double size = s->rate ? top_of(s) : fmax(top_of(s), bound_of(s));
+    return (4 + 2 * sqrt((double)s->cube->blocks)) * DBL_EPSILON * size;
 }
 
 static double error_of(const solver *s, int k) {
@@ -288,6 +294,15 @@ out:
 sg_status sg_cube_gap(const sg_cube *cube, const sg_spectrum_settings *settings, int count, sg_gap *out,
                       sg_chain_spectrum **spectrum) {
     solver s = {.cube = cube, .settings = settings};
+    return run(&s, count, out, spectrum);
+}
+
+sg_status sg_cube_gap_over(const sg_cube *cube, double *log_p, const sg_spectrum_settings *settings, int count,
+                           sg_gap *out, sg_chain_spectrum **spectrum) {
+    sg_cube own = *cube;
+    own.log_p = log_p;
+    solver s = {.cube = &own, .settings = settings};
+    if (own.n >= 1 && own.n <= SG_CUBE_MOST && !sg_cube_is_small(&own)) s.over = log_p;
     return run(&s, count, out, spectrum);
 }
 

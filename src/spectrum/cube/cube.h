@@ -22,8 +22,9 @@ typedef struct {
 
 typedef struct {
     uint32_t high;    /* free bits above the run, as bits of the cube */
-    bool whole;       /* tiles are contiguous */
+    int run;          /* tiles are runs of 2^run states: all of it or that of the plan */
     int first, terms; /* in sg_cube_plan.term */
+    double weight;    /* of all terms */
     uint32_t *offset; /* [2^(bits-run)] of the runs */
 } sg_cube_pass;
 
@@ -40,7 +41,7 @@ void sg_cube_plan_delete(sg_cube_plan *plan);
 /* The operator: resampling with amplitudes s (rate NULL), or single flips with log p in `s`. */
 typedef struct {
     const sg_cube_plan *plan;
-    const double *s;
+    const double *s, *null; /* amplitudes or log p; amplitudes */
     sg_flip_rate rate;
     const void *context;
     bool narrow; /* |log s| <= SG_CUBE_NARROW everywhere: products of four squares are numbers */
@@ -48,19 +49,28 @@ typedef struct {
     double *scratch; /* [threads][sg_cube_scratch] */
     double *partial; /* sums of chunks */
 } sg_cube_operator;
+size_t sg_cube_tile_size(const sg_cube_plan *plan);
 size_t sg_cube_scratch(const sg_cube_plan *plan);
 
-/* y = scale_y y + scale_x A x; states that are forbidden keep x = 0 as y = 0. */
-void sg_cube_apply(void *cube_operator, const double *x, double scale_x, double *y, double scale_y);
-/* The work of one tile: y += scale A x for the terms of one pass. */
-void sg_cube_tile(const sg_cube_operator *op, const sg_cube_pass *pass, const double *s, const double *x, double scale,
-                  double *y, double *work);
+/*
+ * y = scale_y y + scale_x (A - shift) x; states that are forbidden keep x = 0 as y = 0.  Where sum is not NULL: <y, x>,
+ * <y, null> and <x, null>.
+ */
+void sg_cube_apply(void *cube_operator, const double *x, double scale_x, double shift, double *y, double scale_y,
+                   double sum[3]);
+/* The work of one tile: t += sum of weight r for the terms of one pass, see tile.c. */
+void sg_cube_tile(const sg_cube_operator *op, const sg_cube_pass *pass, const double *p, const double *g, double *t);
+/* A tile with general rates: y += scale A x. */
+void sg_cube_flips(const sg_cube_operator *op, const sg_cube_pass *pass, const double *log_p, const double *x,
+                   double scale, double *y);
 
 /* ------------------------------------------------------------------ Lanczos */
 
 typedef struct {
     size_t n;
-    void (*apply)(void *context, const double *x, double scale_x, double *y, double scale_y);
+    /* y = scale_y y + scale_x (A - shift) x; if sum is not NULL, also <y, x>, <y, null> and <x, null> */
+    void (*apply)(void *context, const double *x, double scale_x, double shift, double *y, double scale_y,
+                  double sum[3]);
     void *context;
     const double *null; /* [n] A null = 0; zero where a state does not exist */
     double bound;       /* of the spectrum from above; INFINITY if none is known */
@@ -78,12 +88,12 @@ typedef struct {
 } sg_lanczos_result;
 
 /*
- * Smallest eigenpair of A orthogonal to null and to `locked` vectors [n] each, with three vectors: a first run finds
- * the tridiagonal matrix, a second one repeats it bit by bit and sums the Ritz vector y [n], norm 1.  work [2][n]. Sums
- * run in fixed order, so the result does not depend on the number of threads.
+ * Smallest eigenpair of A orthogonal to null and to `locked` vectors [n] each: *y [n] is new, norm 1.  Takes two
+ * vectors beside it at most, and none where the rest of the spectrum is well apart.  Sums run in fixed order, so the
+ * result does not depend on the number of threads.
  */
-SG_MUST_CHECK sg_status sg_lanczos_smallest(const sg_lanczos *problem, int locked, double *const *lock, double *work,
-                                            double *y, sg_lanczos_result *out);
+SG_MUST_CHECK sg_status sg_lanczos_smallest(const sg_lanczos *problem, int locked, double *const *lock, double **y,
+                                            sg_lanczos_result *out);
 
 /* Fixed-order parallel sums over chunks; partial [2 * chunks]. */
 double sg_cube_dot(size_t n, int threads, const double *x, const double *y, double *partial);
@@ -97,5 +107,6 @@ SG_MUST_CHECK sg_status sg_cube_classes(const sg_cube *cube, uint32_t *a, uint32
  */
 SG_MUST_CHECK sg_status sg_cube_small(const sg_cube *cube, sg_flip_rate rate, const void *context, size_t states,
                                       int count, sg_gap *out, sg_chain_spectrum *spectrum);
+bool sg_cube_is_small(const sg_cube *cube); /* few moves, and log p is needed to the end */
 
 #endif

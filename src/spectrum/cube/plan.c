@@ -53,6 +53,7 @@ static void add_terms(planner *p, sg_cube_pass *pass) {
     for (int b = 0; b < p->blocks; b++) {
         if (p->done[b] || (p->block[b] & ~free)) continue;
         p->done[b] = true;
+        pass->weight += p->weight[b];
         plan->term[plan->terms++] = (sg_cube_term){gather(p->block[b], free), p->weight[b]};
     }
     pass->terms = plan->terms - pass->first;
@@ -66,7 +67,7 @@ static sg_status add_pass(planner *p) {
     if (status) return status;
     plan->passes++;
     pass->high = choose_high(p);
-    pass->whole = pass->high == ((runs - 1) << plan->run);
+    pass->run = pass->high == ((runs - 1) << plan->run) ? plan->bits : plan->run;
     for (uint32_t r = 0; r < runs; r++) pass->offset[r] = deposit(r, pass->high);
     add_terms(p, pass);
     return SG_OK;

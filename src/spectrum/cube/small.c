@@ -76,6 +76,10 @@ static size_t room_for(const sg_cube *cube) {
     return room <= MOST_EDGES ? (size_t)room : 0;
 }
 
+bool sg_cube_is_small(const sg_cube *cube) {
+    return room_for(cube) > 0;
+}
+
 static sg_status build(builder *b, size_t room) {
     const size_t all = (size_t)1 << b->cube->n;
     sg_status status = sg_new(&b->index, all, sizeof *b->index);

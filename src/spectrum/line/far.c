@@ -2,7 +2,10 @@
 
 #include <math.h>
 
-enum { B = SG_BLOCK, BLOCKS = 8, WANT = SG_LOGP | SG_DX | SG_DXX };
+#include "base/vecmath.h"
+#include "numeric/legendre.h"
+
+enum { B = SG_BLOCK, BLOCKS = 8 };
 
 #define FAR 1e90
 #define REACH 16       /* wells are looked for at that many half-lengths of the panels */
@@ -17,7 +20,7 @@ typedef struct {
     sg_arena *arena;
     sg_block block;
     sg_jet jet;
-    double centre, half, top; /* of the panels; log q at the mode */
+    double half, top; /* of the panels; log q at the mode */
 } view;
 
 static void close_view(view *v) {
@@ -29,19 +32,19 @@ static void look(view *v) {
 }
 
 /* log p as the jet gives it is unnormalized: its top is taken from the jet, too. */
-static sg_status open_view(const sg_model *model, const sg_panels *panels, view *v) {
+static sg_status open_view(const sg_model *model, const sg_line_law *law, int want, view *v) {
     *v = (view){.model = model, .block = {.d = 1, .draws = 1}};
     int mode = 0;
-    sg_status status = sg_arena_new(sg_jet_bytes(model->full, 1, WANT) + (B + 64) * sizeof(double), &v->arena);
+    sg_status status = sg_arena_new(sg_jet_bytes(model->full, 1, want) + (B + 64) * sizeof(double), &v->arena);
     if (status) return status;
     v->block.x = sg_arena_take(v->arena, B, sizeof(double));
-    if ((status = sg_jet_take(v->arena, model->full, 1, WANT, &v->jet))) return status;
-    for (int i = 0; i < panels->n; i++)
-        if (panels->logp[i] > panels->logp[mode]) mode = i;
-    v->centre = 0.5 * panels->edge[0] + 0.5 * panels->edge[panels->count];
-    v->half = 0.5 * (panels->edge[panels->count] - panels->edge[0]);
+    if ((status = sg_jet_take(v->arena, model->full, 1, want, &v->jet))) return status;
+    for (int i = 0; i < law->count * SG_PANEL_ORDER; i++)
+        if (law->logp[i] > law->logp[mode]) mode = i;
+    v->half = 0.5 * (law->edge[law->count] - law->edge[0]);
     v->block.n = 1;
-    v->block.x[0] = panels->x[mode];
+    const double lo = law->edge[mode / SG_PANEL_ORDER], hi = law->edge[mode / SG_PANEL_ORDER + 1];
+    v->block.x[0] = (0.5 * lo + 0.5 * hi) + 0.5 * (hi - lo) * sg_legendre_node[mode % SG_PANEL_ORDER];
     look(v);
     v->top = v->jet.logp[0];
     return SG_OK;
@@ -70,14 +73,15 @@ static double slope_at(view *v, double cut, int side) {
     return limit_of(count, slope);
 }
 
-sg_status sg_far_bottom(const sg_model *model, const sg_panels *panels, double *bottom) {
+sg_status sg_far_bottom(const sg_model *model, const sg_line_law *law, double *bottom) {
     view v;
-    const double cut[] = {panels->log_tail_lo, panels->log_tail_hi}, end[] = {model->space.lo, model->space.hi};
+    const bool open[] = {law->open_lo, law->open_hi};
+    const double end[] = {model->space.lo, model->space.hi};
     *bottom = INFINITY;
-    sg_status status = open_view(model, panels, &v);
+    sg_status status = open_view(model, law, SG_LOGP, &v);
     for (int k = 0; k < 2 && !status; k++) {
-        if (cut[k] == -INFINITY || isfinite(end[k])) continue;
-        double limit = slope_at(&v, panels->edge[k ? panels->count : 0], k ? 1 : -1);
+        if (!open[k] || isfinite(end[k])) continue;
+        double limit = slope_at(&v, law->edge[k ? law->count : 0], k ? 1 : -1);
         if (isnan(limit) || isnan(*bottom))
             *bottom = NAN;
         else
@@ -90,11 +94,9 @@ sg_status sg_far_bottom(const sg_model *model, const sg_panels *panels, double *
 /* ------------------------------------------------------- wells and plateaus */
 
 /* How far to look: several lengths of the panels, and beyond every landmark of the family. */
-static double reach_of(const view *v, double cut, int side) {
-    sg_landmarks marks = {0};
+static double reach_of(const view *v, const sg_landmarks *marks, double cut, int side) {
     double reach = REACH * v->half;
-    if (v->model->family->landmarks) v->model->family->landmarks(v->model, v->model->truth, &marks);
-    for (int k = 0; k < marks.count; k++) reach = fmax(reach, 1.5 * side * (marks.at[k] - cut));
+    for (int k = 0; k < marks->count; k++) reach = fmax(reach, 1.5 * side * (marks->at[k] - cut));
     double end = side < 0 ? cut - v->model->space.lo : v->model->space.hi - cut;
     return fmin(reach, end);
 }
@@ -134,30 +136,54 @@ static void step(walk *w, double x, double depth, double slope, double bend) {
     if (w->phase > PHASE) w->deepest = fmax(w->deepest, depth);
 }
 
-static double look_outwards(view *v, double cut, int side, bool unit, double log_rate) {
-    const double reach = reach_of(v, cut, side), growth = log1p(REACH) / (BLOCKS * B);
-    walk w = {.log_rate = log_rate, .rate = exp(log_rate), .unit = unit, .barrier = -INFINITY, .x = cut};
+/* Depth of the points of the block, as many as are above DEEPEST. */
+static int depths(const view *v, double depth[B]) {
+    int n = 0;
+    for (int i = 0; i < v->block.n; i++) depth[i] = v->top - v->jet.logp[i];
+    while (n < v->block.n && depth[n] < DEEPEST) n++;
+    return n;
+}
+
+/* Whether the points only lead down, with no room for a wave: `step` for the last of them says it all. */
+static bool plain(const view *v, const walk *w, int n, const double *depth) {
+    const double *slope = v->jet.dx, *bend = v->jet.dxx, rate = w->unit ? w->rate : -INFINITY;
+    int turns = !(depth[0] > w->barrier);
+#pragma omp simd reduction(+ : turns)
+    for (int i = 1; i < n; i++) turns += !(depth[i] > depth[i - 1]);
+#pragma omp simd reduction(+ : turns)
+    for (int i = 0; i < n; i++) turns += 0.25 * slope[i] * slope[i] + 0.5 * bend[i] < rate;
+    return turns == 0;
+}
+
+static double look_outwards(view *v, const sg_landmarks *marks, double cut, int side, walk w) {
+    const double unit = side * reach_of(v, marks, cut, side) / REACH, growth = log1p(REACH) / (BLOCKS * B);
     for (int b = 0; b < BLOCKS; b++) {
+        double depth[B];
         v->block.n = B;
-        for (int i = 0; i < B; i++) v->block.x[i] = cut + side * reach * (expm1(growth * (b * B + i)) / REACH);
+#pragma omp simd
+        for (int i = 0; i < B; i++) v->block.x[i] = cut + unit * (exp(growth * (b * B + i)) - 1);
         look(v);
-        for (int i = 0; i < B; i++) {
-            double depth = v->top - v->jet.logp[i];
-            if (!(depth < DEEPEST)) return w.deepest;
-            step(&w, v->block.x[i], depth, v->jet.dx[i], v->jet.dxx[i]);
-        }
+        const int n = depths(v, depth);
+        for (int i = n && plain(v, &w, n, depth) ? n - 1 : 0; i < n; i++)
+            step(&w, v->block.x[i], depth[i], v->jet.dx[i], v->jet.dxx[i]);
+        if (n < B) break;
     }
     return w.deepest;
 }
 
-sg_status sg_far_depth(const sg_model *model, const sg_panels *panels, bool unit, double log_rate, double *depth) {
+sg_status sg_far_depth(const sg_model *model, const sg_line_law *law, const sg_landmarks *marks, bool unit,
+                       double log_rate, double *depth) {
     view v;
-    const double cut[] = {panels->log_tail_lo, panels->log_tail_hi};
+    sg_landmarks own = {0};
+    const bool open[] = {law->open_lo, law->open_hi};
     *depth = 0;
-    sg_status status = open_view(model, panels, &v);
-    for (int k = 0; k < 2 && !status; k++)
-        if (cut[k] > -INFINITY)
-            *depth = fmax(*depth, look_outwards(&v, panels->edge[k ? panels->count : 0], k ? 1 : -1, unit, log_rate));
+    sg_status status = open_view(model, law, SG_LOGP | SG_DX | SG_DXX, &v);
+    if (!marks && model->family->landmarks) model->family->landmarks(model, model->truth, &own);
+    for (int k = 0; k < 2 && !status; k++) {
+        const double cut = law->edge[k ? law->count : 0];
+        const walk w = {.log_rate = log_rate, .rate = exp(log_rate), .unit = unit, .barrier = -INFINITY, .x = cut};
+        if (open[k]) *depth = fmax(*depth, look_outwards(&v, marks ? marks : &own, cut, k ? 1 : -1, w));
+    }
     close_view(&v);
     return status;
 }

@@ -1,12 +1,14 @@
 /*
- * A diffusion on the line from its model: panels at two depths, enclosure by the operator, eigenvalues by shooting; the
- * cut is moved out while wells, or the slowest mode, lie beyond it.
+ * A diffusion on the line from its model: the gap alone by shallow grids where they leave no doubt; otherwise panels at
+ * two depths, enclosure by the operator, eigenvalues by shooting; the cut is moved out while wells, or the slowest
+ * mode, lie beyond it.
  */
 #include <math.h>
 #include <string.h>
 
 #include "far.h"
 #include "line.h"
+#include "quick.h"
 #include "spectrum/kinds.h"
 #include "tail.h"
 
@@ -79,7 +81,8 @@ static sg_status find_bottom(const problem *p, double *bottom) {
     *bottom = INFINITY;
     if (!left && !right) return SG_OK;
     if (!constant_outside(g, &log_d)) return sg_tail_bottom(g->panels, g->log_d, right - left, bottom);
-    sg_status status = sg_far_bottom(p->model, g->panels, bottom);
+    const sg_line_law law = sg_line_law_of(g->panels, g->log_d);
+    sg_status status = sg_far_bottom(p->model, &law, bottom);
     *bottom *= exp(log_d);
     if (status || !isnan(*bottom)) return status;
     return sg_tail_bottom(g->panels, g->log_d, right - left, bottom);
@@ -159,7 +162,8 @@ static sg_status next_depth(const problem *p, const sg_gap *gap, const sg_eigenv
     if (gap->status == SG_NOT_ATTAINED || isnan(gap->log10_gap)) return SG_OK;
     const bool unit = constant_outside(&p->fine, &log_d);
     const double log_rate = last_rate(gap, values) - (unit ? log_d : 0);
-    sg_status status = sg_far_depth(p->model, p->fine.panels, unit, log_rate, &floor);
+    const sg_line_law law = sg_line_law_of(p->fine.panels, p->fine.log_d);
+    sg_status status = sg_far_depth(p->model, &law, NULL, unit, log_rate, &floor);
     if (floor > 0) *next = fmin(floor + BEYOND, DEEPEST);
     if (deeper) *next = fmax(*next, fmin(DEEPER * depth, DEEPEST));
     if (*next <= depth) *next = 0;
@@ -173,8 +177,10 @@ sg_status sg_gap_on_line(const sg_model *model, const sg_loss *loss, const sg_sp
     sg_status status = SG_OK;
     double next = DEPTH;
     const int asked = values ? values->count : 0;
+    bool done = false;
     (void)settings;
-    for (int round = 0; round < MOST_ROUNDS && next > 0; round++) {
+    if (!values && !loss->row->diffusion && (status = sg_quick_gap(model, out, &done))) return status;
+    for (int round = 0; round < MOST_ROUNDS && next > 0 && !done; round++) {
         const double depth = next;
         if ((status = lay(&p, depth))) goto out;
         if ((status = find_bottom(&p, &tails.bottom))) goto out;

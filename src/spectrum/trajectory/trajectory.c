@@ -65,6 +65,11 @@ static sg_status check(const run *r) {
     if (row->kind == SG_KINETIC)
         return sg_fail(SG_REFUSED, "%s is not reversible: its gap is no quotient that a trajectory could estimate",
                        r->loss->text);
+    if (row->kind == SG_KERNEL)
+        return sg_fail(SG_REFUSED,
+                       "%s is a process in discrete time, and a trajectory estimates gaps in continuous time: take the "
+                       "gap of its transition matrix, on few sites",
+                       r->loss->text);
     if (!row->step || (spins && row->kind == SG_JUMP && !r->model->family->log_ratio))
         return sg_fail(SG_REFUSED, "the process of %s has no step on %s", r->loss->text, r->model->text);
     if (r->chains < 8 || r->chains > SG_BLOCK)
