@@ -44,13 +44,27 @@ static sg_status fill(const sg_graph *g, solver *s) {
     return SG_OK;
 }
 
-static void apply(void *context, const double *x, double scale_x, double *y, double scale_y) {
+static double dot(int n, const double *x, const double *y) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++) sum += x[i] * y[i];
+    return sum;
+}
+
+/* As the solver wants it: y = scale_y y + scale_x (A - shift) x, and products of y and x with each other and with null.
+ */
+static void apply(void *context, const double *x, double scale_x, double shift, double *y, double scale_y,
+                  double sum[3]) {
     const solver *s = context;
     for (int i = 0; i < s->n; i++) {
-        double sum = s->diagonal[i] * x[i];
-        for (size_t a = s->g->start[i]; a < s->g->start[i + 1]; a++) sum += s->off[a] * x[s->g->to[a]];
-        y[i] = (scale_y != 0 ? scale_y * y[i] : 0) + scale_x * sum;
+        double image = (s->diagonal[i] - shift) * x[i];
+        for (size_t a = s->g->start[i]; a < s->g->start[i + 1]; a++) image += s->off[a] * x[s->g->to[a]];
+        y[i] = (scale_y != 0 ? scale_y * y[i] : 0) + scale_x * image;
     }
+    if (!sum) return;
+    sum[0] = dot(s->n, y, x);
+    sum[1] = dot(s->n, y, s->null);
+    sum[2] = dot(s->n, x, s->null);
 }
 
 /* <x, A x> as a sum of squares over pairs, which small eigenvalues need. */
@@ -63,13 +77,6 @@ static double energy(const solver *s, const double *x) {
             double difference = s->root[a] * x[i] - s->root[g->reverse[a]] * x[g->to[a]];
             sum += difference * difference;
         }
-    return sum;
-}
-
-static double dot(int n, const double *x, const double *y) {
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int i = 0; i < n; i++) sum += x[i] * y[i];
     return sum;
 }
 
@@ -137,7 +144,7 @@ static void judge(const solver *s, double *y, double *work, double *log_value, d
     project(s, y);
     norm = sqrt(dot(s->n, y, y));
     for (int i = 0; i < s->n; i++) y[i] /= norm;
-    apply((void *)s, y, 1, work, 0);
+    apply((void *)s, y, 1, 0, work, 0, NULL);
     const double value = energy(s, y);
     for (int i = 0; i < s->n; i++) {
         double rest = work[i] - value * y[i];
@@ -175,11 +182,10 @@ static sg_status by_products(solver *s, const sg_spectrum_settings *settings, in
                           .settings = settings};
     double *work = NULL, **lock = NULL;
     sg_lanczos_result found;
-    sg_status status = sg_new(&work, 2 * (size_t)s->n, sizeof(double));
+    sg_status status = sg_new(&work, (size_t)s->n, sizeof(double));
     if (!status) status = sg_new(&lock, (size_t)count, sizeof *lock);
     for (int k = 0; k < count && !status; k++) {
-        if ((status = sg_new(&lock[k], (size_t)s->n, sizeof(double)))) break;
-        status = sg_lanczos_smallest(&problem, k, lock, work, lock[k], &found);
+        status = sg_lanczos_smallest(&problem, k, lock, &lock[k], &found);
         if (status) break;
         judge(s, lock[k], work, &log_value[k], &error[k]);
         if (found.hopeless) error[k] = INFINITY;
