@@ -102,15 +102,14 @@ const sim_command sim_command_mixing = {
         "Computes the first time at which the law of the process is within total variation E of p, in the generator's "
         "own time, with an\n"
         "enclosure, and the relaxation time.  START is worst, warm (p restricted to its lower half), x=NUMBER on the "
-        "line, or all-plus,\n"
-        "all-minus or state:0101.. (site 0 first) on spins.  On the line the worst start may be infinitely far: then "
-        "there is no finite\n"
-        "answer unless the process comes down from infinity, the status says so and the exit status is 1.  On spins "
-        "all "
-        "starts are tried\n"
-        "up to 11 sites, and at larger sizes where p is a function of the number of +1 sites; otherwise the status is "
-        "uncertified and the\n"
-        "enclosure bounds the worst start.",
+        "line and the circle,\n"
+        "all-plus, all-minus or state:0101.. (site 0 first) on spins, state:NUMBER on chains by their rates.  On the "
+        "line the worst start may\n"
+        "be infinitely far: then there is no finite answer unless the process comes down from infinity, the status "
+        "says so and the exit\n"
+        "status is 1.  On spins all starts are tried up to 11 sites, and at larger sizes where p is a function of the "
+        "number of +1 sites;\n"
+        "otherwise the status is uncertified and the enclosure bounds the worst start.",
     .example = "scoregap mixing gaussian --start x=3 --epsilon 0.1",
     .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS | SIM_TAKES_EPSILON,
     .least = 1,

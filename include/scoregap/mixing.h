@@ -41,8 +41,8 @@ typedef struct {
     double epsilon, mixing_time, mixing_time_lower, mixing_time_upper;
     double relaxation_time; /* INFINITY when the gap is zero, NAN when it is not known */
     /* t_rel log(1/(2 eps)) <= t_mix(eps) <= t_rel log(1/(eps pi_min)) of the worst start (Levin and Peres, theorems
-     * 12.4 and 12.5, with t_rel for t_rel - 1 in continuous time); NAN for other starts, the upper one where pi_min = 0
-     */
+     * 12.4 and 12.5, with t_rel for t_rel - 1 in continuous time; chains that are not reversible: see there); NAN for
+     * other starts, the upper one where pi_min = 0 */
     double sandwich_lower, sandwich_upper;
     char start[96]; /* "worst: state 0", "x = 2.5", "warm: x <= 0.1" */
     int state;      /* number of that state on finite sets; -1 where it is none */
@@ -59,12 +59,16 @@ void sg_mixing_clear(sg_mixing *mixing); /* frees the arrays and clears all; all
 /* ------------------------------------------------------------ finite chains */
 
 /*
- * Reversible chains of n <= 4096 states: spectral decomposition of A (all pairs, O(n^3), 3 n^2 doubles), all starts at
- * once.  start: -1 the worst of all n, else a state.  `initial` [n] (NULL: none) is a law to start from.  An expansion
- * from a state x loses pi(x)^{-1/2} in accuracy, and eigenvalues far below the largest lose theirs; there laws are
- * evolved by uniformization, or by uniformization over a short time and repeated squaring, where all terms are
- * positive. Errors: SG_OUT_OF_RANGE (n, start, epsilon, a rate or a law that is none), SG_REFUSED (not reversible; two
- * states that do not communicate), SG_UNDERFLOW (probabilities below e^-690), SG_NO_MEMORY, SG_NOT_CONVERGED.
+ * Explicit chains, all starts at once: reversible ones of n <= 4096 states by spectral decomposition of A (all pairs,
+ * O(n^3), 3 n^2 doubles), others of n <= 2048 by repeated squaring of exp(t L) for a short t, all of whose terms are
+ * positive (2 n^2 doubles).  One start takes any n: where there is no expansion, or where it loses too much (from a
+ * state x pi(x)^{-1/2} in accuracy, and eigenvalues far below the largest lose theirs) laws are evolved by
+ * uniformization or squaring, whichever costs less.  start: -1 the worst of all n, else a state.  `initial` [n] (NULL:
+ * none) is a law to start from.
+ * Not reversible: relaxation_time is one over the smallest real part of a nonzero eigenvalue of -L (n <= 1500, else
+ * NAN); its lower side of the sandwich holds as it stands, the upper one is log(pi_min^{-1/2}/(2 eps))/decay rate.
+ * Errors: SG_OUT_OF_RANGE (n, start, epsilon, a rate or a law that is none), SG_REFUSED (two states that do not
+ * communicate; too many steps), SG_UNDERFLOW (probabilities below e^-690), SG_NO_MEMORY, SG_NOT_CONVERGED.
  */
 SG_MUST_CHECK sg_status sg_chain_mixing(const sg_chain *chain, int start, const double *initial,
                                         const sg_mixing_settings *settings, sg_mixing *out);
@@ -78,9 +82,9 @@ SG_MUST_CHECK sg_status sg_chain_distance(const sg_chain *chain, int start, doub
  * Birth-death chains of any size and depth: the law at t is the inverse Laplace transform of the resolvent, tridiagonal
  * and solved by continued fractions without subtraction, so that rare starts and metastable times (t to 1e290) lose
  * nothing; rare starts that need too many points of the contour are evolved by uniformization while that is cheap.
- * O(100 n) a distance.  start -1: the worst of all states for n <= 2048 (each is tried at the crossing), of the
- * two ends and 64 states between them beyond, which the message says.
- * Errors: SG_OUT_OF_RANGE, SG_NO_MEMORY.
+ * O(100 n) a distance.  start -1: the worst of all states for n <= 2048 (each is near at the upper end), of the two
+ * ends and 64 states between them beyond, which the message says; the upper end is then that of the sandwich. Errors:
+ * SG_OUT_OF_RANGE, SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_birth_death_mixing(const sg_birth_death *chain, int start, const double *initial,
                                               const sg_mixing_settings *settings, sg_mixing *out);
@@ -101,15 +105,34 @@ SG_MUST_CHECK sg_status sg_product_mixing(int n, double up, double down, int sta
  * no kink is integrated.  At the crossing the distance is computed a second time, by spectral expansion, and the
  * difference goes into the enclosure.
  * Worst start: finite ends, and infinite ones from which the process comes down (an entrance boundary: int^inf
- * P(X > y)/(D p) dy finite, judged by the power with which the integrand falls in the tail), by the mean time from
- * infinity to a place in the tail, extrapolated, plus the time from there; the agreement of two such places gives the
- * enclosure, which is an estimate then.  Both ends and 62 quantiles are tried.  Where the process does not come in from
- * an end status is SG_REFUSED.
- * Errors: SG_OUT_OF_RANGE (x outside the panels), SG_UNDERFLOW (p varies by more than e^600 on the panels),
+ * P(X > y)/(D p) dy finite, judged by the power with which the integrand falls in the tail), by mean and variance of
+ * the time from infinity to a place in the tail, extrapolated, plus the time from there; another such place, and an
+ * extrapolation from fewer nodes, give the enclosure, which is an estimate then (1e-7 to 1e-5 relative; models bring
+ * panels cut deeper for it, and reach 1e-10 to 1e-6).  Both ends and 62 quantiles are tried.  Where the process does
+ * not come in from an end status is SG_REFUSED.
+ * Errors: SG_OUT_OF_RANGE (x outside the panels), SG_UNDERFLOW (p varies by more than e^680 on the panels),
  * SG_NOT_CONVERGED, SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_line_mixing(const sg_panels *panels, const double *log_d, sg_start start, double x,
                                        const sg_mixing_settings *settings, sg_mixing *out);
+
+/* ------------------------------------------------------------------ circle */
+
+/*
+ * Diffusions on the circle, on panels once round from any point: start at x, taken round the circle, or warm: from p
+ * restricted to the arc from the beginning of the panels to x (NAN: half of the law).  The law is the inverse Laplace
+ * transform of the resolvent on the ring of cells, found without subtraction, so that rare starts and metastable times
+ * lose nothing; at the crossing the distance is computed a second time by the spectral expansion, where 48 pairs do,
+ * with what they leave out bounded, and a difference beyond its error goes into the enclosure.
+ * Worst start: by candidates and golden sections; then no start is above epsilon at the upper end, which is shown arc
+ * by arc: as a function of the start the distance is the largest of P_x(X_t in A) - p(A) over sets A, whose second
+ * derivatives in dy = dx/(D p) are bounded by D p^2 times half of int p |d/dt h_t| (taken at the ends of the arcs, and
+ * doubled).  No pi_min, so the sandwich has its lower side only.
+ * Errors: SG_OUT_OF_RANGE (x not finite), SG_REFUSED (panels that are cut), SG_UNDERFLOW (p varies by more than e^600),
+ * SG_NOT_CONVERGED, SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_circle_mixing(const sg_panels *panels, const double *log_d, sg_start start, double x,
+                                         const sg_mixing_settings *settings, sg_mixing *out);
 
 /* ------------------------------------------------------------------ models */
 
@@ -118,13 +141,19 @@ SG_MUST_CHECK sg_status sg_mixing_start_check(const sg_model *model, const char 
 
 /*
  * Mixing time of the dynamics paired with a loss at the model's truth.  `start`: NULL or "worst"; "warm"; "x=NUMBER" on
- * the line; "all-plus", "all-minus", "state:0101.." (site 0 first, 1 for +1) on spins, where warm is the lower half of
- * p by the number of pluses (density at most 2). Spins: where p is a function of the number of pluses, all starts up to
- * permutations of the sites, at sizes where that takes less than about a minute; otherwise all 2^n starts for n <= 11.
- * Beyond, the worst start is sought among all-plus and all-minus (single starts are evolved by uniformization, n <=
- * 20), the status is SG_UNCERTIFIED, and the upper end is a bound over all starts: the upper sandwich or, on attractive
- * models, the monotone coupling. Resampling: TV(t) = e^{-t} (1 - pi(start)). Errors: those above; SG_BAD_SYNTAX,
- * SG_UNKNOWN, SG_MISFIT (a start that does not fit the space); SG_REFUSED (no solver).
+ * the line and the circle; "all-plus", "all-minus", "state:0101.." (site 0 first, 1 for +1; up to 64 sites) on spins,
+ * where warm is the lower half of p by the number of pluses (density at most 2); "state:NUMBER" on chains by their
+ * rates, where warm is the lower half by the numbers of the states.
+ * Spins: where p is a function of the number of pluses, single flips and masks of all k-subsets from all starts up to
+ * permutations of the sites, at sizes where that takes less than about a minute (n = 200 below the critical temperature
+ * of Curie-Weiss: under a second); otherwise all 2^n starts for n <= 11.  Beyond, single starts are evolved by
+ * uniformization (n <= 20; masks where one jump is cheap enough), the worst is sought among all-plus and all-minus, the
+ * status is SG_UNCERTIFIED, and the upper end is a bound over all starts: the upper sandwich or, on attractive models,
+ * the monotone coupling.  Resampling: TV(t) = e^{-t} (1 - pi(start)).  Processes in discrete time (swendsen-wang,
+ * wolff): a whole number of updates, n <= 11, relaxation_time 1/(1 - max |eigenvalue|) and the sandwich with t_rel - 1
+ * below.
+ * Errors: those above; SG_BAD_SYNTAX, SG_UNKNOWN, SG_MISFIT (a start that does not fit the space); SG_REFUSED (no
+ * solver: the message says what can be had instead).
  */
 SG_MUST_CHECK sg_status sg_spectrum_mixing(const sg_model *model, const sg_loss *loss, const char *start,
                                            const sg_mixing_settings *settings, sg_mixing *out);

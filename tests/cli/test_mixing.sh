@@ -46,6 +46,26 @@ prints "a profile as text" '^time.distance.distance_error$' mixing gaussian --st
 json "resampling" 0 "$all_keys" mixing bimodal --loss mle --epsilon 0.5
 near "log 2" "$(value mixing_time)" 0.693147180559945 1e-13
 
+# ---------------------------------------------------------------- the circle
+json "on the circle" 0 "$all_keys" mixing von-mises -p kappa=0 --start x=1
+near "the heat kernel" "$(value mixing_time)" 0.93633497348 1e-10 # wrapped normal law of variance 2t against 1/(2 pi)
+json "from its worst start" 0 "$all_keys" mixing von-mises -p kappa=2
+check "enclosed as well" ordered
+json "no worst start of a deep one" 1 "$all_keys" mixing von-mises -p kappa=1000
+check "with a way out too" grep -q -- '--start' out
+
+# ---------------------------------------------------------- chains by rates
+printf '0 1 1\n1 2 1\n2 0 1\n' > round.chain
+json "a chain that is not reversible" 0 "$all_keys" mixing chain -p file=@round.chain
+check "between its bounds" sh -c 'test "$(grep -c sandwich out)" = 2'
+near "one way round" "$(value mixing_time)" 0.569336744284134 1e-10 # mpmath: Poisson law modulo 3
+json "from one of its states" 0 "$all_keys" mixing chain -p file=@round.chain --start state:2
+refuses "a state that is none" "the states of .* are 0 to 2" mixing chain -p file=@round.chain --start state:3
+check "its law is drawn from" leaves 0 sample chain -p file=@round.chain -n 100
+check "a hundred states" test "$(wc -l < out)" = 101
+check "states they are" test "$(sed 1d out | sort -u | tr '\n' ' ')" = "0 1 2 "
+check "and walked on" leaves 0 sample chain -p file=@round.chain -n 100 --dynamics jumps --step 0.5
+
 # --------------------------------------------------------------------- spins
 json "all states" 0 "$all_keys" mixing ising -p graph=ring -p n=6
 check "enclosed again" ordered
@@ -61,6 +81,9 @@ near "at any time" "$(value mixing_time)" 1.53309963717e+142 1e-9
 json "a worst start that cannot be tried" 1 "$all_keys" mixing ising -p graph=ring -p n=12 -p free=tied -p beta=0.3
 check "is uncertified" test "$(text status)" = uncertified
 check "but bounded" ordered
+json "masks on more sites" 0 "$all_keys" mixing ising -p graph=curie-weiss -p n=16 -p free=tied -p beta=0.5 --loss masked:k=2
+check "from all starts" grep -q 'all starts up to permutations' out
+json "and without a symmetry" 0 "$all_keys" mixing ising -p graph=ring -p n=12 -p free=tied -p beta=0.3 --loss masked:k=2 --start warm
 check "a state by its sites" leaves 0 mixing ising -p graph=ring -p n=5 --start state:01101
 
 # ------------------------------------------------------------------ requests
@@ -71,6 +94,8 @@ refuses "a start of spins on the line" "'all-plus' does not fit gaussian" mixing
 refuses "a start of the line on spins" "'x=1' does not fit ising" mixing ising -p graph=ring -p n=5 --start x=1
 refuses "a state of too few sites" "must have 5 digits 0 or 1" mixing ising -p graph=ring -p n=5 --start state:01
 refuses "a start beyond the panels" "out of range: it must lie between" mixing gaussian --start x=1e9
+leaves 1 mixing rotated-wells
+check "what can be had instead" grep -q 'gives its relaxation time' err
 refuses "a number that is none" "the start x= takes a number" mixing gaussian --start x=abc
 
 # --------------------------------------------------------------- experiments

@@ -476,6 +476,128 @@ static void test_rare_starts(void **state) {
     sg_mixing_clear(&b);
 }
 
+/* ------------------------------------------------- chains not reversible */
+
+/* One way round at rate 1: the number of steps is a Poisson number, here to t = 100. */
+static double one_way_distance(int n, double t) {
+    double place[64] = {0}, weight = exp(-t), sum = 0;
+    for (int k = 0; k < 400; k++) {
+        place[k % n] += weight;
+        weight *= t / (k + 1);
+    }
+    for (int x = 0; x < n; x++) sum += 0.5 * fabs(place[x] - 1.0 / n);
+    return sum;
+}
+
+static void test_one_way(void **state) {
+    (void)state;
+    for (int n = 3; n <= 9; n += 3) {
+        const sg_mixing_settings settings = {.epsilon = 0.1, .points = 8};
+        sg_mixing m = {0}, one = {0};
+        begin(n);
+        for (int x = 0; x < n; x++) edge(x, (x + 1) % n, 0);
+        uniform_law();
+        const sg_chain chain = chain_here();
+        assert_ok(sg_chain_mixing(&chain, -1, NULL, &settings, &m));
+        assert_ok(sg_chain_mixing(&chain, n - 1, NULL, &settings, &one));
+        assert_int_equal(m.status, SG_OK);
+        assert_near(one_way_distance(n, m.mixing_time), 0.1, 1e-11);
+        assert_true(one_way_distance(n, m.mixing_time_lower) >= 0.1 - 1e-15);
+        assert_true(one_way_distance(n, m.mixing_time_upper) <= 0.1 + 1e-15);
+        assert_near(one.mixing_time / m.mixing_time, 1, 1e-10);
+        for (int i = 1; i < m.points; i++) assert_near(m.distance[i], one_way_distance(n, m.time[i]), 1e-11);
+        assert_near(m.relaxation_time, 1 / (1 - cos(2 * M_PI / n)), 1e-10 * n * n);
+        /* the symmetric part walks both ways at rate 1/2: the same real part */
+        assert_near(m.sandwich_upper, (0.5 * log(n) - log(2 * 0.1)) * m.relaxation_time, 1e-8);
+        assert_true(m.sandwich_lower <= m.mixing_time_upper && m.mixing_time_lower <= m.sandwich_upper);
+        sg_mixing_clear(&m);
+        sg_mixing_clear(&one);
+    }
+}
+
+/* law exp(t L) by short steps of its series in long double: no method of the library. */
+static double direct_distance(const sg_chain *chain, const double *pi, int start, double t) {
+    enum { STEPS = 4000 };
+    static long double law[64], term[64], next[64], sum[64];
+    for (int x = 0; x < chain->n; x++) law[x] = x == start;
+    for (int step = 0; step < STEPS; step++) {
+        for (int x = 0; x < chain->n; x++) term[x] = sum[x] = law[x];
+        for (int k = 1; k <= 6; k++) {
+            for (int x = 0; x < chain->n; x++) next[x] = 0;
+            for (long long e = 0; e < chain->edges; e++) {
+                const long double flow = term[chain->from[e]] * expl(chain->log_rate[e]);
+                next[chain->to[e]] += flow, next[chain->from[e]] -= flow;
+            }
+            for (int x = 0; x < chain->n; x++) sum[x] += term[x] = next[x] * (t / STEPS) / k;
+        }
+        memcpy(law, sum, sizeof law);
+    }
+    double distance = 0;
+    for (int x = 0; x < chain->n; x++) distance += 0.5 * fabs((double)law[x] - pi[x]);
+    return distance;
+}
+
+/* Random rates, no balance: the worst of all starts, at the crossing and nowhere above it. */
+static void test_irreversible(void **state) {
+    (void)state;
+    sg_stream stream;
+    sg_stream_open(&stream, 10, SG_PURPOSE_TEST, 0);
+    for (int trial = 0; trial < 6; trial++) {
+        const int n = 3 + 2 * trial;
+        const sg_mixing_settings settings = {.epsilon = trial % 2 ? 0.25 : 0.02};
+        double pi[64], u[2], most = 0;
+        bool reversible = true;
+        sg_mixing m = {0};
+        begin(n);
+        for (int x = 0; x < n; x++)
+            for (int y = 0; y < n; y++) {
+                sg_stream_uniform(&stream, 2, u);
+                if (x != y && (u[0] < 0.4 || y == (x + 1) % n)) edge(x, y, 3 * u[1] - 2);
+            }
+        sg_chain chain = chain_here();
+        chain.log_pi = NULL;
+        assert_ok(sg_chain_law(&chain, pi, &reversible));
+        assert_false(reversible);
+        for (int x = 0; x < n; x++) pi[x] = exp(pi[x]);
+        assert_ok(sg_chain_mixing(&chain, -1, NULL, &settings, &m));
+        assert_int_equal(m.status, SG_OK);
+        assert_true(m.sandwich_lower <= m.mixing_time_upper && m.mixing_time_lower <= m.sandwich_upper);
+        for (int x = 0; x < n; x++) most = fmax(most, direct_distance(&chain, pi, x, m.mixing_time));
+        assert_near(most, settings.epsilon, 1e-9);
+        assert_near(direct_distance(&chain, pi, m.state, m.mixing_time), settings.epsilon, 1e-9);
+        sg_mixing_clear(&m);
+    }
+}
+
+/* Thirteen copies of a chain on {0,1}, all 8192 states: more than matrices take, from one start. */
+static void test_many_states(void **state) {
+    (void)state;
+    enum { COPIES = 13, STATES = 1 << COPIES };
+    static int from[STATES * COPIES], to[STATES * COPIES];
+    static double log_rate[STATES * COPIES], log_pi[STATES];
+    const double up = 0.3, down = 0.7;
+    const sg_mixing_settings settings = {.epsilon = 0.2, .points = 5};
+    for (int x = 0, e = 0; x < STATES; x++)
+        for (int i = 0; i < COPIES; i++, e++) {
+            from[e] = x, to[e] = x ^ 1 << i;
+            log_rate[e] = log(x >> i & 1 ? down : up);
+            log_pi[x] += log(x >> i & 1 ? up : down);
+        }
+    const sg_chain chain = {STATES, STATES * COPIES, from, to, log_rate, log_pi};
+    sg_mixing m = {0}, exact = {0};
+    assert_ok(sg_chain_mixing(&chain, 0x155, NULL, &settings, &m));
+    assert_ok(sg_product_mixing(COPIES, up, down, 5, &settings, &exact));
+    assert_non_null(strstr(m.method, "uniformization"));
+    assert_near(m.mixing_time / exact.mixing_time, 1, 1e-9);
+    assert_near(m.relaxation_time, 1, 1e-8);
+    assert_enclosed(&m, exact.mixing_time);
+    for (int i = 0; i < 5; i++) assert_near(m.distance[i], exact.distance[i], 1e-9);
+    sg_mixing_clear(&m);
+    sg_mixing_clear(&exact);
+    assert_int_equal(sg_chain_mixing(&chain, -1, NULL, NULL, &m), SG_OUT_OF_RANGE);
+    assert_non_null(strstr(sg_message(), "give one"));
+}
+
 static void test_requests(void **state) {
     (void)state;
     const double log_rate[] = {0, 0, 0};
@@ -493,11 +615,13 @@ static void test_requests(void **state) {
     sg_chain chain = chain_here();
     assert_int_equal(sg_chain_mixing(&chain, -1, NULL, NULL, &m), SG_REFUSED);
     assert_non_null(strstr(sg_message(), "communicate"));
-    begin(3); /* one way round */
-    edge(0, 1, 0), edge(1, 2, 0), edge(2, 0, 0);
+    begin(1024); /* too large for the memory, unless one start is asked for */
+    for (int x = 0; x < 1024; x++) edge(x, (x + 1) % 1024, 0), edge((x + 1) % 1024, x, 1);
     uniform_law();
     chain = chain_here();
-    assert_int_equal(sg_chain_mixing(&chain, -1, NULL, NULL, &m), SG_REFUSED);
+    settings = (sg_mixing_settings){.epsilon = 0.25, .memory = 1 << 20};
+    assert_int_equal(sg_chain_mixing(&chain, -1, NULL, &settings, &m), SG_NO_MEMORY);
+    sg_mixing_clear(&m);
     settings = (sg_mixing_settings){.epsilon = 0.9};
     assert_ok(sg_birth_death_mixing(&path, 0, NULL, &settings, &m));
     assert_true(m.mixing_time == 0);
@@ -541,6 +665,9 @@ int main(void) {
         cmocka_unit_test(test_expansion_against_uniformization),
         cmocka_unit_test(test_path_against_expansion),
         cmocka_unit_test(test_rare_starts),
+        cmocka_unit_test(test_one_way),
+        cmocka_unit_test(test_irreversible),
+        cmocka_unit_test(test_many_states),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_no_memory),
     };

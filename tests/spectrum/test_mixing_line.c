@@ -88,6 +88,25 @@ static void test_gaussian_levels(void **state) {
 }
 
 /* A constant D is another clock; D = 1 + x^2 has the moment exp(-2t) of x - E x and no closed form: two methods. */
+/* p = 15/16 (1-x^2)^2, D = 1-x^2, from x = 1: Gegenbauer polynomials of index 5/2, eigenvalues k (k+5). */
+static double jacobi(double t) {
+    enum { CELLS = 40000, TERMS = 60 };
+    double norm[TERMS] = {0}, at_one[TERMS], sum = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = -1; i < CELLS; i++) {
+            const double x = i < 0 ? 1 : (2.0 * i + 1) / CELLS - 1, p = 15.0 / 16 * (1 - x * x) * (1 - x * x);
+            double c[TERMS] = {1, 5 * x}, rest = 0;
+            for (int k = 2; k < TERMS; k++) c[k] = (2 * x * (k + 1.5) * c[k - 1] - (k + 3) * c[k - 2]) / k;
+            for (int k = 1; k < TERMS; k++) {
+                if (i < 0) at_one[k] = c[k];
+                if (i >= 0 && !pass) norm[k] += c[k] * c[k] * p * 2 / CELLS;
+                if (i >= 0 && pass) rest += exp(-k * (k + 5) * t) * at_one[k] * c[k] / norm[k];
+            }
+            if (pass && i >= 0) sum += fabs(rest) * p / CELLS;
+        }
+    return sum;
+}
+
 static void test_weights(void **state) {
     (void)state;
     law l = {.kind = GAUSSIAN, .a = 1}, b = {.kind = BETA, .a = 3};
@@ -111,6 +130,7 @@ static void test_weights(void **state) {
     assert_near(m.relaxation_time, 1 / 6.0, 1e-9);
     assert_int_equal(m.status, SG_OK);
     assert_true(m.mixing_time > m.sandwich_lower);
+    assert_near(jacobi(m.mixing_time), 0.25, 1e-6); /* midpoints, 40000 */
     sg_mixing_clear(&m);
     sg_delete(log_d);
     sg_panels_delete(panels);

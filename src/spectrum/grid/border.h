@@ -1,18 +1,20 @@
+/*
+ * What the elements left out would have held: mass and energy just inside of the faces where the mesh ends short of
+ * the law.  The first look chose the elements; this checks it by the solution.
+ */
 #ifndef SG_SPECTRUM_BORDER_H
 #define SG_SPECTRUM_BORDER_H
 
 #include "elements.h"
 
-/* share [n], zeroed by the caller, becomes the maximum of itself and each node's share of int p |h| or int p h^2, ...
- */
-void sg_border_mass(const sg_mesh *mesh, const double *h, bool squared, double *share);
-/* ... and of e^-shift int p D grad u . grad v, in absolute values.  scratch [n]. */
-void sg_border_energy(const sg_mesh *mesh, double shift, const double *u, const double *v, double *scratch,
-                      double *share);
+/* share [points], zeroed by the caller, becomes the maximum of itself and each point's share of int p f^2 (f NULL: 1);
+ * of e^-shift int p D grad f . grad f.  scratch [points]. */
+void sg_border_mass(const sg_mesh *mesh, const double *f, double *scratch, double *share);
+void sg_border_energy(const sg_mesh *mesh, double shift, const double *f, double *scratch, double *share);
 /*
- * Estimates the share of what lies beyond the faces that end inside the box, and marks in `keep` the elements behind
- * faces where it exceeds `limit`.
+ * Estimates the share of what lies beyond the faces that end inside the law, and marks in `keep` the elements behind
+ * faces where it exceeds `limit`.  ends: of that, beyond the first and last slabs.
  */
-double sg_border_grow(const sg_mesh *mesh, const double *share, double limit, uint8_t *keep, int *grown);
+double sg_border_grow(const sg_mesh *mesh, const double *share, double limit, uint8_t *keep, int *grown, double *ends);
 
 #endif

@@ -6,6 +6,7 @@
 #include "scoregap/numeric.h"
 
 enum { W = SG_WELLS, TERMS = 15, FIXED_POINTS = 60 };
+static const double SLOW = 1e-13; /* of the other rates: below, a mode is constant in its wells to working precision */
 
 typedef double square[W][W];
 
@@ -13,7 +14,8 @@ typedef struct {
     const sg_form *form;
     int wells, terms;
     const int *well;
-    double *root, *u, *v;  /* [n] M^1/2 and scratch */
+    double *root, *wide;   /* [n] scale of each node, 0 where it underflows; the same times a power that keeps it in range */
+    double *u, *v;         /* [n] scratch */
     double *h, *powers;    /* [wells][n] h_i; [2][wells][n] (K_0^-1 M_0)^k h_i, the last two */
     square flux, s[TERMS]; /* conductances >= 0; S_1, S_2, ... */
     sg_capacity *out;
@@ -25,11 +27,11 @@ static void clear_wells(const work *w, double *x) {
     for (int k = 0; k < w->wells; k++) x[w->well[k]] = 0;
 }
 
-/* Columns M^1/2 x to x, 0 in the wells. */
-static void unscale(const work *w, double *x) {
+/* Columns scale x to x, 0 in the wells. */
+static void unscale(const work *w, const double *scale, double *x) {
     const size_t n = (size_t)w->form->n;
     for (int k = 0; k < w->wells; k++, x += n) {
-        for (size_t i = 0; i < n; i++) x[i] = w->root[i] > 0 ? x[i] / w->root[i] : 0;
+        for (size_t i = 0; i < n; i++) x[i] = scale[i] > 0 ? x[i] / scale[i] : 0;
         clear_wells(w, x);
     }
 }
@@ -38,12 +40,12 @@ static sg_status harmonic(const work *w) {
     const size_t n = (size_t)w->form->n;
     for (int k = 0; k < w->wells; k++) {
         memset(w->u, 0, n * sizeof(double));
-        w->u[w->well[k]] = -w->root[w->well[k]];
+        w->u[w->well[k]] = -w->wide[w->well[k]];
         sg_sparse_multiply(w->form->a, w->u, w->h + (size_t)k * n);
         clear_wells(w, w->h + (size_t)k * n);
     }
     sg_status status = sg_sparse_solve(w->form->a, w->wells, w->h, w->h);
-    unscale(w, w->h);
+    unscale(w, w->wide, w->h);
     for (int k = 0; k < w->wells; k++) w->h[(size_t)k * n + (size_t)w->well[k]] = 1;
     return status;
 }
@@ -53,10 +55,6 @@ static double smooth_step(double t, double lo, double hi) {
     if (t <= 0) return 0;
     if (t >= 1) return 1;
     return t * t * t * (10 + t * (6 * t - 15));
-}
-
-void sg_capacity_step(size_t n, const double *h, double *step) {
-    for (size_t i = 0; i < n; i++) step[i] = smooth_step(h[i], 0.1, 0.9);
 }
 
 /* ---------------------------------------------------------------- conductances */
@@ -172,26 +170,35 @@ static double rounding(const work *w) {
 
 /* ----------------------------------------------------------------- the series */
 
-/* S[i][j] = sum over nodes of M x_i y_j */
+/* out = M root y */
+static void weigh(const work *w, const double *y, double *out) {
+    double *scaled = w->form->m ? w->u : out;
+    for (int k = 0; k < w->form->n; k++) scaled[k] = w->root[k] * y[k];
+    if (w->form->m) sg_sparse_multiply(w->form->m, scaled, out);
+}
+
+/* S[i][j] = x_i' M y_j */
 static void moments(const work *w, const double *x, const double *y, square s) {
     const size_t n = (size_t)w->form->n;
-    for (int i = 0; i < w->wells; i++)
-        for (int j = 0; j < w->wells; j++) {
+    for (size_t j = 0; j < (size_t)w->wells; j++) {
+        weigh(w, y + j * n, w->v);
+        for (size_t i = 0; i < (size_t)w->wells; i++) {
             double sum = 0;
-            for (size_t k = 0; k < n; k++) sum += w->root[k] * x[i * n + k] * (w->root[k] * y[j * n + k]);
+            for (size_t k = 0; k < n; k++) sum += w->root[k] * x[i * n + k] * w->v[k];
             s[i][j] = sum;
         }
+    }
 }
 
 /* x = K_0^-1 M_0 y for every well */
 static sg_status next_power(const work *w, const double *y, double *x) {
     const size_t n = (size_t)w->form->n;
     for (int i = 0; i < w->wells; i++) {
-        for (size_t k = 0; k < n; k++) x[i * n + k] = w->root[k] * y[i * n + k];
-        clear_wells(w, x + i * n);
+        weigh(w, y + (size_t)i * n, x + (size_t)i * n);
+        clear_wells(w, x + (size_t)i * n);
     }
     sg_status status = sg_sparse_solve(w->form->a, w->wells, x, x);
-    unscale(w, x);
+    unscale(w, w->root, x);
     return status;
 }
 
@@ -343,6 +350,102 @@ static void settle(const work *w) {
     }
 }
 
+/* ------------------------------------------------------------------ functions */
+
+static double mean_of(const work *w, const double *f) {
+    double mass = 0, sum = 0;
+    weigh(w, f, w->v);
+    for (int i = 0; i < w->form->n; i++) sum += w->root[i] * w->v[i];
+    for (int i = 0; i < w->form->n; i++) w->u[i] = 1;
+    weigh(w, w->u, w->v);
+    for (int i = 0; i < w->form->n; i++) mass += w->root[i] * w->v[i];
+    return sum / mass;
+}
+
+/*
+ * sum_i a_i h_i over sum_i h_i, which is 1 but for rounding errors, at each node from the well that it belongs to: the
+ * other h_i are small there and known to relative accuracy, so that the function is constant in wells, exactly, where
+ * rounding errors would have more energy than all of it.
+ */
+static void join(const work *w, const double *mode, double *f) {
+    const size_t n = (size_t)w->form->n;
+    double level[W], least = INFINITY, most = -INFINITY;
+    for (int k = 0; k < w->wells; k++) {
+        least = fmin(least, mode[k]);
+        most = fmax(most, mode[k]);
+    }
+    for (int k = 0; k < w->wells; k++) {
+        level[k] = mode[k];
+        for (int j = 0; j < k; j++)
+            if (fabs(mode[j] - mode[k]) < 1e-10 * (most - least)) level[k] = level[j];
+    }
+    for (size_t i = 0; i < n; i++) {
+        int home = 0;
+        double sum = 0, whole = 0;
+        for (int k = 1; k < w->wells; k++)
+            if (w->h[(size_t)k * n + i] > w->h[(size_t)home * n + i]) home = k;
+        for (int k = 0; k < w->wells; k++) {
+            sum += (level[k] - level[home]) * w->h[(size_t)k * n + i];
+            whole += w->h[(size_t)k * n + i];
+        }
+        f[i] = level[home] + sum / whole;
+    }
+    const double mean = mean_of(w, f);
+    for (size_t i = 0; i < n; i++) f[i] -= mean;
+}
+
+/* f = sum_i a_i h_i + g with g = lambda K_0^-1 (M f)_0, of mean 0. */
+static sg_status function_of(const work *w, int which, double *f) {
+    const size_t n = (size_t)w->form->n;
+    const double lambda = exp(w->out->log_value[which]), *mode = w->out->mode[which];
+    work one = *w;
+    double *base = w->powers, *g = w->powers + n, change = 1;
+    one.wells = 1;
+    join(w, mode, f);
+    if (lambda < SLOW * w->out->killed) return SG_OK;
+    memcpy(base, f, n * sizeof *f);
+    for (int step = 0; step < FIXED_POINTS && change > 1e-14; step++) {
+        const double mean = mean_of(w, f);
+        for (size_t i = 0; i < n; i++) base[i] -= mean, f[i] -= mean;
+        weigh(w, f, g);
+        clear_wells(w, g);
+        sg_status status = sg_sparse_solve(w->form->a, 1, g, g);
+        if (status) return status;
+        unscale(&one, w->root, g);
+        clear_wells(w, g);
+        double most = 0, moved = 0;
+        for (size_t i = 0; i < n; i++) {
+            const double now = base[i] + lambda * g[i];
+            moved = fmax(moved, w->root[i] * fabs(now - f[i]));
+            most = fmax(most, w->root[i] * fabs(now));
+            f[i] = now;
+        }
+        change = moved / most;
+    }
+    return SG_OK;
+}
+
+static sg_status functions(const work *w) {
+    const size_t n = (size_t)w->form->n;
+    sg_capacity *out = w->out;
+    sg_status status = sg_new(&out->function, (size_t)(out->count ? out->count : 1) * n, sizeof(double));
+    for (int k = 0; k < out->count && !status; k++) status = function_of(w, k, out->function + (size_t)k * n);
+    return status;
+}
+
+/* Wells deeper than e^-1400 are out of the range of the scale: so far as half of that it is moved into the middle. */
+static void fill_scales(const work *w) {
+    double least = INFINITY, most = -INFINITY;
+    for (int i = 0; i < w->form->n; i++) {
+        least = fmin(least, w->form->log_scale[i]);
+        most = fmax(most, w->form->log_scale[i]);
+    }
+    for (int i = 0; i < w->form->n; i++) {
+        w->root[i] = exp(w->form->log_scale[i]);
+        w->wide[i] = exp(w->form->log_scale[i] - 0.5 * (least + most));
+    }
+}
+
 sg_status sg_capacity_solve(const sg_form *form, int wells, const int *well, double pass, size_t memory,
                             sg_capacity *out) {
     const size_t n = (size_t)form->n;
@@ -351,25 +454,29 @@ sg_status sg_capacity_solve(const sg_form *form, int wells, const int *well, dou
     sg_status status = sg_new(&w, 1, sizeof *w);
     if (status) return status;
     w->form = form, w->wells = wells, w->well = well, w->out = out;
-    if ((status = sg_new(&w->root, 3 * n, sizeof(double)))) goto out;
-    w->u = w->root + n, w->v = w->u + n;
+    if ((status = sg_new(&w->root, 4 * n, sizeof(double)))) goto out;
+    w->wide = w->root + n, w->u = w->wide + n, w->v = w->u + n;
     if ((status = sg_new(&w->powers, 2 * (size_t)wells * n, sizeof(double)))) goto out;
     if ((status = sg_new(&out->h, (size_t)wells * n, sizeof(double)))) goto out;
     w->h = out->h;
-    for (size_t i = 0; i < n; i++) w->root[i] = exp(0.5 * form->log_mass[i]);
-    if ((status = sg_sparse_factor(form->a, 0, wells, well, memory))) goto out;
+    fill_scales(w);
+    if ((status = sg_sparse_factor(form->a, 0, NULL, wells, well, memory))) goto out;
     if ((status = harmonic(w))) goto out;
     conductances(w);
     out->noise = fmax(out->noise, 4 * rounding(w));
     if ((status = series(w))) goto out;
     settle(w);
+    status = functions(w);
 out:
-    if (status) {
-        sg_delete(out->h);
-        out->h = NULL;
-    }
+    if (status) sg_capacity_clear(out);
     sg_delete(w->root);
     sg_delete(w->powers);
     sg_delete(w);
     return status;
+}
+
+void sg_capacity_clear(sg_capacity *c) {
+    sg_delete(c->h);
+    sg_delete(c->function);
+    c->h = c->function = NULL;
 }

@@ -19,12 +19,12 @@
 
 enum { SG_WELLS = 16 };
 
-/* K and M on n nodes, as log M (diagonal) and A = M^-1/2 K M^-1/2.  energy: e^-shift u'Kv, as a sum over places in
- * which a function that is constant there takes no part, exactly. */
+/* K and M on n nodes, rows and columns divided by the roots of M's diagonal.  energy: e^-shift u'Kv, as a sum over
+ * places in which a function that is constant there takes no part, exactly. */
 typedef struct {
     int n;
-    sg_sparse *a;
-    double *log_mass; /* [n] */
+    sg_sparse *a, *m;  /* K and M; M may be NULL for 1 */
+    double *log_scale; /* [n] log of the root of M's diagonal before */
     double (*energy)(const void *context, double shift, const double *u, const double *v);
     const void *context;
 } sg_form;
@@ -36,17 +36,17 @@ typedef struct {
     double killed;              /* estimate of the first eigenvalue of (K_0, M_0) */
     double shift;               /* conductances were taken times e^-shift */
     double mode[SG_WELLS][SG_WELLS]; /* eigenvector k is about sum_i mode[k][i] h_i */
-    double *h;                       /* [wells][n], freed by the caller with sg_delete */
+    double *h;                       /* [wells][n] */
+    double *function; /* [count][n] the eigenvectors, of mean 0; those that are too slow for it constant in wells, exactly */
 } sg_capacity;
 
 /*
  * `well` [wells] nodes, 2 <= wells <= SG_WELLS; `pass` the log of the density where the barrier is crossed (only a
- * scale).  Cost: one factorization, about 5 wells solutions.  Errors: those of sg_sparse_factor, SG_NO_MEMORY.
+ * scale).  Cost: one factorization, about 5 wells solutions.  Errors: those of sg_sparse_factor,
+ * SG_NO_MEMORY.
  */
-/* The step s: of h, which is left as it is. */
-void sg_capacity_step(size_t n, const double *h, double *step);
-
 SG_MUST_CHECK sg_status sg_capacity_solve(const sg_form *form, int wells, const int *well, double pass, size_t memory,
                                           sg_capacity *out);
+void sg_capacity_clear(sg_capacity *capacity);
 
 #endif

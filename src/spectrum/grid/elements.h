@@ -1,14 +1,17 @@
 /*
- * Tensor-product spectral elements: polynomials of degree N on boxes, Gauss-Lobatto-Legendre nodes, whose quadrature
- * gives a diagonal mass matrix.  Elements are the cells of a product of partitions; only those kept belong to the mesh.
+ * Tensor-product elements: polynomials of degree N on boxes, the cells of a product of partitions; only those kept
+ * belong to the mesh.  Mass and stiffness are integrated by Gauss rules with as many points as p needs, which costs
+ * assembly but no unknowns, so that an element is as large as the eigenfunctions allow, not as p does: these are
+ * smooth where p is not.  The nodes of a slab are those that suit p along it (rules.h).
  */
 #ifndef SG_SPECTRUM_ELEMENTS_H
 #define SG_SPECTRUM_ELEMENTS_H
 
 #include "capacity.h"
+#include "rules.h"
 #include "scoregap/grid.h"
 
-enum { SG_DIM = SG_GRID_DIMENSIONS, SG_ORDER = 24, SG_SLABS = 512 };
+enum { SG_DIM = SG_GRID_DIMENSIONS, SG_SLABS = 512, SG_PACKED = SG_DIM * (SG_DIM + 1) / 2 };
 
 /* Coordinates u of the elements: x = turn u, turn orthogonal [row][column]; exact where it is the identity. */
 typedef struct {
@@ -16,6 +19,7 @@ typedef struct {
     double turn[SG_DIM][SG_DIM];
     double lo[SG_DIM], hi[SG_DIM]; /* the box of the u */
     double top;                    /* taken off log p */
+    double deeper;                 /* what lies farther below the lowest pass, or the top, is not looked at */
 } sg_frame;
 
 /*
@@ -26,44 +30,79 @@ void sg_frame_evaluate(const sg_frame *frame, const sg_grid_problem *problem, in
                        double *diffusion);
 
 typedef struct {
-    int order;
-    double node[SG_ORDER + 1], weight[SG_ORDER + 1], slope[SG_ORDER + 1][SG_ORDER + 1]; /* slope[q][j] = l_j'(t_q) */
-} sg_lobatto;
-void sg_lobatto_fill(int order, sg_lobatto *rule);
-
-typedef struct {
     int count[SG_DIM]; /* slabs a direction, 1 beyond the dimension */
     double edge[SG_DIM][SG_SLABS + 1];
+    int degree[SG_DIM][SG_SLABS]; /* of polynomials that approximate p along the slab */
+    int order[SG_DIM];            /* degree of the elements along each axis */
+    bool open[SG_DIM][2];         /* the law goes on beyond the first or last edge */
 } sg_partition_of_box;
+
+/* A direction of one slab.  Beyond the dimension: one point, one node. */
+typedef struct {
+    int points;
+    double half; /* width */
+    double node[SG_ORDER + 1], point[SG_POINTS], weight[SG_POINTS];
+    double *value, *slope; /* [points][order + 1], the slope per unit of u */
+} sg_side;
 
 typedef struct {
     int d, n, elements, local; /* nodes; elements kept; nodes an element */
-    sg_lobatto rule;
+    int nodes[SG_DIM];         /* along the sides of an element: degree + 1, 1 beyond the dimension */
     sg_partition_of_box slabs;
-    int *element;     /* [elements][3] slab indices */
-    int *node;        /* [elements][local] node numbers */
-    double *u;        /* [d][n] */
-    double *log_p;    /* [n], raised so that it falls by at most 20 on an element */
-    double *tensor;   /* [d(d+1)/2][n] D, NULL for D = 1 */
-    bool mixed;       /* D has off-diagonal entries */
-    uint8_t *raised;  /* [n] */
-    double *log_mass; /* [n] */
-    double *scratch;  /* [2][local] */
-    double *nodal;    /* [n] scratch */
+    sg_side *side[SG_DIM]; /* [slabs.count[a]] */
+    int *element;          /* [elements][3] slab indices */
+    int *node;             /* [elements][local] node numbers */
+    size_t *first;         /* [elements + 1] point of each, the first coordinate running fastest */
+    double *log_p;         /* at the points */
+    double *tensor;        /* [d(d+1)/2][points] element by element, NULL for D = 1 */
+    double *top;           /* [elements] the largest log p on it */
+    bool mixed;            /* D has off-diagonal entries */
+    double *tables;        /* of the sides */
+    size_t most_points;    /* on an element */
+    double *scratch;       /* of the functions below, [12][max(most_points, local)] */
     sg_form form;
 } sg_mesh;
 
-/* `keep` [slabs] is nonzero for the elements of the mesh, the first coordinate running fastest.  Assembles the form.
- * Errors: SG_NO_MEMORY, SG_REFUSED (log p or D not finite at a node, D not positive definite). */
+/*
+ * `keep` [slabs] is nonzero for the elements of the mesh, the first coordinate running fastest; degrees are those of
+ * the slabs less `lower`, at least 1.  Assembles the form.
+ * Errors: SG_NO_MEMORY (also: the matrices take more than `memory` bytes), SG_REFUSED (log p NaN or +infinity, D not
+ * positive definite).
+ */
 SG_MUST_CHECK sg_status sg_mesh_new(const sg_grid_problem *problem, const sg_frame *frame,
-                                    const sg_partition_of_box *slabs, const uint8_t *keep, int order, sg_mesh **mesh);
+                                    const sg_partition_of_box *slabs, const uint8_t *keep, int lower, size_t memory,
+                                    sg_mesh **mesh);
+/* The same nodes with `more` points a direction, without the form: what a function's energy and variance change by is
+ * the error of the quadrature. */
+SG_MUST_CHECK sg_status sg_mesh_finer(const sg_grid_problem *problem, const sg_frame *frame, const sg_mesh *mesh,
+                                      int more, sg_mesh **finer);
 void sg_mesh_delete(sg_mesh *mesh);
 
-/* Neighbours only, along the lines of each element: a sparser matrix on the same nodes, for preconditioning. */
-SG_MUST_CHECK sg_status sg_mesh_coarse(const sg_mesh *mesh, sg_sparse **coarse);
+/* The side of element e in direction a. */
+static inline const sg_side *sg_mesh_side(const sg_mesh *m, int e, int a) {
+    return m->side[a] + m->element[e * SG_DIM + a];
+}
 
-/* e^-shift int p D grad u . grad v by the elements' quadrature; the same node by node, added to out [n]. */
-void sg_mesh_energy_nodes(const sg_mesh *mesh, double shift, const double *u, const double *v, double *out);
-double sg_mesh_energy(const void *mesh, double shift, const double *u, const double *v);
+/* Of one element at its points: weight p; f less its first node's value, which is returned; weight e^-shift p D grad u .
+ * grad v.  The last returns false, and fills nothing, when u or v is constant there, exactly. */
+void sg_mesh_mass_on(const sg_mesh *mesh, int e, double *out);
+double sg_mesh_values_on(const sg_mesh *mesh, int e, const double *f, double *out);
+bool sg_mesh_energy_on(const sg_mesh *mesh, int e, double shift, const double *u, const double *v, double *out);
+
+/* e^-shift int p D grad g . grad g on one element, g the two highest terms of f's Legendre series along axis a: what
+ * polynomials of two degrees less miss, at most. */
+double sg_mesh_top_energy(const sg_mesh *mesh, int e, int a, double shift, const double *f);
+
+double sg_mesh_energy(const void *mesh, double shift, const double *u, const double *v); /* of sg_form */
+/* log of E(f,f)/Var f by the mesh's own points; the energy is summed times e^-shift. */
+double sg_mesh_log_quotient(const sg_mesh *mesh, double shift, const double *f);
+
+/* out [w_2][w_1][w_0] = sum over the points of one element of c t_2 t_1 t_0; table[a] [points[a]][width[a]].
+ * scratch [2][largest intermediate]. */
+void sg_contract(const int *points, const int *width, const double *const *table, const double *c, double *first,
+                 double *second, double *out);
+
+/* Fills form.a and form.m, scaled by form.log_scale, which it sets. */
+SG_MUST_CHECK sg_status sg_mesh_assemble(sg_mesh *mesh, size_t memory);
 
 #endif

@@ -5,7 +5,7 @@
 #include "scoregap/numeric.h"
 #include "wells.h"
 
-enum { ROUNDS = 6, CHUNK = 256 };
+enum { ROUNDS = 12, CHUNK = 256, LEAST_CELLS = 100 };
 static const double MASSLESS = 38; /* below the top */
 
 typedef struct {
@@ -54,7 +54,7 @@ static sg_status find_cut(look *l) {
     for (int i = 0; i < l->cells.total; i++) l->log_p[i] -= top;
     l->frame->top += top;
     sg_status status = sg_cells_wells(&l->cells, l->log_p, &wells);
-    l->cut = wells.pass - SG_DEEPER;
+    l->cut = wells.pass - l->frame->deeper;
     return status;
 }
 
@@ -73,8 +73,23 @@ static void add_products(const look *l, batch *b, const double *weight, double *
     }
 }
 
+/* p is flattened until enough cells have a weight: then narrow wells are seen by more than one. */
+static double temperature(const look *l) {
+    double t = 1;
+    for (double sum, square; t < 64; t *= 2) {
+        sum = square = 0;
+        for (int i = 0; i < l->cells.total; i++) {
+            const double w = exp(l->log_p[i] / t);
+            sum += w, square += w * w;
+        }
+        if (sum * sum > LEAST_CELLS * square) break;
+    }
+    return t;
+}
+
 static void mean_product(const look *l, double *g) {
     const int d = l->cells.d, most = CHUNK / (2 * d);
+    const double t = temperature(l);
     double weight[CHUNK];
     batch b = {.n = 0};
     memset(g, 0, SG_DIM * SG_DIM * sizeof *g);
@@ -84,8 +99,8 @@ static void mean_product(const look *l, double *g) {
             add_products(l, &b, weight, g);
             b.n = held = 0;
         }
-        if (i == l->cells.total || l->log_p[i] < -20) continue;
-        weight[held++] = exp(l->log_p[i]);
+        if (i == l->cells.total || l->log_p[i] < -20 * t) continue;
+        weight[held++] = exp(l->log_p[i] / t);
         for (int k = 0; k < 2 * d; k++, b.n++)
             for (int a = 0; a < d; a++)
                 b.u[a * CHUNK + b.n] = l->best[(size_t)a * (size_t)l->cells.total + (size_t)i] +
@@ -113,14 +128,21 @@ static bool axes(int d, const double *g, double out[SG_DIM][SG_DIM]) {
 
 /* ----------------------------------------------------------------------- box */
 
-/* Is there mass at a face of the problem's box? */
+/* Is there mass at a face of the problem's box?  The highest point of each cell beside it is moved onto it. */
 static bool cut_off(const look *l) {
+    const sg_cells *c = &l->cells;
     int at[SG_DIM];
-    for (int i = 0; i < l->cells.total; i++) {
+    for (int i = 0; i < c->total; i++) {
         if (!(l->log_p[i] >= -MASSLESS)) continue;
-        sg_cells_index(&l->cells, i, at);
-        for (int a = 0; a < l->cells.d; a++)
-            if (at[a] == 0 || at[a] == l->cells.count[a] - 1) return true;
+        sg_cells_index(c, i, at);
+        for (int a = 0; a < c->d; a++) {
+            double u[SG_DIM], log_p;
+            if (at[a] != 0 && at[a] != c->count[a] - 1) continue;
+            for (int b = 0; b < c->d; b++) u[b] = l->best[(size_t)b * (size_t)c->total + (size_t)i];
+            u[a] = at[a] == 0 ? l->frame->lo[a] : l->frame->hi[a];
+            sg_frame_evaluate(l->frame, l->problem, 1, u, &log_p, NULL);
+            if (log_p >= -MASSLESS) return true;
+        }
     }
     return false;
 }
@@ -178,11 +200,11 @@ static bool improve(const look *l, bool turn) {
             for (int c = 0; c < d; c++) f->turn[a][b] += old[a][c] * more[c][b];
         }
     f->turned = true;
-    return again || angle > 1e-3;
+    return again || angle > 1e-5;
 }
 
-sg_status sg_grid_fit_frame(const sg_grid_problem *problem, bool turn, sg_frame *frame, double *pass) {
-    static const int resolution[] = {0, 200, 40, 16};
+sg_status sg_grid_fit_frame(const sg_grid_problem *problem, bool turn, double deeper, sg_frame *frame, double *pass) {
+    static const int resolution[] = {0, 200, 100, 16};
     look l = {.problem = problem, .frame = frame};
     const int d = problem->d;
     size_t total = 1;
@@ -193,6 +215,7 @@ sg_status sg_grid_fit_frame(const sg_grid_problem *problem, bool turn, sg_frame 
     }
     frame->turned = false;
     frame->top = 0;
+    frame->deeper = deeper;
     sg_status status = sg_new(&l.log_p, total * (size_t)(d + 1), sizeof(double));
     if (status) return status;
     l.best = l.log_p + total;
@@ -201,7 +224,7 @@ sg_status sg_grid_fit_frame(const sg_grid_problem *problem, bool turn, sg_frame 
         if ((status = sample(&l)) || (status = find_cut(&l))) break;
         if (!improve(&l, turn)) break;
     }
-    if (pass) *pass = l.cut + SG_DEEPER;
+    if (pass) *pass = l.cut + deeper;
     sg_delete(l.log_p);
     return status;
 }

@@ -75,7 +75,7 @@ static sg_status solve(sg_grid_problem *problem, const sg_grid_settings *setting
     sg_frame frame;
     for (double depth = DEPTH, pass; !status; depth = DEPTH - pass) {
         status = sg_grid_box(problem, origin, depth);
-        if (!status) status = sg_grid_fit_frame(problem, true, &frame, &pass);
+        if (!status) status = sg_grid_fit_frame(problem, true, SG_DEEPER, &frame, &pass);
         if (!status && -pass <= depth - 0.5 * DEPTH) return sg_grid_gap(problem, settings, out, spectrum);
     }
     return status;

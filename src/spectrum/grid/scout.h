@@ -23,6 +23,9 @@ typedef struct {
     int count;
     double log_value[SG_WELLS]; /* [count] rough eigenvalues */
     double *relevance, *flux;   /* [cells.total] share of mass or energy of any mode; share of the flux of slow modes */
+    double *energy, *rough;     /* [cells.total] share of energy; [d][cells.total] log slope of the gradient */
+    uint8_t *gate;              /* [cells.total] where slow modes pass from one value to another */
+    int *up;                    /* [d][cells.total] edge to the next cell, or -1 */
 } sg_scout;
 
 /*
@@ -41,12 +44,21 @@ bool sg_scout_cut_off(const sg_scout *scout);
 /* How many cells a direction would be needed to see the narrowest features; no more than `most`. */
 int sg_scout_resolution(const sg_scout *scout, int most);
 
-/* Slabs on which elements of this order have errors below about `error` each, what has a smaller `share` being left
- * out; keep [*] is made with sg_new.  Errors: SG_NO_MEMORY, SG_NOT_CONVERGED (more than SG_SLABS). */
-SG_MUST_CHECK sg_status sg_scout_slabs(const sg_scout *scout, int order, double error, double share,
-                                       sg_partition_of_box *slabs, uint8_t **keep);
-/* The elements of given slabs that are kept. */
-SG_MUST_CHECK sg_status sg_scout_keep(const sg_scout *scout, double share, const sg_partition_of_box *slabs,
-                                      uint8_t **keep);
+/* Slabs and degrees, `least` to `most`, with which elements of degree two less have errors below about `error` each,
+ * with few nodes; what has a smaller `share` is left out.  Errors: SG_NOT_CONVERGED (more than SG_SLABS). */
+SG_MUST_CHECK sg_status sg_scout_slabs(const sg_scout *scout, int least, int most, double error, double share,
+                                       sg_partition_of_box *slabs);
+/* weight [slabs], made with sg_new: the share that each element holds of anything, 0 where it can be left out. */
+SG_MUST_CHECK sg_status sg_scout_weigh(const sg_scout *scout, double share, const sg_partition_of_box *slabs,
+                                       double **weight);
+
+/*
+ * Sets slabs->degree, so that the quadrature has a relative error of about `tol` of the whole, from p (and D p) along
+ * a few lines through each element with a weight.  Slabs of a degree above `most` are halved if `split`; returns how
+ * many in *halved (weights are then those of other slabs), else how many there are.
+ */
+SG_MUST_CHECK sg_status sg_slabs_resolve(const sg_grid_problem *problem, const sg_frame *frame, const double *weight,
+                                         double tol, int most, bool split, sg_partition_of_box *slabs,
+                                         int *halved);
 
 #endif

@@ -3,9 +3,15 @@
 
 #include "scout.h"
 
-static const double STEEPEST_FLUX = 12; /* what log p may change by on an element that flux passes through */
+/*
+ * Most that log p may rise by on an element: from where a slow mode changes, since rounding errors of the function in
+ * wells would have its energy; and from where flux passes, since rounding errors of the stiffness matrix where p is
+ * large act elsewhere on the element like a sink, e^(change/2) times as large.
+ */
+static const double RISE = 12, CHANGE = 24, FLUX = 1e-8;
 
-enum { LEAST_SLABS = 2, HALVINGS = 12 };
+enum { HALVINGS = 12, BINS = 96 };
+static const double SMOOTHEST = 1e-2; /* log slope of a gradient, times the width of the box, that does not matter */
 
 /* First and second difference quotients of log p along an axis, one-sided at the rim of what is active. */
 static void differences(const sg_scout *s, int cell, int a, double *slope, double *bend) {
@@ -69,64 +75,78 @@ int sg_scout_resolution(const sg_scout *s, int most) {
 
 /* -------------------------------------------------------------------- slabs */
 
-/* What the size of an element along one axis depends on, of one cell. */
+/* Along one axis, slice by slice: the energy in cells by how rough the gradient is there, and how far an element that
+ * covers the slice may reach. */
 typedef struct {
-    double relevance, slope, bend, wave;
-    bool flux;
-} demand;
+    double energy[BINS], least, most;
+} slice;
 
 typedef struct {
     const sg_scout *scout;
-    int axis, order, per_slice;
-    double quadrature; /* log (4 order - 1)!! */
-    demand *cell;      /* [cells along the axis][per_slice] */
+    int axis, order;
+    double factorial; /* log (2 order - 1)!! */
+    slice *slice;     /* [cells along the axis] */
 } sizing;
 
-/*
- * Relative error of Gauss-Lobatto quadrature of exp(2 a t) on [-1,1]: its Legendre coefficient 2N, (2a)^2N / (4N-1)!!;
- * that of the best polynomial of degree N for exp(a t), squared, is smaller.
- */
-static double element_error(const sizing *z, const demand *c, double half) {
-    const double a = half * (c->slope + c->wave + 0.5 * half * c->bend);
-    return a > 0 ? c->relevance * fmin(1, exp(2 * z->order * log(2 * a) - z->quadrature)) : 0;
+static double roughness_of(const sizing *z, int bin) {
+    const sg_scout *s = z->scout;
+    return exp2(0.25 * bin) * SMOOTHEST / (s->frame.hi[z->axis] - s->frame.lo[z->axis]);
+}
+
+/* Relative error, squared, of polynomials of degree N - 1 for exp(a t) on [-1,1]: its coefficient a^N / (2N-1)!!. */
+static double element_error(const sizing *z, double rough, double half) {
+    return fmin(1, exp(2 * (z->order * log(half * rough) - z->factorial)));
 }
 
 static double slab_error(const sizing *z, double from, double to) {
     const sg_scout *s = z->scout;
-    const double origin = s->frame.lo[z->axis], w = s->cells.width[z->axis], half = 0.5 * (to - from);
+    const double origin = s->frame.lo[z->axis], w = s->cells.width[z->axis];
     int first = (int)floor((from - origin) / w), last = (int)ceil((to - origin) / w) - 1;
-    double sum = 0;
+    double sum = 0, energy[BINS] = {0};
     if (first < 0) first = 0;
     if (last >= s->cells.count[z->axis]) last = s->cells.count[z->axis] - 1;
     for (int i = first; i <= last; i++) {
         const double part = (fmin(to, origin + (i + 1) * w) - fmax(from, origin + i * w)) / w;
-        for (int k = 0; k < z->per_slice; k++) {
-            const demand *c = z->cell + i * z->per_slice + k;
-            if (!c->flux && c->relevance == 0) break; /* the rest is empty */
-            if (c->flux && 2 * half * c->slope > STEEPEST_FLUX) return INFINITY;
-            sum += part * element_error(z, c, half);
-        }
+        if (from < z->slice[i].least || to > z->slice[i].most) return INFINITY;
+        for (int k = 0; k < BINS; k++) energy[k] += part * z->slice[i].energy[k];
     }
+    for (int k = 0; k < BINS; k++)
+        if (energy[k] > 0) sum += energy[k] * element_error(z, roughness_of(z, k), 0.5 * (to - from));
     return sum;
 }
 
-static sg_status fill_demands(sizing *z, double share, double wave) {
-    const sg_scout *s = z->scout;
-    const int along = s->cells.count[z->axis];
-    z->per_slice = s->cells.total / along;
-    sg_status status = sg_new(&z->cell, (size_t)s->cells.total, sizeof(demand));
-    int at[SG_DIM];
-    for (int i = 0, used[4096] = {0}; !status && i < s->cells.total; i++) {
-        const bool flux = s->flux[i] > 1e-8, weighs = s->relevance[i] > share;
-        if (s->number[i] < 0 || (!flux && !weighs)) continue;
-        double slope, bend;
-        sg_cells_index(&s->cells, i, at);
-        differences(s, i, z->axis, &slope, &bend);
-        const double d = s->tensor ? s->tensor[(size_t)z->axis * (size_t)s->cells.total + (size_t)i] : 1;
-        z->cell[at[z->axis] * z->per_slice + used[at[z->axis]]++] =
-            (demand){weighs ? s->relevance[i] : 0, fabs(slope), fabs(bend), wave / sqrt(d), flux};
+/* How far along the axis an element may reach that covers the cell. */
+static double reach(const sg_scout *s, int cell, int a, int side) {
+    const double here = s->log_p[cell], top = fmax(here, s->wells.pass) + RISE;
+    int at[SG_DIM], last = cell, j = cell;
+    for (; j >= 0; j = sg_cells_neighbour(&s->cells, j, a, side)) {
+        last = j;
+        if (s->log_p[j] > here + CHANGE || (s->gate[cell] && s->log_p[j] > top)) break;
     }
-    return status;
+    if (j < 0) return side * INFINITY;
+    sg_cells_index(&s->cells, last, at);
+    return s->cells.lo[a] + (at[a] + 0.5) * s->cells.width[a];
+}
+
+static sg_status fill_slices(sizing *z) {
+    const sg_scout *s = z->scout;
+    const int along = s->cells.count[z->axis], a = z->axis;
+    int at[SG_DIM];
+    sg_status status = sg_new(&z->slice, (size_t)along, sizeof(slice));
+    if (status) return status;
+    for (int i = 0; i < along; i++) z->slice[i].least = -INFINITY, z->slice[i].most = INFINITY;
+    for (int i = 0; i < s->cells.total; i++) {
+        if (s->number[i] < 0) continue;
+        sg_cells_index(&s->cells, i, at);
+        slice *to = z->slice + at[a];
+        const double ratio = s->rough[a * s->cells.total + i] / roughness_of(z, 0);
+        const int bin = ratio > 1 ? (int)ceil(4 * log2(ratio)) : 0;
+        to->energy[bin < BINS ? bin : BINS - 1] += s->energy[i];
+        if (s->flux[i] <= FLUX) continue;
+        to->least = fmax(to->least, reach(s, i, a, -1));
+        to->most = fmin(to->most, reach(s, i, a, 1));
+    }
+    return SG_OK;
 }
 
 /* The largest slab from `from` on whose error stays below `error`. */
@@ -153,7 +173,7 @@ static sg_status cut(const sizing *z, double error, double lo, double hi, sg_par
                            "the density needs more than %d elements a direction: take a smaller box, "
                            "or a larger tolerance",
                            SG_SLABS);
-        double to = slab_end(z, edge[n], hi, (hi - lo) / LEAST_SLABS, error);
+        double to = slab_end(z, edge[n], hi, hi - lo, error);
         if (hi - to < 0.2 * (to - edge[n])) to = hi - to > 0 ? 0.5 * (edge[n] + hi) : hi;
         edge[++n] = to;
     }
@@ -167,41 +187,61 @@ static double log_double_factorial(int n) {
     return sum;
 }
 
-sg_status sg_scout_keep(const sg_scout *s, double share, const sg_partition_of_box *slabs, uint8_t **keep) {
-    const int *c = slabs->count;
-    int e[SG_DIM], lo[SG_DIM], hi[SG_DIM];
-    sg_status status = sg_new(keep, (size_t)c[0] * (size_t)c[1] * (size_t)c[2], 1);
-    for (int i = 0; !status && i < c[0] * c[1] * c[2]; i++) {
-        e[0] = i % c[0], e[1] = i / c[0] % c[1], e[2] = i / c[0] / c[1];
-        for (int a = 0; a < SG_DIM; a++) {
-            lo[a] = hi[a] = 0;
-            if (a >= s->d) continue;
-            lo[a] = (int)floor((slabs->edge[a][e[a]] - s->frame.lo[a]) / s->cells.width[a] - 0.25);
-            hi[a] = (int)floor((slabs->edge[a][e[a] + 1] - s->frame.lo[a]) / s->cells.width[a] + 0.25);
-            lo[a] = lo[a] < 0 ? 0 : lo[a];
-            hi[a] = hi[a] >= s->cells.count[a] ? s->cells.count[a] - 1 : hi[a];
-        }
-        for (int k = lo[2]; k <= hi[2] && !(*keep)[i]; k++)
-            for (int j = lo[1]; j <= hi[1] && !(*keep)[i]; j++)
-                for (int l = lo[0]; l <= hi[0] && !(*keep)[i]; l++)
-                    (*keep)[i] = kept(s, (k * s->cells.count[1] + j) * s->cells.count[0] + l, share);
+/* The largest share of a cell that the element touches, 0 when none of them is kept. */
+static double weight_of(const sg_scout *s, double share, const sg_partition_of_box *slabs, const int *e) {
+    int lo[SG_DIM] = {0}, hi[SG_DIM] = {0};
+    double most = 0;
+    for (int a = 0; a < s->d; a++) {
+        lo[a] = (int)floor((slabs->edge[a][e[a]] - s->frame.lo[a]) / s->cells.width[a] - 0.25);
+        hi[a] = (int)floor((slabs->edge[a][e[a] + 1] - s->frame.lo[a]) / s->cells.width[a] + 0.25);
+        lo[a] = lo[a] < 0 ? 0 : lo[a];
+        hi[a] = hi[a] >= s->cells.count[a] ? s->cells.count[a] - 1 : hi[a];
     }
+    for (int k = lo[2]; k <= hi[2]; k++)
+        for (int j = lo[1]; j <= hi[1]; j++)
+            for (int l = lo[0]; l <= hi[0]; l++) {
+                const int cell = (k * s->cells.count[1] + j) * s->cells.count[0] + l;
+                if (kept(s, cell, share)) most = fmax(most, fmax(s->relevance[cell], fmin(1, s->flux[cell])));
+            }
+    return most;
+}
+
+sg_status sg_scout_weigh(const sg_scout *s, double share, const sg_partition_of_box *slabs, double **weight) {
+    const int *c = slabs->count;
+    sg_status status = sg_new(weight, (size_t)c[0] * (size_t)c[1] * (size_t)c[2], sizeof(double));
+    for (int i = 0; !status && i < c[0] * c[1] * c[2]; i++)
+        (*weight)[i] = weight_of(s, share, slabs, (int[]){i % c[0], i / c[0] % c[1], i / c[0] / c[1]});
     return status;
 }
 
-sg_status sg_scout_slabs(const sg_scout *s, int order, double error, double share, sg_partition_of_box *slabs,
-                         uint8_t **keep) {
-    double lo[SG_DIM], hi[SG_DIM], wave = 0;
+/* The degree that needs the fewest nodes. */
+static sg_status choose_order(sizing *z, int least, int most, double error, double lo, double hi,
+                              sg_partition_of_box *slabs) {
+    int best = 0, fewest = 0;
+    for (int order = least;; order += order + 2 > most && order < most ? most - order : 2) {
+        const bool done = order > most;
+        if (done) order = best;
+        z->order = order - 2;
+        z->factorial = log_double_factorial(2 * z->order - 1);
+        sg_status status = cut(z, error, lo, hi, slabs);
+        const int nodes = slabs->count[z->axis] * order;
+        slabs->order[z->axis] = order;
+        if (done || (status && order >= most && !best)) return status;
+        if (!status && (!best || nodes <= fewest)) best = order, fewest = nodes;
+    }
+}
+
+sg_status sg_scout_slabs(const sg_scout *s, int least, int most, double error, double share,
+                         sg_partition_of_box *slabs) {
+    double lo[SG_DIM], hi[SG_DIM];
     sg_status status = SG_OK;
-    *keep = NULL;
     bounding_box(s, share, lo, hi);
-    for (int k = s->slow; k < s->count; k++) wave = fmax(wave, exp(0.5 * s->log_value[k]));
     for (int a = 0; a < SG_DIM; a++) slabs->count[a] = 1;
     for (int a = 0; a < s->d && !status; a++) {
-        sizing z = {.scout = s, .axis = a, .order = order, .quadrature = log_double_factorial(4 * order - 1)};
-        status = fill_demands(&z, share, wave);
-        if (!status) status = cut(&z, error, lo[a], hi[a], slabs);
-        sg_delete(z.cell);
+        sizing z = {.scout = s, .axis = a};
+        status = fill_slices(&z);
+        if (!status) status = choose_order(&z, least, most, error, lo[a], hi[a], slabs);
+        sg_delete(z.slice);
     }
-    return status ? status : sg_scout_keep(s, share, slabs, keep);
+    return status;
 }

@@ -75,19 +75,19 @@ void sg_sparse_add(sg_sparse *m, int i, int j, double v) {
 sg_status sg_sparse_close(sg_sparse *m) {
     m->lower = cholmod_triplet_to_sparse(m->list, 0, &m->common);
     cholmod_free_triplet(&m->list, &m->common);
-    return m->lower ? SG_OK : failed(m);
+    return m->lower && cholmod_sort(m->lower, &m->common) ? SG_OK : failed(m);
 }
 
 void sg_sparse_multiply(const sg_sparse *m, const double *x, double *y) {
     const int *start = m->lower->p, *row = m->lower->i;
     const double *value = m->lower->x;
     memset(y, 0, (size_t)m->n * sizeof *y);
-    for (int j = 0; j < m->n; j++) {
-        double sum = 0;
-        for (int k = start[j]; k < start[j + 1]; k++) {
-            const int i = row[k];
-            sum += value[k] * x[i];
-            if (i != j) y[i] += value[k] * x[j];
+    for (int j = 0; j < m->n; j++) { /* rows ascend: the first is j */
+        const double xj = x[j];
+        double sum = value[start[j]] * xj;
+        for (int k = start[j] + 1; k < start[j + 1]; k++) {
+            sum += value[k] * x[row[k]];
+            y[row[k]] += value[k] * xj;
         }
         y[j] += sum;
     }
@@ -115,6 +115,21 @@ void sg_sparse_diagonal(const sg_sparse *m, double *diagonal) {
             if (row[k] == j) diagonal[j] = value[k];
 }
 
+sg_status sg_sparse_block(const sg_sparse *m, int count, const int *node, double *block) {
+    const int *start = m->lower->p, *row = m->lower->i;
+    const double *value = m->lower->x;
+    int *at = NULL;
+    sg_status status = sg_new(&at, (size_t)m->n, sizeof(int));
+    if (status) return status;
+    memset(block, 0, (size_t)count * (size_t)count * sizeof *block);
+    for (int k = 0; k < count; k++) at[node[k]] = k + 1;
+    for (int j = 0; j < count; j++)
+        for (int k = start[node[j]]; k < start[node[j] + 1]; k++)
+            if (at[row[k]]) block[(at[row[k]] - 1) + j * count] = block[j + (at[row[k]] - 1) * count] = value[k];
+    sg_delete(at);
+    return SG_OK;
+}
+
 /* ------------------------------------------------------------------ factor */
 
 static sg_status order(sg_sparse *m) {
@@ -129,6 +144,14 @@ sg_status sg_sparse_factor_bytes(sg_sparse *m, size_t *bytes) {
     return status;
 }
 
+/* Both are filled by the same calls, so that their patterns are one. */
+static void add_multiple(cholmod_sparse *a, double factor, const cholmod_sparse *b) {
+    const int *start = a->p;
+    double *x = a->x;
+    const double *y = b->x;
+    for (int k = 0; k < start[a->ncol]; k++) x[k] += factor * y[k];
+}
+
 static void ground_nodes(cholmod_sparse *a, int count, const int *ground, uint8_t *mark) {
     const int *start = a->p, *row = a->i;
     double *value = a->x;
@@ -138,27 +161,59 @@ static void ground_nodes(cholmod_sparse *a, int count, const int *ground, uint8_
             if (mark[j] || mark[row[k]]) value[k] = row[k] == j;
 }
 
-sg_status sg_sparse_factor(sg_sparse *m, double shift, int grounded, const int *ground, size_t memory) {
+/* Larger diagonal entries, by the part `more`. */
+static void raise_diagonal(cholmod_sparse *a, double more) {
+    const int *start = a->p, *row = a->i;
+    double *value = a->x;
+    for (int j = 0; j < (int)a->ncol; j++)
+        for (int k = start[j]; k < start[j + 1]; k++)
+            if (row[k] == j) value[k] += more * fabs(value[k]);
+}
+
+static sg_status factorize(sg_sparse *m, cholmod_sparse *a, int trials) {
+    static const double more[] = {0, 1e-13, 1e-11};
+    double none[2] = {0};
+    const int levels = enter();
+    int done = 0;
+    for (int k = 0; k < trials; k++) {
+        raise_diagonal(a, more[k]);
+        done = cholmod_factorize_p(a, none, NULL, 0, m->factor, &m->common);
+        if (!done || m->common.status != CHOLMOD_NOT_POSDEF) break;
+    }
+    omp_set_max_active_levels(levels);
+    return done && m->common.status == CHOLMOD_OK ? SG_OK : failed(m);
+}
+
+static void add_identity(cholmod_sparse *a, double shift) {
+    const int *start = a->p, *row = a->i;
+    double *value = a->x;
+    for (int j = 0; j < (int)a->ncol; j++)
+        for (int k = start[j]; k < start[j + 1]; k++)
+            if (row[k] == j) value[k] += shift;
+}
+
+sg_status sg_sparse_factor(sg_sparse *m, double shift, const sg_sparse *mass, int grounded, const int *ground,
+                           size_t memory) {
     cholmod_sparse *copy = NULL;
     uint8_t *mark = NULL;
     size_t bytes;
-    double beta[2] = {shift, 0};
     sg_status status = sg_sparse_factor_bytes(m, &bytes);
     if (status) return status;
     if (bytes > memory)
         return sg_fail(SG_NO_MEMORY,
                        "the factor of a matrix of order %d takes %zu MiB: allow more memory or fewer elements", m->n,
                        bytes >> 20);
+    copy = cholmod_copy_sparse(m->lower, &m->common);
+    if (!copy) return failed(m);
+    if (mass)
+        add_multiple(copy, shift, mass->lower);
+    else if (shift != 0)
+        add_identity(copy, shift);
     if (grounded) {
-        copy = cholmod_copy_sparse(m->lower, &m->common);
-        if (!copy) return failed(m);
         if ((status = sg_new(&mark, (size_t)m->n, 1))) goto out;
         ground_nodes(copy, grounded, ground, mark);
     }
-    const int levels = enter();
-    const int done = cholmod_factorize_p(copy ? copy : m->lower, beta, NULL, 0, m->factor, &m->common);
-    omp_set_max_active_levels(levels);
-    if (!done || m->common.status != CHOLMOD_OK) status = failed(m);
+    status = factorize(m, copy, mass ? 3 : 1);
 out:
     cholmod_free_sparse(&copy, &m->common);
     sg_delete(mark);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 static const double PERSISTENCE = 1.5; /* of a maximum that counts as a well */
-static const double DEEPEST = 690;     /* harmonic functions fall as far */
+static const double DEEPEST = 2500;    /* so far the solutions of sg_capacity_solve stay in range */
 
 void sg_cells_set(const sg_frame *frame, int d, int resolution, sg_cells *cells) {
     *cells = (sg_cells){.d = d, .total = 1};
@@ -131,7 +131,7 @@ sg_status sg_cells_wells(const sg_cells *s, const double *log_p, sg_wells *out) 
         }
     if (!status && out->pass < -DEEPEST)
         status =
-            sg_fail(SG_UNDERFLOW, "the barrier between two wells is e^%.0f deep: beyond double precision", out->pass);
+            sg_fail(SG_UNDERFLOW, "the barrier between two wells is e^%.0f deep: beyond the range of the solver", out->pass);
 out:
     sg_delete(rank);
     sg_delete(parent);

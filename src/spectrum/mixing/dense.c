@@ -5,16 +5,13 @@
 #include <math.h>
 #include <string.h>
 
-#define LARGEST 4096
 #define PRECISION 0x1p-52
 #define BLOCK 64       /* starts a product */
 #define PRECISE 1e-10  /* errors of a distance that are good enough */
-#define AFFORDABLE 1e9 /* operations */
-#define LONG 1e6       /* short times in a long one */
-
-static size_t entries(const sg_dense *d) {
-    return (size_t)d->n * (size_t)d->n;
-}
+#define AFFORDABLE 1e9 /* operations, rather than an expansion that is poor */
+#define UNAFFORDABLE 2e11
+#define FASTER 8.0 /* operations of products of matrices in the time of others */
+#define LONG 1e6   /* short times in a long one */
 
 void sg_dense_delete(sg_dense *d) {
     double *part[] = {d->log_pi, d->pi,    d->root,        d->value,  d->vector,
@@ -64,7 +61,7 @@ static sg_status symmetrize(sg_dense *d) {
             if (there == 0 && back == 0) continue;
             double balance = log(there) + d->log_pi[x] - log(back) - d->log_pi[y];
             if (!(fabs(balance) < 1e-8))
-                return sg_fail(SG_REFUSED, "the chain is not reversible: the flows between states %zu and %zu differ",
+                return sg_fail(SG_BAD_DATA, "the flows between states %zu and %zu differ: give the log pi of the rates",
                                x, y);
             a[x + n * y] = a[y + n * x] = -sqrt(there) * sqrt(back);
         }
@@ -98,20 +95,30 @@ static sg_status diagonalize(sg_dense *d) {
 static sg_status allocate(sg_dense *d) {
     const size_t n = (size_t)d->n;
     double **line[] = {&d->log_pi, &d->root, &d->value, &d->coefficient, &d->scaled, &d->pi};
-    double **matrix[] = {&d->vector, &d->square, &d->other};
     sg_status status = SG_OK;
     for (size_t k = 0; !status && k < sizeof line / sizeof *line; k++) status = sg_new(line[k], n, sizeof(double));
-    for (size_t k = 0; !status && k < 3; k++) status = sg_new(matrix[k], n * n, sizeof(double));
-    if (!status) status = sg_new(&d->sum, n * BLOCK, sizeof(double));
+    return status ? status : sg_new(&d->sum, n * BLOCK, sizeof(double));
+}
+
+static sg_status allocate_matrices(sg_dense *d, size_t memory) {
+    const size_t n = (size_t)d->n, many = d->reversible ? 3 : 2;
+    double **matrix[] = {&d->square, &d->other, &d->vector};
+    const int most = d->reversible ? SG_DENSE_REVERSIBLE : SG_DENSE_GENERAL;
+    sg_status status = SG_OK;
+    if (d->n > most)
+        return sg_fail(SG_OUT_OF_RANGE,
+                       "a chain of %d states%s: mixing times from all starts take at most %d, give one", d->n,
+                       d->reversible ? "" : " that is not reversible", most);
+    if (many * n * n * sizeof(double) > memory)
+        return sg_fail(SG_NO_MEMORY, "a chain of %d states needs %zu bytes for its matrices; %zu are allowed", d->n,
+                       many * n * n * sizeof(double), memory);
+    for (size_t k = 0; !status && k < many; k++) status = sg_new(matrix[k], n * n, sizeof(double));
     return status;
 }
 
 static sg_status take_law(const sg_chain *chain, sg_dense *d) {
-    bool reversible = true;
-    sg_status status = sg_chain_law(chain, d->log_pi, &reversible);
+    sg_status status = sg_chain_law(chain, d->log_pi, &d->reversible);
     if (status) return status;
-    if (!reversible)
-        return sg_fail(SG_REFUSED, "the chain is not reversible: its mixing time has no expansion in eigenfunctions");
     for (int x = 0; x < d->n; x++) {
         if (!(d->log_pi[x] > -690))
             return sg_fail(SG_UNDERFLOW, "state %d has probability e^%g, below the range of double precision", x,
@@ -123,23 +130,20 @@ static sg_status take_law(const sg_chain *chain, sg_dense *d) {
     return SG_OK;
 }
 
-sg_status sg_dense_new(const sg_chain *chain, double epsilon, size_t memory, sg_dense *d) {
+sg_status sg_dense_new(const sg_chain *chain, double epsilon, size_t memory, bool one, sg_dense *d) {
     int apart;
     *d = (sg_dense){.n = chain->n};
-    if (chain->n < 2 || chain->n > LARGEST)
-        return sg_fail(SG_OUT_OF_RANGE, "a chain of %d states: mixing times by all eigenpairs take 2 to %d", chain->n,
-                       LARGEST);
-    if (3 * entries(d) * sizeof(double) > memory)
-        return sg_fail(SG_NO_MEMORY, "a chain of %d states needs %zu bytes for its eigenpairs; %zu are allowed", d->n,
-                       3 * entries(d) * sizeof(double), memory);
+    if (chain->n < 2) return sg_fail(SG_OUT_OF_RANGE, "a chain has at least 2 states, not %d", chain->n);
     sg_status status = sg_rows_of_rates_new(chain, &d->rows);
     if (!status) status = find_apart(&d->rows, &apart);
     if (!status && apart >= 0)
         status = sg_fail(SG_REFUSED, "states 0 and %d do not communicate: the law never comes near p", apart);
     if (!status) status = allocate(d);
     if (!status) status = take_law(chain, d);
-    if (!status) status = symmetrize(d);
-    if (!status) status = diagonalize(d);
+    d->matrices = !status && !(one && d->n > (d->reversible ? SG_DENSE_REVERSIBLE : SG_DENSE_GENERAL));
+    if (d->matrices) status = allocate_matrices(d, memory);
+    if (!status && d->matrices && d->reversible) status = symmetrize(d);
+    if (!status && d->matrices && d->reversible) status = diagonalize(d);
     d->flow = sg_rows_flow(&d->rows);
     if (!status) status = sg_trail_new(&d->flow, d->pi, epsilon, &d->trail);
     return status;
@@ -152,6 +156,7 @@ sg_status sg_dense_new(const sg_chain *chain, double epsilon, size_t memory, sg_
  * that the eigenvalues leave possible; a density of norm `size` turns it into total variation.
  */
 static double expansion_error(const sg_dense *d, double t, double size) {
+    if (!d->matrices || !d->reversible) return INFINITY;
     double gap = fmax(0, d->value[1] - 10 * sqrt(d->n) * PRECISION * d->top), late = t * d->top * exp(-gap * t);
     return 0.5 * PRECISION * size * (4 * sqrt(d->n) + 10 * late) + 4 * PRECISION;
 }
@@ -163,6 +168,7 @@ void sg_dense_start(sg_dense *d, int state, const double *law) {
     d->zero = sg_trail_at_zero(&d->trail);
     for (int x = 0; x < n; x++) d->scaled[x] = d->trail.initial[x] / d->root[x];
     d->size = cblas_dnrm2(n, d->scaled, 1);
+    if (!d->matrices || !d->reversible) return;
     cblas_dgemv(CblasColMajor, CblasTrans, n, n, 1, d->vector, n, d->scaled, 1, 0, d->coefficient, 1);
 }
 
@@ -268,16 +274,28 @@ static void one_by_squaring(sg_dense *d, double t, double *distance, double *err
     *error = errors[0];
 }
 
+/* Operations of one distance, evolved or by squaring. */
+static double evolving(const sg_dense *d, double t) {
+    return 1.2 * d->flow.q * t * d->rows.first[d->n];
+}
+static double squaring(const sg_dense *d, double t) {
+    const double n = d->n;
+    return d->matrices ? 2 * n * n * n * log2(2 + 16 * d->flow.q * t) / FASTER : INFINITY;
+}
+
 sg_status sg_dense_distance(void *context, double t, double *distance, double *error) {
     sg_dense *d = context;
-    const double jumps = d->flow.q * t, n = d->n;
+    const double evolve = evolving(d, t), square = squaring(d, t), least = fmin(evolve, square);
     int kept = 1;
     *error = expansion_error(d, t, d->size);
-    if (*error > PRECISE && jumps * d->rows.first[d->n] < AFFORDABLE) {
-        d->evolved = true;
-        return sg_trail_distance(&d->trail, t, distance, error);
-    }
-    if (*error > PRECISE && n * n * n * log2(32 * jumps) < AFFORDABLE) {
+    if (!isfinite(*error) && !(least < UNAFFORDABLE))
+        return sg_fail(SG_REFUSED, "the law at time %g takes too many steps: take fewer states, or a larger epsilon",
+                       t);
+    if (!isfinite(*error) || (*error > PRECISE && least < AFFORDABLE)) {
+        if (evolve <= square) {
+            d->evolved = true;
+            return sg_trail_distance(&d->trail, t, distance, error);
+        }
         one_by_squaring(d, t, distance, error);
         return SG_OK;
     }

@@ -3,28 +3,51 @@
 #include <math.h>
 #include <string.h>
 
-#define PIECE 256.0 /* q t of one series: its first weight e^-256 is well inside the range */
+#define PIECE 4096.0 /* q t of one series */
+#define REACH 700    /* most terms of it on either side of the largest */
+#define NOTHING 1e-19
 #define PRECISION 0x1p-52
 
-/* One series: work = law P^k and its sum with Poisson weights. */
+/* Poisson weights by ratios outwards from the largest, those that matter: of terms first, first + 1, ... */
+static int weights(double x, double *weight, int *first) {
+    const int mode = (int)x;
+    double low[REACH + 1], sum = 1;
+    int left = 0, count;
+    low[0] = 1;
+    while (left < REACH && left < mode && low[left] > NOTHING) {
+        low[left + 1] = low[left] * ((mode - left) / x);
+        left++;
+    }
+    for (int i = 0; i <= left; i++) weight[i] = low[left - i];
+    for (count = left + 1; count < 2 * REACH && weight[count - 1] > NOTHING; count++)
+        weight[count] = weight[count - 1] * (x / (mode + count - left));
+    for (int i = 0; i < count; i++) sum += i == left ? 0 : weight[i];
+    for (int i = 0; i < count; i++) weight[i] /= sum;
+    *first = mode - left;
+    return count;
+}
+
+/* One series: law P^k and its sum with Poisson weights. */
 static void piece(const sg_flow *flow, double x, double *law, double *work, double *error) {
     const size_t n = flow->n;
-    double *power = work, *next = work + n, weight = exp(-x), left = 1 - weight;
-    int k = 0;
+    double *power = work, *next = work + n, weight[2 * REACH];
+    int first, count = weights(x, weight, &first);
     memcpy(power, law, n * sizeof(double));
-    for (size_t i = 0; i < n; i++) law[i] *= weight;
-    while (k < x || left > 0x1p-53) {
-        flow->apply(flow->context, power, next);
-        double *swap = power;
-        power = next;
-        next = swap;
-        weight *= x / ++k;
-        left -= weight;
-        for (size_t i = 0; i < n; i++) law[i] += weight * power[i];
-        if (k > x && weight < 0x1p-60) break;
+    memset(law, 0, n * sizeof(double));
+    for (int k = 0; k < first + count; k++) {
+        if (k > 0) {
+            flow->apply(flow->context, power, next);
+            double *swap = power;
+            power = next;
+            next = swap;
+        }
+        if (k < first) continue;
+        const double share = weight[k - first];
+#pragma omp simd
+        for (size_t i = 0; i < n; i++) law[i] += share * power[i];
     }
-    /* the tail beyond k is below weight / (1 - x/k); rounding: a few units an application, and in the weights */
-    *error += weight * x / (k + 1 - x) + PRECISION * (4 * x + 32);
+    /* beyond the ends weights fall faster than geometrically; rounding: a few units an application */
+    *error += 0x1p-53 + PRECISION * (4 * x + 32);
 }
 
 void sg_evolve(const sg_flow *flow, double t, double *law, double *work, double *error) {

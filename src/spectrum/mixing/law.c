@@ -18,6 +18,7 @@
 #define ORDER SG_PANEL_ORDER
 #define TERMS SG_CELL_TERMS
 #define MOST_CELLS 20000
+#define DEEPEST 680
 #define NOTHING 1e-19 /* mass in a tail that is left out */
 
 /* Solutions on one cell at one s: at the nodes, A, B, C, D of cells.h. */
@@ -94,9 +95,12 @@ sg_status sg_line_law_new(const sg_panels *panels, const double *log_d, sg_line_
         least = fmin(least, panels->logp[i]);
         most = fmax(most, panels->logp[i]);
     }
-    if (!(most - least < 600))
-        return sg_fail(SG_UNDERFLOW, "p varies by e^%.0f on the panels: laws in time are computed up to e^600",
-                       most - least);
+    if (!(most - least < DEEPEST))
+        return sg_fail(
+            SG_UNDERFLOW,
+            "p varies by e^%.0f on the panels, and laws in time are computed up to e^%d: `scoregap gap` gives "
+            "the logarithm of the relaxation time",
+            most - least, DEEPEST);
     sg_status status = sg_new(made, 1, sizeof **made);
     if (status) return status;
     (*made)->panels = panels;

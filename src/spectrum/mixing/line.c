@@ -7,14 +7,12 @@
 #include "spectrum/finite.h"
 
 #define CANDIDATES 62
-#define FROM_INFINITY 1e-4 /* relative; twice what moving the cut changes: the time to come down enters by its mean */
-#define COMES_DOWN 1.15    /* P(X > y)/(D p) falls faster than this power of y: the time from infinity is finite */
-#define STAYS 1.02
-#define BOUNDED 1e-3 /* a cut end this near, relative to the distance from the median, is a finite one */
+#define NEGLECTED 0.05 /* of what the variance of the time to come down changes: what its third moment may */
+#define NOISE 1e-10    /* relative */
 
 typedef struct {
-    const sg_panels *panels;
-    const double *log_d;
+    const sg_panels *panels, *far; /* far: the same law cut much deeper, or NULL */
+    const double *log_d, *log_d_far;
     sg_line_law *law;
     double guess;
     /* the start of the answer, for its profile: from infinity it is a place in the tail, reached after `delay` */
@@ -52,49 +50,6 @@ static sg_status confirm(line *l, double x, bool warm, sg_mixing *out) {
 
 /* ------------------------------------------------------------------- ends */
 
-/*
- * One infinite end: z is the distance from the median, w(z) = P(X > z)/(D p) the mean time spent per unit of length on
- * the way in.
- */
-typedef struct {
-    bool infinite, comes_down, doubtful;
-    double x[2], time[2]; /* two places in the tail, and the mean time from infinity to them */
-} tail;
-
-static double log_w(const line *l, int i, bool right) {
-    return (right ? l->panels->log_above[i] : l->panels->log_below[i]) - l->panels->logp[i] -
-           (l->log_d ? l->log_d[i] : 0);
-}
-
-/* The node at which log p has fallen by `share` of the way to the cut. */
-static int node_at_depth(const sg_panels *p, bool right, double share) {
-    double top = -INFINITY;
-    int i = right ? p->n - 1 : 0, step = right ? -1 : 1;
-    for (int k = 0; k < p->n; k++) top = fmax(top, p->logp[k]);
-    const double level = top - share * (top - p->logp[i]);
-    while (p->logp[i] < level) i += step;
-    return i;
-}
-
-/*
- * w on a tail as z^-power times a cubic in 1/z, through four nodes; its integral from z to infinity.  A power near a
- * whole number is taken for it: then this is the form of w for polynomial potentials.
- */
-static double time_from_infinity(const double z[4], const double w[4], double power, double from) {
-    double c[4], scale = z[0], sum = 0, whole = nearbyint(power);
-    if (fabs(power - whole) < 0.1) power = whole;
-    for (int i = 0; i < 4; i++) c[i] = w[i] * pow(z[i] / scale, power);
-    for (int k = 1; k < 4; k++) /* divided differences in v = scale / z */
-        for (int i = 3; i >= k; i--) c[i] = (c[i] - c[i - 1]) / (scale / z[i] - scale / z[i - k]);
-    double poly[4] = {c[3]};
-    for (int k = 2; k >= 0; k--) { /* Newton's form to powers */
-        for (int i = 3 - k; i > 0; i--) poly[i] = poly[i - 1] - poly[i] * (scale / z[k]);
-        poly[0] = c[k] - poly[0] * (scale / z[k]);
-    }
-    for (int k = 0; k < 4; k++) sum += poly[k] * from * pow(from / scale, -power - k) / (power + k - 1);
-    return sum;
-}
-
 static double median(const sg_panels *p) {
     int i = 0;
     while (i < p->n - 1 && p->log_below[i] < -M_LN2) i++;
@@ -110,62 +65,50 @@ static double median(const sg_panels *p) {
     return fabs(x) > 1e-13 * (p->edge[p->count] - p->edge[0]) ? x : 0;
 }
 
-static void describe_tail(const line *l, bool right, double centre, tail *t) {
-    static const double share[4] = {0.75, 0.55, 0.4, 0.3};
-    const sg_panels *p = l->panels;
-    double z[4], w[4];
-    memset(t, 0, sizeof *t);
-    t->infinite = (right ? p->log_tail_hi : p->log_tail_lo) > -INFINITY;
-    t->x[0] = t->x[1] = p->edge[right ? p->count : 0];
-    if (!t->infinite) return;
-    for (int k = 0; k < 4; k++) {
-        int i = node_at_depth(p, right, share[k]);
-        z[k] = fabs(p->x[i] - centre);
-        w[k] = exp(log_w(l, i, right));
-        if (k < 2) t->x[k] = p->x[i];
+/*
+ * The law from infinity is the mean of laws from x over the time to come down there, which is independent of them: to
+ * second order the distance at t is d(t - mean) + variance/2 d''(t - mean), d the distance from x.  In time at the
+ * crossing s of d: variance/2 d''/|d'|.
+ */
+static sg_status shift_by_variance(line *l, double s, double variance, double *shift) {
+    const double h = 0.01 * s;
+    double d[3], error;
+    for (int k = 0; k < 3; k++) {
+        sg_status status = sg_line_law_distance(l->law, s + (k - 1) * h, &d[k], &error);
+        if (status) return status;
     }
-    const double end = p->edge[right ? p->count : 0], reach = fabs(end - centre);
-    if (reach - z[3] < BOUNDED * z[3]) { /* p falls to zero at a finite end: w below 1/distance, or it is not reached */
-        double power = log(w[2] / w[3]) / log((reach - z[3]) / (reach - z[2]));
-        t->comes_down = power < 2 - COMES_DOWN;
-        t->doubtful = power < 2 - STAYS && !t->comes_down;
-        t->infinite = !t->comes_down;
-        t->x[0] = t->x[1] = end;
-        return;
-    }
-    double power = -log(w[0] / w[1]) / log(z[0] / z[1]);
-    t->comes_down = power > COMES_DOWN;
-    t->doubtful = power > STAYS && !t->comes_down;
-    for (int k = 0; k < 2 && t->comes_down; k++) t->time[k] = time_from_infinity(z, w, power, z[k]);
+    *shift = variance * fabs((d[2] - 2 * d[1] + d[0]) / h / (d[2] - d[0]));
+    return SG_OK;
 }
 
 /*
  * From infinity: the time to come down to a place in the tail plus the mixing time from there; a second place, nearer,
- * tells the error (the time to come down is random, with little variance, and its mean is extrapolated).
+ * and an extrapolation from fewer nodes tell the error.
  */
-static sg_status from_infinity(line *l, const tail *t, bool right, sg_mixing *out) {
-    double time[2] = {0}, width = 0;
+static sg_status from_infinity(line *l, const sg_descent *t, bool right, sg_mixing *out) {
+    double time[2] = {0}, width = 0, shift = 0;
     for (int k = 1; k >= 0; k--) {
         sg_status status = cross(l, t->x[k], false, out);
-        if (status || out->status == SG_UNDERFLOW) return status;
+        if (status || out->status == SG_UNDERFLOW || !(out->mixing_time > 0)) return status;
         l->guess = out->mixing_time;
-        time[k] = out->mixing_time + t->time[k];
+        if ((status = shift_by_variance(l, out->mixing_time, t->variance[k], &shift))) return status;
+        time[k] = out->mixing_time + t->time[k] + shift;
         width = fmax(width, out->mixing_time_upper - out->mixing_time_lower);
     }
-    width += 2 * fabs(time[0] - time[1]) + FROM_INFINITY * time[0];
-    l->delay = t->time[0];
+    width += 2 * fabs(time[0] - time[1]) + t->doubt + NEGLECTED * shift + NOISE * time[0];
+    l->delay = t->time[0] + shift;
     out->mixing_time = time[0];
     out->mixing_time_lower = fmax(0, time[0] - width);
     out->mixing_time_upper = time[0] + width;
     snprintf(out->start, sizeof out->start, "worst: %s infinity", right ? "plus" : "minus");
     snprintf(out->method, sizeof out->method,
              "inverse Laplace transform of the resolvent from x = %.6g, and the time to come down to it", t->x[0]);
-    if (!(width <= 4 * FROM_INFINITY * time[0]))
+    if (!(width <= SG_FINITE_CERTIFIED * time[0]))
         sg_mixing_say(out, SG_UNCERTIFIED, "the time from infinity is known to about %.1g", width);
     return SG_OK;
 }
 
-static sg_status from_end(line *l, const tail *t, bool right, sg_mixing *out) {
+static sg_status from_end(line *l, const sg_descent *t, bool right, sg_mixing *out) {
     if (t->infinite) return from_infinity(l, t, right, out);
     sg_status status = cross(l, t->x[0], false, out);
     if (!status) status = confirm(l, t->x[0], false, out);
@@ -200,11 +143,12 @@ static sg_status try_between(line *l, sg_mixing *out) {
 }
 
 static sg_status worst(line *l, sg_mixing *out) {
-    tail end[2];
+    sg_descent end[2];
     const double centre = median(l->panels);
     sg_mixing other = *out;
     for (int k = 0; k < 2; k++) {
-        describe_tail(l, k == 1, centre, &end[k]);
+        sg_status status = sg_descent_find(l->panels, l->log_d, l->far, l->log_d_far, k == 1, centre, &end[k]);
+        if (status) return status;
         if (!end[k].infinite || end[k].comes_down) continue;
         sg_mixing_refuse(out,
                          end[k].doubtful ? "whether the process comes in from the %s end cannot be told from the "
@@ -249,7 +193,13 @@ static sg_status delayed(void *context, double t, double *distance, double *erro
 
 sg_status sg_line_mixing(const sg_panels *panels, const double *log_d, sg_start start, double x,
                          const sg_mixing_settings *settings, sg_mixing *out) {
-    line l = {.panels = panels, .log_d = log_d};
+    return sg_line_mixing_far(panels, log_d, NULL, NULL, start, x, settings, out);
+}
+
+sg_status sg_line_mixing_far(const sg_panels *panels, const double *log_d, const sg_panels *far,
+                             const double *log_d_far, sg_start start, double x, const sg_mixing_settings *settings,
+                             sg_mixing *out) {
+    line l = {.panels = panels, .log_d = log_d, .far = far, .log_d_far = log_d_far};
     sg_gap gap;
     double begun = sg_finite_now();
     sg_status status = sg_mixing_begin(settings, out);

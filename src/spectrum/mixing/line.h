@@ -6,7 +6,7 @@
 
 typedef struct sg_line_law sg_line_law;
 
-/* Borrows panels and log_d [n] (or NULL).  Errors: SG_NO_MEMORY, SG_UNDERFLOW (p varies by more than e^600). */
+/* Borrows panels and log_d [n] (or NULL).  Errors: SG_NO_MEMORY, SG_UNDERFLOW (p varies by more than e^680). */
 SG_MUST_CHECK sg_status sg_line_law_new(const sg_panels *panels, const double *log_d, sg_line_law **law);
 void sg_line_law_delete(sg_line_law *law);
 /* Takes a start: the point x, or (warm) p restricted to what lies left of x. */
@@ -23,6 +23,24 @@ SG_MUST_CHECK sg_status sg_line_law_look(sg_line_law *law, double t, double *dis
  * where the derivative changes sign.
  */
 double sg_half_variation(int count, const double *value, const double *slope);
+
+/*
+ * One end: where it is, or, if it is infinite, whether the process comes down from there (int^inf P(X > y)/(D p) dy
+ * finite, judged by the power with which the integrand falls), two places in the tail, and mean and variance of the
+ * time from infinity to them.  The mean is integrated on `far` (the same law cut much deeper, or NULL) and extrapolated
+ * from its end; doubt: what one node less makes of that.  centre: the median.  Errors: SG_NO_MEMORY.
+ */
+typedef struct {
+    bool infinite, comes_down, doubtful;
+    double x[2], time[2], variance[2], doubt;
+} sg_descent;
+SG_MUST_CHECK sg_status sg_descent_find(const sg_panels *panels, const double *log_d, const sg_panels *far,
+                                        const double *log_d_far, bool right, double centre, sg_descent *out);
+
+/* sg_line_mixing with panels for the time from infinity. */
+SG_MUST_CHECK sg_status sg_line_mixing_far(const sg_panels *panels, const double *log_d, const sg_panels *far,
+                                           const double *log_d_far, sg_start start, double x,
+                                           const sg_mixing_settings *settings, sg_mixing *out);
 
 /*
  * The same distance by the first eigenpairs, at one time; *known is false where the expansion does not converge within

@@ -5,10 +5,19 @@
 #include <string.h>
 
 #include "finite.h"
+#include "kernel.h"
+#include "line.h"
 #include "solve.h"
 #include "spectrum/finite.h"
 
-enum { ALL_STATES = 20 };
+enum {
+    ALL_STATES = 20,
+    PANELS = 52, /* on the circle, at least: they resolve some eigenpairs */
+    DEEP = 590,  /* range of log p beyond which there is no law on it */
+    CUT = 200,   /* of panels, where they do not go round */
+    FAR = 3000,  /* of those for the time from infinity */
+    SHALLOW = 100
+};
 
 /* A start as it was asked for. */
 typedef struct {
@@ -22,14 +31,28 @@ static sg_status read_bits(const char *bits, const sg_model *model, start *s) {
     s->kind = STATE;
     if ((int)strlen(bits) != n || (int)strspn(bits, "01") != n)
         return sg_fail(SG_BAD_SYNTAX, "the start state:%.80s must have %d digits 0 or 1, one a site", bits, n);
+    if (n > 64)
+        return sg_fail(SG_REFUSED, "starts by their sites have at most 64 of them: take all-plus, all-minus or warm");
     for (int i = 0; i < n; i++)
         if (bits[i] == '1') s->state |= UINT64_C(1) << i;
     return SG_OK;
 }
 
+static sg_status read_number(const char *text, const sg_model *model, start *s) {
+    sg_rates rates;
+    double number;
+    model->family->rates(model, model->truth, &rates);
+    s->kind = STATE;
+    if (!sg_number_read(text, &number) || !(number >= 0 && number < rates.n) || number != floor(number))
+        return sg_fail(SG_OUT_OF_RANGE, "the start state:%.64s is out of range: the states of %s are 0 to %d", text,
+                       model->text, rates.n - 1);
+    s->state = (uint64_t)number;
+    return SG_OK;
+}
+
 static sg_status read_start(const char *text, const sg_model *model, start *s) {
     static const char *const names[] = {"worst", "warm", "all-plus", "all-minus", "x=NUMBER", "state:0101.."};
-    const bool finite = model->space.shape == SG_FINITE;
+    const bool finite = model->space.shape == SG_FINITE, rates = model->family->rates;
     *s = (start){.kind = WORST};
     if (!text || !strcmp(text, "worst")) return SG_OK;
     if (!strcmp(text, "warm")) {
@@ -40,19 +63,20 @@ static sg_status read_start(const char *text, const sg_model *model, start *s) {
     const bool point = !strncmp(text, "x=", 2);
     if (point && !sg_number_read(text + 2, &s->x))
         return sg_fail(SG_BAD_TYPE, "the start x= takes a number, not '%.64s'", text + 2);
-    if ((plus || minus || bits) != finite && (plus || minus || bits || point))
+    if (((plus || minus || bits) != finite && (plus || minus || bits || point)) || (rates && (plus || minus)))
         return sg_fail(SG_MISFIT, "the start '%.64s' does not fit %s: %s", text, model->text,
-                       finite ? "take all-plus, all-minus, state:0101.., warm or worst"
-                              : "take x=NUMBER, warm or worst");
+                       rates    ? "take state:NUMBER, warm or worst"
+                       : finite ? "take all-plus, all-minus, state:0101.., warm or worst"
+                                : "take x=NUMBER, warm or worst");
     s->kind = point ? POINT : STATE;
     if (point || minus) return SG_OK;
     if (plus) s->state = model->space.d < 64 ? (UINT64_C(1) << model->space.d) - 1 : UINT64_MAX;
     if (plus) return SG_OK;
-    if (bits) return read_bits(text + 6, model, s);
+    if (bits) return rates ? read_number(text + 6, model, s) : read_bits(text + 6, model, s);
     const char *nearest = sg_nearest(text, 6, names);
     return sg_fail(SG_UNKNOWN,
                    "unknown start '%.64s'%s%s%s (worst, warm, x=NUMBER; on spins all-plus, all-minus, "
-                   "state:0101..)",
+                   "state:0101..; on chains by their rates state:NUMBER)",
                    text, nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
 }
 
@@ -159,27 +183,126 @@ static sg_status resampling(const sg_model *model, const start *s, const sg_mixi
 
 /* -------------------------------------------------------------------- line */
 
+/* Panels with D on them. */
+typedef struct {
+    sg_panels *panels;
+    double *log_d;
+} grid;
+
+static void clear_grid(grid *g) {
+    sg_panels_delete(g->panels);
+    sg_delete(g->log_d);
+    *g = (grid){0};
+}
+
+static sg_status lay(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared, double depth, int level,
+                     grid *g) {
+    clear_grid(g);
+    sg_status status = sg_model_panels_deep(model, model->truth, depth, level, &g->panels);
+    if (!status) status = sg_new(&g->log_d, (size_t)g->panels->n, sizeof(double));
+    return status ? status : sg_loss_log_diffusion(loss, prepared, g->panels, g->log_d);
+}
+
 static sg_status on_line(const sg_model *model, const sg_loss *loss, const start *s, const sg_mixing_settings *settings,
                          sg_mixing *out) {
     static const sg_start kind[] = {[WORST] = SG_START_WORST, [WARM] = SG_START_WARM, [POINT] = SG_START_POINT};
-    sg_panels *panels = NULL;
+    const bool open = isinf(model->space.lo) || isinf(model->space.hi);
+    sg_panels *usual = NULL;
     sg_prepared *prepared = NULL;
-    double *log_d = NULL;
+    grid g = {0}, far = {0};
     sg_gap gap;
-    sg_status status = sg_model_panels(model, model->truth, 0, &panels);
-    if (!status) status = sg_loss_prepare(loss, model, panels, &prepared);
-    if (!status) status = sg_new(&log_d, (size_t)panels->n, sizeof(double));
-    if (!status) status = sg_loss_log_diffusion(loss, prepared, panels, log_d);
-    if (!status) status = sg_line_mixing(panels, log_d, kind[s->kind], s->kind == POINT ? s->x : NAN, settings, out);
+    sg_status status = sg_model_panels(model, model->truth, 0, &usual);
+    if (!status) status = sg_loss_prepare(loss, model, usual, &prepared);
+    if (!status) status = lay(model, loss, prepared, CUT, 0, &g);
+    /* where the deep cut cannot be made the time from infinity is extrapolated from the usual one */
+    if (!status && s->kind == WORST && open && lay(model, loss, prepared, FAR, 0, &far)) clear_grid(&far);
+    if (!status)
+        status = sg_line_mixing_far(g.panels, g.log_d, far.panels, far.log_d, kind[s->kind],
+                                    s->kind == POINT ? s->x : NAN, settings, out);
     if (!status && !sg_spectrum_gap(model, loss, NULL, &gap, NULL)) {
         const bool known = gap.status == SG_OK || gap.status == SG_UNCERTIFIED || gap.status == SG_NOT_ATTAINED;
         out->relaxation_time = known && gap.gap > 0 ? gap.relaxation_time : NAN;
         if (s->kind == WORST && out->status != SG_REFUSED) sg_mixing_sandwich(out->relaxation_time, INFINITY, out);
     }
     sg_loss_release(loss, prepared);
-    sg_panels_delete(panels);
-    sg_delete(log_d);
+    sg_panels_delete(usual);
+    clear_grid(&g);
+    clear_grid(&far);
     return status;
+}
+
+/* ------------------------------------------------------------------ circle */
+
+static bool is_cut(const sg_panels *p) {
+    return p->log_tail_lo > -INFINITY || p->log_tail_hi > -INFINITY;
+}
+
+/* Is log p at x within SHALLOW of its largest value? */
+static bool is_shallow(const sg_panels *p, double x) {
+    double top = -INFINITY;
+    int near = 0;
+    for (int i = 0; i < p->n; i++) {
+        top = fmax(top, p->logp[i]);
+        if (fabs(p->x[i] - x) < fabs(p->x[near] - x)) near = i;
+    }
+    return p->logp[near] > top - SHALLOW;
+}
+
+/* p falls beyond the range of numbers: nothing flows through the arc that is left out, and from a start that is not
+ * near it the law is that on a line. */
+static sg_status on_deep_circle(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared, const start *s,
+                                const sg_mixing_settings *settings, sg_mixing *out) {
+    grid g = {0};
+    sg_status status = lay(model, loss, prepared, CUT, 0, &g);
+    if (!status && (s->kind == WORST || (s->kind == POINT && !is_shallow(g.panels, s->x))))
+        status = sg_fail(SG_REFUSED,
+                         "log p falls by more than %d on the circle: give a start where it is within %d of its largest "
+                         "value (--start x=NUMBER or warm)",
+                         DEEP, SHALLOW);
+    if (!status)
+        status = sg_line_mixing(g.panels, g.log_d, s->kind == WARM ? SG_START_WARM : SG_START_POINT,
+                                s->kind == POINT ? s->x : NAN, settings, out);
+    clear_grid(&g);
+    return status;
+}
+
+static sg_status on_circle(const sg_model *model, const sg_loss *loss, const start *s,
+                           const sg_mixing_settings *settings, sg_mixing *out) {
+    static const sg_start kind[] = {[WORST] = SG_START_WORST, [WARM] = SG_START_WARM, [POINT] = SG_START_POINT};
+    sg_prepared *prepared = NULL;
+    sg_panels *usual = NULL;
+    grid g = {0};
+    sg_status status = sg_model_panels(model, model->truth, 0, &usual);
+    if (!status) status = sg_loss_prepare(loss, model, usual, &prepared);
+    if (!status) status = lay(model, loss, prepared, DEEP, 0, &g);
+    const bool deep = !status && is_cut(g.panels);
+    for (int level = 1; !status && !deep && g.panels->count < PANELS; level++)
+        status = lay(model, loss, prepared, DEEP, level, &g);
+    if (!status && deep)
+        status = on_deep_circle(model, loss, prepared, s, settings, out);
+    else if (!status)
+        status = sg_circle_mixing(g.panels, g.log_d, kind[s->kind], s->kind == POINT ? s->x : NAN, settings, out);
+    sg_loss_release(loss, prepared);
+    sg_panels_delete(usual);
+    clear_grid(&g);
+    return status;
+}
+
+/* ------------------------------------------------------------------- whole */
+
+/* What can be had instead. */
+static sg_status refused(const sg_model *model, const sg_loss *loss) {
+    const sg_kind kind = loss->row->kind;
+    if (kind == SG_DIFFUSION || kind == SG_KINETIC)
+        return sg_fail(SG_REFUSED,
+                       "the law of %s on %s in time is not computed, since it is that of %s: `scoregap gap` gives its "
+                       "relaxation time",
+                       loss->row->dynamics, model->text,
+                       kind == SG_KINETIC ? "a position with a velocity" : "more than one coordinate");
+    return sg_fail(SG_REFUSED,
+                   "there is no solver for the mixing time of %s on %s: take a diffusion on the line or the circle, "
+                   "jumps on a finite set, or mle",
+                   loss->text, model->text);
 }
 
 sg_status sg_spectrum_mixing(const sg_model *model, const sg_loss *loss, const char *text,
@@ -193,15 +316,18 @@ sg_status sg_spectrum_mixing(const sg_model *model, const sg_loss *loss, const c
     if (status) return status;
     if (row->kind == SG_RESAMPLE)
         status = resampling(model, &s, settings, out);
-    else if (row->kind == SG_DIFFUSION && model->space.d == 1 && model->space.shape != SG_CIRCLE)
+    else if (row->kind == SG_DIFFUSION && model->space.shape == SG_CIRCLE)
+        status = on_circle(model, loss, &s, settings, out);
+    else if (row->kind == SG_DIFFUSION && model->space.d == 1)
         status = on_line(model, loss, &s, settings, out);
-    else if (row->kind == SG_JUMP && model->space.shape == SG_FINITE && !model->family->rates)
+    else if (row->kind == SG_JUMP && model->family->rates)
+        status = sg_mixing_of_rates(model, spins[s.kind], s.state, settings, out);
+    else if (row->kind == SG_JUMP && model->space.shape == SG_FINITE)
         status = sg_mixing_on_states(model, loss, spins[s.kind], s.state, settings, out);
+    else if (row->kind == SG_KERNEL && model->space.shape == SG_FINITE)
+        status = sg_mixing_of_kernel(model, loss, spins[s.kind], s.state, settings, out);
     else
-        status = sg_fail(SG_REFUSED,
-                         "there is no solver for the mixing time of %s on %s: take a diffusion on the line, jumps on a "
-                         "finite set, or mle",
-                         loss->text, model->text);
+        status = refused(model, loss);
     if (status)
         sg_mixing_clear(out);
     else

@@ -17,6 +17,7 @@
 #define ALL_STATES 2048
 #define CANDIDATES 64
 #define PRECISION 0x1p-52
+#define SLACK 1e-9     /* relative, beyond the latest crossing: starts that are alike are then near */
 #define POOR 1e-11     /* errors of the contour above which laws are evolved instead, if that costs no more than */
 #define AFFORDABLE 2e9 /* operations */
 
@@ -163,39 +164,52 @@ static int candidate(const path *p, int i, int count) {
     return (int)((long long)i * (p->n - 1) / (count - 1));
 }
 
+/* Its crossing; its trail, if it needs one, begins at time 0. */
+static sg_status cross(path *p, int start, double guess, sg_mixing *out) {
+    p->start = start;
+    sg_mixing_again(out);
+    sg_status status = sg_mixing_cross(distance, p, at_zero(p), guess, out);
+    out->state = start;
+    return status;
+}
+
 /*
- * The worst state: crosses from the worse end, then tries the others at that time; one that is still above epsilon is
- * later, and takes its place.
+ * One pass: each state is near by the latest time so far, or has a crossing of its own, which may be the latest; those
+ * before remain near.  It begins with the worse end.
  */
 static sg_status worst(path *p, double guess, sg_mixing *out) {
-    int count = p->n <= ALL_STATES ? p->n : CANDIDATES + 2;
+    const int count = p->n <= ALL_STATES ? p->n : CANDIDATES + 2;
     double first = 0, last = 0, d, e;
+    sg_mixing other = *out;
     p->start = 0;
     sg_status status = distance(p, guess, &first, &e);
     p->start = p->n - 1;
     if (!status) status = distance(p, guess, &last, &e);
-    if (first > last) p->start = 0;
-    for (int round = 0; !status && round < 20; round++) {
-        sg_mixing_again(out);
-        if ((status = sg_mixing_cross(distance, p, at_zero(p), guess, out))) break;
-        int here = p->start, next = here;
-        double most = out->epsilon, noise = 0, t = out->mixing_time;
-        for (int i = 0; !status && t > 0 && i < count; i++) {
-            p->start = candidate(p, i, count);
-            if (p->start == here) continue;
-            status = distance(p, t, &d, &e);
-            if (d - 2 * e > most) most = d, next = p->start;
-            noise = fmax(noise, e);
-        }
-        p->start = next;
-        guess = t;
-        if (next == here) break;
+    if (!status) status = cross(p, first > last ? 0 : p->n - 1, guess, out);
+    double upper = out->mixing_time_upper;
+    for (int i = 0; !status && out->status != SG_UNDERFLOW && i < count; i++) {
+        const int start = candidate(p, i, count);
+        if (start == out->state) continue;
+        p->start = start;
+        upper = fmax(upper, out->mixing_time * (1 + SLACK));
+        d = at_zero(p), e = 0;
+        if (upper > 0) status = distance(p, upper, &d, &e);
+        if (status || d + e <= out->epsilon) continue;
+        if ((status = cross(p, start, upper > 0 ? upper : guess, &other))) break;
+        upper = fmax(upper, other.mixing_time_upper);
+        if (other.mixing_time > out->mixing_time) *out = other;
     }
+    p->start = out->state;
+    if (out->status != SG_UNDERFLOW) out->mixing_time_upper = upper;
     snprintf(out->start, sizeof out->start, "worst: state %d of %d", p->start, p->n);
-    out->state = p->start;
-    if (!status && count < p->n)
-        sg_mixing_say(out, SG_UNCERTIFIED, "the worst start was sought among %d of the %d states", count, p->n);
-    return status;
+    if (status || out->status == SG_UNDERFLOW) return status;
+    if (!(upper <= out->mixing_time_lower * (1 + SG_FINITE_CERTIFIED)))
+        sg_mixing_say(out, SG_UNCERTIFIED, "the states are too much alike to tell the worst of them");
+    if (count < p->n)
+        sg_mixing_say(out, SG_UNCERTIFIED,
+                      "the worst start was sought among %d of the %d states; the upper end bounds all of them", count,
+                      p->n);
+    return SG_OK;
 }
 
 static sg_status check(const sg_birth_death *chain, int start, const double *initial) {
@@ -225,6 +239,8 @@ sg_status sg_birth_death_mixing(const sg_birth_death *chain, int start, const do
         status = worst(&p, guess, out);
         for (int k = 0; k < p.n; k++) least = fmin(least, p.log_pi[k]);
         if (!status) sg_mixing_sandwich(out->relaxation_time, -least, out);
+        if (p.n > ALL_STATES && out->sandwich_upper > 0)
+            out->mixing_time_upper = fmax(out->mixing_time_upper, out->sandwich_upper * (1 + 1e-9));
     } else {
         snprintf(out->start, sizeof out->start, initial ? "given law" : "state %d", start);
         out->state = initial ? -1 : start;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define LONGEST 1e290
+#define DOWN 8.0       /* most log of a factor by which times are brought down */
 #define AGREE 1e-12    /* of two contours */
 #define CERTIFIED 1e-6 /* wider enclosures are not certified */
 
@@ -89,24 +90,35 @@ static sg_status look(const search *s, double u, probe *p) {
     return status;
 }
 
-/* An early and a late end, from the guess outwards.  above.u = -INFINITY: above epsilon only at time 0. */
+/*
+ * An early and a late end, from the guess outwards; above.u = -INFINITY: above epsilon only at time 0.  Laws at early
+ * times are costly: downwards the steps stay small, and a time that is too early for the method is a floor.
+ */
 static sg_status bracket(search *s, double guess, bool *found) {
     const double most = log(LONGEST), step = log(3.0);
-    double u = fmin(fmax(log(guess), -most), most);
+    double u = fmin(fmax(log(guess), -most), most), floor = -INFINITY;
     s->above = (probe){.u = -INFINITY};
     s->below = (probe){.u = INFINITY};
     *found = false;
     for (double reach = step; fabs(u) <= most; reach *= 1.5) {
         probe p;
         sg_status status = look(s, u, &p);
-        if (status) return status;
-        if (p.excess > 0)
+        const bool early = status == SG_NOT_CONVERGED && s->below.u - u > 1e-3;
+        if (status && !early) return status;
+        if (early)
+            floor = u;
+        else if (p.excess > 0)
             s->above = p;
         else
             s->below = p;
         *found = isfinite(s->above.u) && isfinite(s->below.u);
         if (*found) return SG_OK;
-        u += p.excess > 0 ? reach : -reach;
+        if (early && isinf(s->below.u))
+            u += reach;
+        else if (isfinite(floor))
+            u = 0.5 * (floor + s->below.u);
+        else
+            u += p.excess > 0 ? reach : -fmin(reach, DOWN);
     }
     return SG_OK;
 }
