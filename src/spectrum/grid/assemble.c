@@ -11,7 +11,7 @@ enum { VALUES, SLOPES, MIXED, SQUARES, KINDS };
 typedef struct {
     sg_mesh *mesh;
     int width[SG_DIM][KINDS];
-    double *table[SG_DIM][SG_SLABS]; /* KINDS of them, [points][width] each */
+    double *table[SG_DIM][SG_SLABS];                    /* KINDS of them, [points][width] each */
     double *tables, *c, *first, *second, *part, *k, *m; /* k, m: [local][local], rows i >= j */
 } work;
 
@@ -228,8 +228,10 @@ sg_status sg_mesh_assemble(sg_mesh *m, size_t memory) {
     const size_t entries = (size_t)m->elements * (size_t)m->local * ((size_t)m->local + 1) / 2;
     work *w = NULL;
     if (2 * entries * (sizeof(double) + 2 * sizeof(int)) > memory)
-        return sg_fail(SG_NO_MEMORY, "the matrices of %d elements of %d nodes take more than %zu MiB: allow more memory "
-                       "or a lower order", m->elements, m->local, memory >> 20);
+        return sg_fail(SG_NO_MEMORY,
+                       "the matrices of %d elements of %d nodes take more than %zu MiB: allow more memory "
+                       "or a lower order",
+                       m->elements, m->local, memory >> 20);
     sg_status status = sg_new(&w, 1, sizeof *w);
     if (status) return status;
     w->mesh = m;

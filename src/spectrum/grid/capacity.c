@@ -14,8 +14,9 @@ typedef struct {
     const sg_form *form;
     int wells, terms;
     const int *well;
-    double *root, *wide;   /* [n] scale of each node, 0 where it underflows; the same times a power that keeps it in range */
-    double *u, *v;         /* [n] scratch */
+    double *root,
+        *wide;     /* [n] scale of each node, 0 where it underflows; the same times a power that keeps it in range */
+    double *u, *v; /* [n] scratch */
     double *h, *powers;    /* [wells][n] h_i; [2][wells][n] (K_0^-1 M_0)^k h_i, the last two */
     square flux, s[TERMS]; /* conductances >= 0; S_1, S_2, ... */
     sg_capacity *out;

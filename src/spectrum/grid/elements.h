@@ -83,8 +83,8 @@ static inline const sg_side *sg_mesh_side(const sg_mesh *m, int e, int a) {
     return m->side[a] + m->element[e * SG_DIM + a];
 }
 
-/* Of one element at its points: weight p; f less its first node's value, which is returned; weight e^-shift p D grad u .
- * grad v.  The last returns false, and fills nothing, when u or v is constant there, exactly. */
+/* Of one element at its points: weight p; f less its first node's value, which is returned; weight e^-shift p D grad u
+ * . grad v.  The last returns false, and fills nothing, when u or v is constant there, exactly. */
 void sg_mesh_mass_on(const sg_mesh *mesh, int e, double *out);
 double sg_mesh_values_on(const sg_mesh *mesh, int e, const double *f, double *out);
 bool sg_mesh_energy_on(const sg_mesh *mesh, int e, double shift, const double *u, const double *v, double *out);

@@ -27,7 +27,8 @@ static sg_status read_settings(const sg_grid_problem *p, const sg_grid_settings 
     if (p->d < 1 || p->d > SG_GRID_DIMENSIONS)
         return sg_fail(SG_OUT_OF_RANGE, "the grid has %d dimensions: it must be 1, 2 or 3", p->d);
     if (s->count < 1 || s->count > SG_GRID_MOST - 1)
-        return sg_fail(SG_OUT_OF_RANGE, "%d eigenvalues were asked for: it must be 1 to %d", s->count, SG_GRID_MOST - 1);
+        return sg_fail(SG_OUT_OF_RANGE, "%d eigenvalues were asked for: it must be 1 to %d", s->count,
+                       SG_GRID_MOST - 1);
     if (s->order < LEAST_ORDER || s->order > SG_ORDER)
         return sg_fail(SG_OUT_OF_RANGE, "the order is %d: it must be %d to %d", s->order, LEAST_ORDER, SG_ORDER);
     if (!(s->tol >= 1e-12 && s->tol < 1))

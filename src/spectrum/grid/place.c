@@ -61,8 +61,8 @@ static sg_status settle(sg_grid_work *w) {
         weight = NULL;
         status = sg_scout_weigh(w->scout, share, &w->slabs, &weight);
         if (!status)
-            status = sg_slabs_resolve(w->problem, &w->scout->frame, weight, tol, w->most_degree, !given, &w->slabs,
-                                      &halved);
+            status =
+                sg_slabs_resolve(w->problem, &w->scout->frame, weight, tol, w->most_degree, !given, &w->slabs, &halved);
         w->unresolved = halved > 0;
         if (given) break;
     }

@@ -105,7 +105,8 @@ sg_status sg_slabs_resolve(const sg_grid_problem *problem, const sg_frame *frame
     memset(slabs->degree, 0, sizeof slabs->degree);
     for (int i = 0; i < c[0] * c[1] * c[2]; i++) {
         const int e[SG_DIM] = {i % c[0], i / c[0] % c[1], i / c[0] / c[1]};
-        for (int a = 0; a < d && weight[i] > tol; a++) look_along(w, e, a, tol / fmin(1, weight[i]), &slabs->degree[a][e[a]]);
+        for (int a = 0; a < d && weight[i] > tol; a++)
+            look_along(w, e, a, tol / fmin(1, weight[i]), &slabs->degree[a][e[a]]);
     }
     for (int a = 0; a < d; a++)
         for (int k = 0; k < slabs->count[a] && !split; k++) *halved += slabs->degree[a][k] > most;

@@ -58,7 +58,6 @@ SG_MUST_CHECK sg_status sg_scout_weigh(const sg_scout *scout, double share, cons
  * many in *halved (weights are then those of other slabs), else how many there are.
  */
 SG_MUST_CHECK sg_status sg_slabs_resolve(const sg_grid_problem *problem, const sg_frame *frame, const double *weight,
-                                         double tol, int most, bool split, sg_partition_of_box *slabs,
-                                         int *halved);
+                                         double tol, int most, bool split, sg_partition_of_box *slabs, int *halved);
 
 #endif

@@ -1,10 +1,6 @@
 /* Eigenvalues on one set of elements. */
 #include <math.h>
 #include <string.h>
-#ifdef GRIDDEBUG
-#include <stdio.h>
-#include <time.h>
-#endif
 
 #include "border.h"
 #include "lanczos.h"
@@ -90,10 +86,9 @@ static sg_status fast_values(const sg_grid_work *w, sg_mesh *m, solution *out) {
     sg_status status = sg_new(&function, (size_t)out->count * n, sizeof(double));
     if (status) return status;
     const double shift = fmax(0.1 * rough, 1e-15 * sg_sparse_norm(m->form.a));
-    status = w->lobpcg
-                 ? sg_schwarz_lobpcg(w->problem, &w->scout->frame, w->keep, m, shift, out->count, w->s.memory,
-                                     1e-2 * w->s.tol, w->s.stop, value, function)
-                 : sg_lanczos(&m->form, shift, out->count, w->s.memory, w->s.stop, value, function);
+    status = w->lobpcg ? sg_schwarz_lobpcg(w->problem, &w->scout->frame, w->keep, m, shift, out->count, w->s.memory,
+                                           1e-2 * w->s.tol, w->s.stop, value, function)
+                       : sg_lanczos(&m->form, shift, out->count, w->s.memory, w->s.stop, value, function);
     for (int k = out->slow; k < out->count && !status; k++) {
         const double *f = function + (size_t)k * n;
         out->log_value[k] = sg_mesh_log_quotient(m, 0, f);
@@ -179,13 +174,9 @@ static sg_status solve(sg_grid_work *w, int lower, bool last, solution *out) {
     if ((status = shares(w, m, out))) goto out;
     if (last && (status = verify(w, m, out))) goto out;
     if (last) roughness(w, m, out);
-    out->left_out = sg_border_grow(m, out->share, 1e-2 * w->s.tol, w->keep, &out->grown,
-                                   &out->ends);
+    out->left_out = sg_border_grow(m, out->share, 1e-2 * w->s.tol, w->keep, &out->grown, &out->ends);
     w->unknowns = m->n;
     w->solves++;
-#ifdef GRIDDEBUG
-    fprintf(stderr, "  lower %d orders %d %d %d slabs %d %d %d elements %d n %d points %zu value %.15g slow %d noise %.1e left %.1e quad %.1e grown %d t %.3f\n", lower, w->slabs.order[0],w->slabs.order[1],w->slabs.order[2], w->slabs.count[0],w->slabs.count[1],w->slabs.count[2],m->elements, m->n, m->first[m->elements], exp(out->log_value[0]), out->slow, out->noise[0], out->left_out, out->quadrature[0], out->grown, (double)clock()/CLOCKS_PER_SEC);
-#endif
 out:
     sg_delete(out->share);
     sg_delete(out->function);
@@ -231,4 +222,3 @@ sg_status sg_grid_solve(sg_grid_work *w) {
     w->log_upper = last->log_value[0] + log1p(last->left_out + last->quadrature[0] + ROUNDING);
     return SG_OK;
 }
-

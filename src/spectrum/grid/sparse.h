@@ -8,7 +8,8 @@
 
 typedef struct sg_sparse sg_sparse;
 
-/* Room for `entries` calls of sg_sparse_add, which adds v at (i,j) and (j,i) (once when i == j; every i == j must occur); then sg_sparse_close.
+/* Room for `entries` calls of sg_sparse_add, which adds v at (i,j) and (j,i) (once when i == j; every i == j must
+ * occur); then sg_sparse_close.
  */
 SG_MUST_CHECK sg_status sg_sparse_new(int n, size_t entries, sg_sparse **matrix);
 void sg_sparse_add(sg_sparse *matrix, int i, int j, double v);
