@@ -83,6 +83,6 @@ refuses "a word that is none" 'must be @FILE or lifted' gap chain -p file=rates.
 printf '0 1 1\n' > bad.txt
 check "no way back" leaves 1 gap chain -p file=@bad.txt
 refuses "another process" 'jumps needs a chain' gap ising --dynamics jumps
-check "no mixing time of it" leaves 1 mixing chain
+check "its mixing time" leaves 0 mixing chain
 
 finish
