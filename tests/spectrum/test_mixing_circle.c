@@ -122,8 +122,8 @@ static void test_uniform_worst(void **state) {
 /* An even law from a point of symmetry stays even: it is that of the half circle, reflected at both ends. */
 static void test_half(void **state) {
     (void)state;
-    static const law even[] = {{1, 0, 0, 2 * M_PI}, {20, 0, 0, 2 * M_PI},  {0.5, 3, 0, 2 * M_PI},
-                               {1, 12, 0, 4},       {120, 0, 0, 2 * M_PI}, {2, 40, 0, 2 * M_PI}};
+    static const law even[] = {{1, 0, 0, 2 * M_PI}, {20, 0, 0, 2 * M_PI}, {0.5, 3, 0, 2 * M_PI},
+                               {1, 12, 0, 4},       {60, 0, 0, 2 * M_PI}, {2, 40, 0, 2 * M_PI}};
     for (int k = 0; k < 6; k++)
         for (int side = 0; side < 2; side++) {
             const law *l = &even[k];
@@ -180,7 +180,7 @@ static void test_rotation(void **state) {
     for (int k = 0; k < 3; k++) {
         const law l = {.a = 1 + 4 * k, .b = k, .c = 2, .length = 2 * M_PI};
         sg_mixing first = on_circle(&l, -M_PI, SG_START_POINT, 1, 0.25, 5);
-        for (int turn = 1; turn < 4; turn++) {
+        for (int turn = 1; turn < 3; turn++) {
             sg_mixing m = on_circle(&l, -M_PI + 1.3 * turn, SG_START_POINT, 1 + 2 * M_PI * (turn - 2), 0.25, 5);
             assert_near(m.mixing_time / first.mixing_time, 1, 1e-9);
             for (int i = 0; i < 5; i++) assert_near(m.distance[i], first.distance[i], 1e-9);
@@ -193,14 +193,14 @@ static void test_rotation(void **state) {
 /* No start is later than the worst, and one is as late. */
 static void test_worst(void **state) {
     (void)state;
-    static const law any[] = {{2, 0, 0, 2 * M_PI}, {1, 2, 1, 2 * M_PI}, {12, 0, 3, 2 * M_PI}};
-    for (int k = 0; k < 3; k++) {
+    static const law any[] = {{1, 2, 1, 2 * M_PI}, {6, 0, 3, 2 * M_PI}};
+    for (int k = 0; k < 2; k++) {
         sg_mixing worst = on_circle(&any[k], -M_PI, SG_START_WORST, NAN, 0.25, 0);
         double latest = 0, at;
         assert_int_equal(worst.status, SG_OK);
         assert_true(worst.mixing_time_upper < worst.mixing_time_lower * (1 + 1e-6));
-        for (int i = 0; i < 24; i++) {
-            sg_mixing m = on_circle(&any[k], -M_PI, SG_START_POINT, 2 * M_PI * i / 24, 0.25, 0);
+        for (int i = 0; i < 9; i++) {
+            sg_mixing m = on_circle(&any[k], -M_PI, SG_START_POINT, 2 * M_PI * i / 9, 0.25, 0);
             assert_true(m.mixing_time_lower <= worst.mixing_time_upper);
             latest = fmax(latest, m.mixing_time);
             sg_mixing_clear(&m);
@@ -237,7 +237,7 @@ static void test_requests(void **state) {
     sg_panels_delete(far);
     const long live = sg_memory_live();
     sg_status status = SG_NO_MEMORY;
-    for (long k = 1; status == SG_NO_MEMORY; k += 1 + k / 8) {
+    for (long k = 1; status == SG_NO_MEMORY; k += 1 + k / 4) {
         assert_true(k < 20000);
         sg_memory_fail_after(k);
         status = sg_circle_mixing(panels, NULL, SG_START_POINT, 0, NULL, &m);

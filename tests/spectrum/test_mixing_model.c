@@ -400,6 +400,47 @@ static void test_requests(void **state) {
     assert_int_equal(sg_memory_live(), 0);
 }
 
+/* Wherever memory ends, it is said or an answer is given, and nothing is lost. */
+static void test_no_memory(void **state) {
+    (void)state;
+    static const struct {
+        const char *family, *keys, *loss, *start;
+    } job[] = {
+        {"ising", "graph=curie-weiss n=12 beta=0.5 free=tied", "pseudolikelihood", "worst"},
+        {"ising", "graph=curie-weiss n=12 beta=0.5 free=tied", "masked:k=2", "worst"},
+        {"ising", "graph=curie-weiss n=12 beta=0.5 free=tied", "masked:k=2", "warm"},
+        {"ising", "graph=ring n=12 beta=0.1 free=tied", "masked:k=2,blocks=contiguous", "warm"},
+        {"ising", "graph=ring n=5 beta=0.5 free=tied", "masked:k=2", "worst"},
+        {"chain", "file=lifted", "jumps", "worst"},
+        {"chain", "file=lifted", "jumps", "warm"},
+        {"von-mises", "kappa=1", "score-matching", "x=1"},
+        {"bimodal", "a=1", "score-matching", "worst"},
+    };
+    for (size_t j = 0; j < sizeof job / sizeof *job; j++) {
+        const sg_mixing_settings settings = {.epsilon = 0.3, .points = 3};
+        sg_model *model = model_of(job[j].family, job[j].keys);
+        sg_loss *loss = NULL;
+        assert_int_equal(sg_loss_new(job[j].loss, &loss), SG_OK);
+        bool ended = true;
+        for (long k = 1; ended; k += 1 + k / 10) {
+            sg_mixing m = {0};
+            const long before = sg_memory_live();
+            sg_memory_fail_after(k);
+            sg_status status = sg_spectrum_mixing(model, loss, job[j].start, &settings, &m);
+            sg_memory_fail_after(0);
+            if (status && status != SG_NO_MEMORY)
+                fail_msg("%s %s, call %ld: %s", job[j].family, job[j].start, k, sg_message());
+            ended = status == SG_NO_MEMORY || k < 40;
+            sg_mixing_clear(&m);
+            assert_int_equal(sg_memory_live(), before);
+            assert_true(k < 100000);
+        }
+        sg_loss_delete(loss);
+        sg_model_delete(model);
+    }
+    assert_int_equal(sg_memory_live(), 0);
+}
+
 int main(void) {
     gsl_set_error_handler_off();
     const struct CMUnitTest tests[] = {
@@ -410,6 +451,7 @@ int main(void) {
         cmocka_unit_test(test_blocks_worst),  cmocka_unit_test(test_circle),
         cmocka_unit_test(test_rates),         cmocka_unit_test(test_lifted),
         cmocka_unit_test(test_hard),          cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
