@@ -195,7 +195,7 @@ static void element_matrices(work *w, int e) {
 /* -------------------------------------------------------------- the matrices */
 
 /* log of the root of each basis function's own mass, summed over elements whose p may be far apart. */
-static void scales(work *w) {
+static sg_status scales(work *w) {
     sg_mesh *m = w->mesh;
     double *log_mass = m->form.log_scale;
     for (int i = 0; i < m->n; i++) log_mass[i] = -INFINITY;
@@ -204,11 +204,13 @@ static void scales(work *w) {
         contract(w, e, (int[]){SQUARES, SQUARES, SQUARES});
         for (int q = 0; q < m->local; q++) {
             double *at = log_mass + m->node[(size_t)e * (size_t)m->local + (size_t)q];
+            if (!(w->part[q] > 0)) return sg_fail(SG_SINGULAR, "p is too steep for the elements of the grid");
             const double more = m->top[e] + log(w->part[q]), high = fmax(*at, more), low = fmin(*at, more);
             *at = low == -INFINITY ? high : high + log1p(exp(low - high));
         }
     }
     for (int i = 0; i < m->n; i++) log_mass[i] *= 0.5;
+    return SG_OK;
 }
 
 static void add_element(work *w, int e) {
@@ -239,7 +241,7 @@ sg_status sg_mesh_assemble(sg_mesh *m, size_t memory) {
     if ((status = sg_new(&m->form.log_scale, (size_t)m->n, sizeof(double)))) goto out;
     if ((status = sg_sparse_new(m->n, entries, &m->form.a))) goto out;
     if ((status = sg_sparse_new(m->n, entries, &m->form.m))) goto out;
-    scales(w);
+    if ((status = scales(w))) goto out;
     for (int e = 0; e < m->elements; e++) {
         element_matrices(w, e);
         add_element(w, e);

@@ -389,7 +389,7 @@ static void join(const work *w, const double *mode, double *f) {
             sum += (level[k] - level[home]) * w->h[(size_t)k * n + i];
             whole += w->h[(size_t)k * n + i];
         }
-        f[i] = level[home] + sum / whole;
+        f[i] = level[home] + sum / fmax(whole, 0.5);
     }
     const double mean = mean_of(w, f);
     for (size_t i = 0; i < n; i++) f[i] -= mean;

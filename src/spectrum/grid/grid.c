@@ -13,7 +13,7 @@
 
 #include "work.h"
 
-enum { LEAST_ORDER = 4, ROUNDS = 8, MOST_DEGREE = 52, LEAST_DEGREE = 8, LOW_ORDER = 6 };
+enum { LEAST_ORDER = 4, ROUNDS = 12, MOST_DEGREE = 52, LEAST_DEGREE = 8, LOW_ORDER = 6 };
 static const double MOST_DEEPER = 120;
 
 /* ------------------------------------------------------------------ settings */
@@ -21,7 +21,7 @@ static const double MOST_DEEPER = 120;
 static sg_status read_settings(const sg_grid_problem *p, const sg_grid_settings *given, sg_grid_settings *s) {
     *s = given ? *given : (sg_grid_settings){0};
     if (s->count == 0) s->count = 1;
-    if (s->order == 0) s->order = p->d == 3 ? 10 : 12;
+    if (s->order == 0) s->order = p->d == 3 ? 8 : 12;
     if (s->tol == 0) s->tol = p->d == 3 ? 1e-6 : 1e-8;
     if (s->memory == 0) s->memory = (size_t)1 << 30;
     if (p->d < 1 || p->d > SG_GRID_DIMENSIONS)
@@ -73,45 +73,43 @@ static bool look_deeper(sg_grid_work *w, sg_status *status) {
 static bool shrink(sg_grid_work *w, double *error) {
     if (w->s.cells[0] || *error > 1e3) return false;
     if (w->problem->d == 3 && w->s.order > LOW_ORDER)
-        w->s.order -= 2;
+        w->s.order = LOW_ORDER;
     else
         *error *= 100;
     return true;
 }
 
+/* What is reported, of the better of two rounds. */
+static void take_results(sg_grid_work *to, const sg_grid_work *from) {
+    to->count = from->count, to->slow = from->slow, to->unknowns = from->unknowns, to->lobpcg = from->lobpcg;
+    to->log_upper = from->log_upper;
+    memcpy(to->log_value, from->log_value, sizeof to->log_value);
+    memcpy(to->error, from->error, sizeof to->error);
+}
+
 /* Smaller elements, or higher degrees, where they are needed until the error estimate is `tol`, or no longer falls. */
 static sg_status refine(sg_grid_work *w) {
-    double error = 0.3 * w->s.tol, best = INFINITY;
-    sg_grid_work *before = NULL;
-    sg_status status = sg_new(&before, 1, sizeof *before);
-    for (int round = 0; round < ROUNDS && !status; round++) {
-        *before = *w;
-        w->keep = NULL;
-        status = isfinite(best) ? sg_grid_split(w) : sg_grid_place(w, error);
+    double error = (w->problem->d == 3 ? 30 : 0.3) * w->s.tol, least = INFINITY; /* see order_error */
+    bool placed = false, done = false;
+    sg_grid_work *best = NULL;
+    sg_status status = sg_new(&best, 1, sizeof *best);
+    for (int round = 0; round < ROUNDS && !status && !done; round++) {
+        status = placed ? sg_grid_split(w) : sg_grid_place(w, error);
         if (!status) status = sg_grid_solve(w);
-        const bool worse = !status && worst_error(w) > best;
-        if (isfinite(best) && (worse || status == SG_NO_MEMORY || status == SG_SINGULAR)) { /* it was better before */
-            sg_delete(w->keep);
-            *w = *before;
-            status = SG_OK;
-            break;
-        }
-        sg_delete(before->keep);
-        if ((status == SG_SINGULAR && soften(w)) || (status == SG_NO_MEMORY && shrink(w, &error))) {
-            round--;
-            status = SG_OK;
+        if (status) {
+            placed = false;
+            done = !((status == SG_SINGULAR && soften(w)) || (status == SG_NO_MEMORY && shrink(w, &error)));
+            done |= status == SG_SINGULAR && isfinite(least);
+            if (!done || isfinite(least)) status = SG_OK;
             continue;
         }
-        if (status) break;
-        if (look_deeper(w, &status)) {
-            best = INFINITY;
-            round--;
-            continue;
-        }
-        best = worst_error(w);
-        if (best <= w->s.tol || w->s.cells[0]) break;
+        placed = !look_deeper(w, &status);
+        if (!placed) continue;
+        done = !(worst_error(w) > w->s.tol) || w->s.cells[0] || worst_error(w) > least;
+        if (!(worst_error(w) > least)) least = worst_error(w), *best = *w;
     }
-    sg_delete(before);
+    if (!status && isfinite(least)) take_results(w, best);
+    sg_delete(best);
     return status;
 }
 

@@ -61,12 +61,13 @@ static sg_status settle(sg_grid_work *w) {
         weight = NULL;
         status = sg_scout_weigh(w->scout, share, &w->slabs, &weight);
         if (!status)
-            status =
-                sg_slabs_resolve(w->problem, &w->scout->frame, weight, tol, w->most_degree, !given, &w->slabs, &halved);
+            status = sg_slabs_resolve(w->problem, w->scout, weight, tol, w->most_degree, !given, &w->slabs, &halved);
         w->unresolved = halved > 0;
         if (given) break;
     }
     find_open_ends(w);
+    sg_delete(w->keep);
+    w->keep = NULL;
     const size_t all = (size_t)w->slabs.count[0] * (size_t)w->slabs.count[1] * (size_t)w->slabs.count[2];
     if (!status) status = sg_new(&w->keep, all, 1);
     for (size_t i = 0; i < all && !status; i++) w->keep[i] = weight[i] > 0;

@@ -6,6 +6,7 @@
 #include "scout.h"
 
 enum { LINES = 5 };
+static const double COARSEST = 1e-3; /* where next to nothing of the law is: so that basis functions have a mass */
 
 typedef struct {
     const sg_grid_problem *problem;
@@ -73,10 +74,11 @@ static void look_along(work *w, const int *e, int a, double tol, int *degree) {
 }
 
 /* Halves those of degree above the limit. */
-static int halve(sg_partition_of_box *slabs, int a, int most) {
+static int halve(const sg_scout *scout, sg_partition_of_box *slabs, int a, int most) {
     int halved = 0;
     for (int k = 0; k < slabs->count[a] && slabs->count[a] < SG_SLABS; k++) {
-        if (slabs->degree[a][k] <= most) continue;
+        const bool steep = sg_scout_steep(scout, a, slabs->edge[a][k], slabs->edge[a][k + 1]);
+        if (slabs->degree[a][k] <= (steep ? most / 2 : most)) continue;
         memmove(slabs->edge[a] + k + 2, slabs->edge[a] + k + 1, (size_t)(slabs->count[a] - k) * sizeof(double));
         memmove(slabs->degree[a] + k + 1, slabs->degree[a] + k, (size_t)(slabs->count[a] - k) * sizeof(int));
         slabs->edge[a][k + 1] = 0.5 * (slabs->edge[a][k] + slabs->edge[a][k + 2]);
@@ -87,13 +89,13 @@ static int halve(sg_partition_of_box *slabs, int a, int most) {
     return halved;
 }
 
-sg_status sg_slabs_resolve(const sg_grid_problem *problem, const sg_frame *frame, const double *weight, double tol,
+sg_status sg_slabs_resolve(const sg_grid_problem *problem, const sg_scout *scout, const double *weight, double tol,
                            int most, bool split, sg_partition_of_box *slabs, int *halved) {
     const int *c = slabs->count, d = problem->d;
     work *w = NULL;
     sg_status status = sg_new(&w, 1, sizeof *w);
     if (status) return status;
-    w->problem = problem, w->frame = frame, w->slabs = slabs;
+    w->problem = problem, w->frame = &scout->frame, w->slabs = slabs;
     w->lines = d == 1 ? 1 : d == 2 ? LINES : LINES * LINES;
     const size_t all = (size_t)w->lines * SG_POINTS, packed = problem->diffusion ? (size_t)(d * (d + 1) / 2) : 0;
     *halved = 0;
@@ -105,12 +107,12 @@ sg_status sg_slabs_resolve(const sg_grid_problem *problem, const sg_frame *frame
     memset(slabs->degree, 0, sizeof slabs->degree);
     for (int i = 0; i < c[0] * c[1] * c[2]; i++) {
         const int e[SG_DIM] = {i % c[0], i / c[0] % c[1], i / c[0] / c[1]};
-        for (int a = 0; a < d && weight[i] > tol; a++)
-            look_along(w, e, a, tol / fmin(1, weight[i]), &slabs->degree[a][e[a]]);
+        for (int a = 0; a < d && weight[i] > 0; a++)
+            look_along(w, e, a, fmin(COARSEST, tol / fmin(1, weight[i])), &slabs->degree[a][e[a]]);
     }
     for (int a = 0; a < d; a++)
         for (int k = 0; k < slabs->count[a] && !split; k++) *halved += slabs->degree[a][k] > most;
-    for (int a = 0; a < d && split; a++) *halved += halve(slabs, a, most);
+    for (int a = 0; a < d && split; a++) *halved += halve(scout, slabs, a, most);
 out:
     sg_delete(w->u);
     sg_delete(w);

@@ -8,6 +8,8 @@
 
 #include "wells.h"
 
+#define SG_SCOUT_FLUX 1e-8 /* share above which a cell counts as passed by flux */
+
 typedef struct {
     int d;
     sg_cells cells;
@@ -25,6 +27,7 @@ typedef struct {
     double *relevance, *flux;   /* [cells.total] share of mass or energy of any mode; share of the flux of slow modes */
     double *energy, *rough;     /* [cells.total] share of energy; [d][cells.total] log slope of the gradient */
     uint8_t *gate;              /* [cells.total] where slow modes pass from one value to another */
+    double *reach[SG_DIM][2];   /* [cells.count[a]] where an element that covers the slice has to end, down and up */
     int *up;                    /* [d][cells.total] edge to the next cell, or -1 */
 } sg_scout;
 
@@ -38,6 +41,9 @@ void sg_scout_delete(sg_scout *scout);
 
 /* Is the cell part of what the elements must cover, at this share? */
 bool sg_scout_keeps(const sg_scout *scout, int cell, double share);
+
+/* Does flux pass between these places along axis a where log p rises steeply? */
+bool sg_scout_steep(const sg_scout *scout, int a, double from, double to);
 
 /* Does the problem's box cut off what matters of the law, where the frame is turned? */
 bool sg_scout_cut_off(const sg_scout *scout);
@@ -54,10 +60,11 @@ SG_MUST_CHECK sg_status sg_scout_weigh(const sg_scout *scout, double share, cons
 
 /*
  * Sets slabs->degree, so that the quadrature has a relative error of about `tol` of the whole, from p (and D p) along
- * a few lines through each element with a weight.  Slabs of a degree above `most` are halved if `split`; returns how
- * many in *halved (weights are then those of other slabs), else how many there are.
+ * a few lines through each element with a weight.  Slabs of a degree above `most`, or half of that where they are
+ * steep, are halved if `split`; returns how many in *halved (weights are then those of other slabs), else how many
+ * there are.
  */
-SG_MUST_CHECK sg_status sg_slabs_resolve(const sg_grid_problem *problem, const sg_frame *frame, const double *weight,
+SG_MUST_CHECK sg_status sg_slabs_resolve(const sg_grid_problem *problem, const sg_scout *scout, const double *weight,
                                          double tol, int most, bool split, sg_partition_of_box *slabs, int *halved);
 
 #endif

@@ -3,13 +3,6 @@
 
 #include "scout.h"
 
-/*
- * Most that log p may rise by on an element: from where a slow mode changes, since rounding errors of the function in
- * wells would have its energy; and from where flux passes, since rounding errors of the stiffness matrix where p is
- * large act elsewhere on the element like a sink, e^(change/2) times as large.
- */
-static const double RISE = 12, CHANGE = 24, FLUX = 1e-8;
-
 enum { HALVINGS = 12, BINS = 96 };
 static const double SMOOTHEST = 1e-2; /* log slope of a gradient, times the width of the box, that does not matter */
 
@@ -75,10 +68,9 @@ int sg_scout_resolution(const sg_scout *s, int most) {
 
 /* -------------------------------------------------------------------- slabs */
 
-/* Along one axis, slice by slice: the energy in cells by how rough the gradient is there, and how far an element that
- * covers the slice may reach. */
+/* Along one axis, slice by slice: the energy in cells by how rough the gradient is there. */
 typedef struct {
-    double energy[BINS], least, most;
+    double energy[BINS];
 } slice;
 
 typedef struct {
@@ -107,25 +99,12 @@ static double slab_error(const sizing *z, double from, double to) {
     if (last >= s->cells.count[z->axis]) last = s->cells.count[z->axis] - 1;
     for (int i = first; i <= last; i++) {
         const double part = (fmin(to, origin + (i + 1) * w) - fmax(from, origin + i * w)) / w;
-        if (from < z->slice[i].least || to > z->slice[i].most) return INFINITY;
+        if (from < s->reach[z->axis][0][i] || to > s->reach[z->axis][1][i]) return INFINITY;
         for (int k = 0; k < BINS; k++) energy[k] += part * z->slice[i].energy[k];
     }
     for (int k = 0; k < BINS; k++)
         if (energy[k] > 0) sum += energy[k] * element_error(z, roughness_of(z, k), 0.5 * (to - from));
     return sum;
-}
-
-/* How far along the axis an element may reach that covers the cell. */
-static double reach(const sg_scout *s, int cell, int a, int side) {
-    const double here = s->log_p[cell], top = fmax(here, s->wells.pass) + RISE;
-    int at[SG_DIM], last = cell, j = cell;
-    for (; j >= 0; j = sg_cells_neighbour(&s->cells, j, a, side)) {
-        last = j;
-        if (s->log_p[j] > here + CHANGE || (s->gate[cell] && s->log_p[j] > top)) break;
-    }
-    if (j < 0) return side * INFINITY;
-    sg_cells_index(&s->cells, last, at);
-    return s->cells.lo[a] + (at[a] + 0.5) * s->cells.width[a];
 }
 
 static sg_status fill_slices(sizing *z) {
@@ -134,7 +113,6 @@ static sg_status fill_slices(sizing *z) {
     int at[SG_DIM];
     sg_status status = sg_new(&z->slice, (size_t)along, sizeof(slice));
     if (status) return status;
-    for (int i = 0; i < along; i++) z->slice[i].least = -INFINITY, z->slice[i].most = INFINITY;
     for (int i = 0; i < s->cells.total; i++) {
         if (s->number[i] < 0) continue;
         sg_cells_index(&s->cells, i, at);
@@ -142,9 +120,6 @@ static sg_status fill_slices(sizing *z) {
         const double ratio = s->rough[a * s->cells.total + i] / roughness_of(z, 0);
         const int bin = ratio > 1 ? (int)ceil(4 * log2(ratio)) : 0;
         to->energy[bin < BINS ? bin : BINS - 1] += s->energy[i];
-        if (s->flux[i] <= FLUX) continue;
-        to->least = fmax(to->least, reach(s, i, a, -1));
-        to->most = fmin(to->most, reach(s, i, a, 1));
     }
     return SG_OK;
 }

@@ -208,6 +208,9 @@ sg_status sg_grid_solve(sg_grid_work *w) {
     }
     if (status) return status;
     const solution *last = &at[orders - 1];
+    for (int k = 0; k < last->count; k++)
+        if (!isfinite(last->log_value[k]))
+            return sg_fail(SG_SINGULAR, "eigenfunction %d of the grid is not finite: take other elements", k + 1);
     w->count = last->count;
     w->slow = last->slow;
     for (int k = 0; k < w->count; k++) {

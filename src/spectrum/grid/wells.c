@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 static const double PERSISTENCE = 1.5; /* of a maximum that counts as a well */
-static const double DEEPEST = 2500;    /* so far the solutions of sg_capacity_solve stay in range */
+static const double DEEPEST = 1700;    /* so far the solutions of sg_capacity_solve stay in range */
 
 void sg_cells_set(const sg_frame *frame, int d, int resolution, sg_cells *cells) {
     *cells = (sg_cells){.d = d, .total = 1};
