@@ -34,7 +34,13 @@ typedef struct {
     int n, d;
     int draws;            /* points a datum, 1 when nothing is drawn */
     double *x;            /* [d][SG_BLOCK], 64-byte aligned */
-    const double *weight; /* [n] of quadrature; NULL for data */
+    const double *weight; /* [n] of quadrature, or how often a datum occurs; NULL: 1 each */
+    /*
+     * Finite sets, models whose sites are alike (sg_model_exchangeable): [n] how many sites are in state 1, in place of
+     * x, which is then NULL.
+     */
+    const double *count;
+    const uint32_t *tag; /* [n] what a loss drew for each datum (a mask); NULL: nothing is drawn */
 } sg_block;
 
 /* What a jet may hold; asked for by bits. */
@@ -79,6 +85,7 @@ enum {
     SG_KINK = 1 << 8        /* the gradient of log p jumps somewhere: integration by parts loses a term there */
 };
 
+struct sg_factors;
 typedef struct sg_family sg_family;
 typedef struct sg_model {
     const sg_family *family;
@@ -111,6 +118,11 @@ typedef struct {
     char symmetry[128];       /* "permutations of the sites", for the method's text */
     char reason[160]; /* why the gap of the heat bath is that of the classes, where attractive does not say it */
     bool counts;      /* class k: all states with k sites in state 1 (k = 0 .. d) */
+    /*
+     * More than two states: [edges] which sites of the class move.  The edges of a class with the same `site` are the
+     * q - 1 moves that each of these sites has, and stand one after the other.  NULL: two states.
+     */
+    int *site;
 } sg_lumped;
 /* `reason` empty, not attractive, no path.  Errors: SG_NO_MEMORY. */
 SG_MUST_CHECK sg_status sg_lumped_new(int classes, int edges, sg_lumped **lumped);
@@ -182,9 +194,10 @@ struct sg_family {
     /* Modes, barriers, narrow features at theta, for the panels; may be rough. */
     void (*landmarks)(const sg_model *model, const double *theta, sg_landmarks *marks);
     /*
-     * Finite spaces of d sites with two states each: log p, up to log Z, of the `count` consecutive states with codes
-     * first, first + 1, ...  Bit i of a code is the state of site i (spins: 1 for +1).  -INFINITY where p = 0.  Fast:
-     * it is called for all 2^d states.
+     * Finite spaces of d sites with q states each: log p, up to log Z, of the `count` consecutive states with codes
+     * first, first + 1, ...; a code is sum_i s_i q^i, s_i = 0 .. q - 1 the state of site i (two states: bit i, spins: 1
+     * for +1).  -INFINITY where p = 0.  Fast: it is called for all q^d states, by several threads at once, and the
+     * same code has the same bits in every call.
      */
     void (*states)(const sg_model *model, const double *theta, uint64_t first, int count, double *logp);
     /* Classes under a symmetry, for sizes that cannot be enumerated.  NULL or SG_REFUSED: none is known. */
@@ -207,8 +220,47 @@ struct sg_family {
      * positive probability, -INFINITY where x^i has not.  What single-site dynamics live on: O(neighbours of i).
      */
     double (*log_ratio)(const sg_model *model, const double *theta, const sg_block *block, int point, int site);
+    /*
+     * Finite sets, exponential families: the coordinates whose statistics depend on site `site`, ascending, how many in
+     * *count; the list belongs to the model.  NULL: all coordinates, at every site.
+     */
+    const int *(*touched)(const sg_model *model, int site, int *count);
+    /*
+     * Finite sets: y is x with site `site` in its `move`-th other state, move = 1 .. q - 1: state (s + move) mod q
+     * where x has s (two states: flipped).  log_ratio [SG_BLOCK] = log p(y) - log p(x), -INFINITY where p(y) = 0 < p(x)
+     * (where p(x) = 0: anything but a NaN); difference [touched][SG_BLOCK] = F_a(y) - F_a(x) of the touched
+     * coordinates, finite (NULL: not wanted).  Vectorized, not more work than the touched coordinates need, nothing
+     * allocated.  NULL: by sg_family.jet at x and at y.
+     */
+    void (*move)(const sg_model *model, const double *theta, const sg_block *block, int site, int move,
+                 double *log_ratio, double *difference);
+    /*
+     * Models on two-state sites whose free statistics and log p depend on the number of sites in state 1 alone.  NULL:
+     * none.  Then `counted` gives log p of one state with k[i] such sites, logp [SG_BLOCK], and its statistics dt
+     * [full][SG_BLOCK] (NULL: not wanted, either of them), for n <= SG_BLOCK numbers k.
+     */
+    bool (*exchangeable)(const sg_model *model);
+    void (*counted)(const sg_model *model, const double *theta, int n, const double *k, double *logp, double *dt);
+    /*
+     * log Z(theta) of a finite set and its derivatives in the coordinates, gradient [full] and hessian [full,full]
+     * (NULL: not wanted), without enumerating states, where the structure gives it (transfer matrices).  NULL or
+     * SG_REFUSED: it does not.
+     */
+    sg_status (*log_z)(const sg_model *model, const double *theta, double *value, double *gradient, double *hessian);
     /* The transitions of a SG_RATES family; arrays belong to the model. */
     void (*rates)(const sg_model *model, const double *theta, sg_rates *out);
+    /*
+     * Finite sets: log p of the q states of site `site` at point `point` of the block, the other sites as they are, up
+     * to a constant: logp [q] in the order of codes.  What single-site dynamics with more than two states live on:
+     * O(neighbours + q).  NULL: by `move`.
+     */
+    void (*conditional)(const sg_model *model, const double *theta, const sg_block *block, int point, int site,
+                        double *logp);
+    /*
+     * Finite sets, exponential families: log p (up to a constant) and the statistics F of all coordinates, the sums, as
+     * factors (below).  NULL or SG_REFUSED: they are no sums of functions of a few sites.
+     */
+    sg_status (*factors)(const sg_model *model, const double *theta, struct sg_factors **factors);
     /*
      * Finite spaces whose law has couplings of pairs and fields only: fills `out`, which the caller frees by
      * sg_pairs_free.  Errors: those of sg_pairs_new.
@@ -254,6 +306,55 @@ SG_MUST_CHECK sg_status sg_model_panels(const sg_model *model, const double *the
 SG_MUST_CHECK sg_status sg_model_panels_deep(const sg_model *model, const double *theta, double depth, int level,
                                              sg_panels **panels);
 
+/* ------------------------------------------------------------------- nodes */
+
+/*
+ * Where expectations under p_theta are taken: E f = sum_k mass_k f(x_k).
+ * On the line: the nodes of sg_model_panels (level as there).
+ * On finite sets, exactly: node k is the state with code k (site i in state (k / q^i) mod q; with two states x = -1 or
+ * +1, otherwise x = 0 .. q - 1), states that are forbidden have mass 0.  With `alike`, for a model whose sites are
+ * alike, node k = 0 .. d stands for all states with k sites in state 1 (their mass together), and blocks have `count`
+ * in place of x.  A mass has the relative error of exp(log p): a few eps, and eps |log p| for the rounding of log p.
+ */
+typedef struct sg_nodes {
+    const sg_model *model;
+    long long n;
+    sg_panels *panels; /* NULL on finite sets */
+    double *mass;      /* [n] on finite sets */
+    double log_z;      /* of finite sets: log sum p; 0 on the line */
+    bool alike;
+} sg_nodes;
+enum { SG_STATES_MOST = 1 << 26 }; /* states that are enumerated */
+/*
+ * Cost on finite sets: one pass of sg_family.states over all q^d states, on all threads, and one that divides by Z; 8
+ * bytes a state; the bits do not depend on the number of threads.  The model must outlive the nodes.
+ * Errors: SG_REFUSED (more than SG_STATES_MOST states, `alike` for a model whose sites are not, no density, no
+ * quadrature), SG_NOT_INTEGRABLE, SG_NO_MEMORY, those of sg_model_panels.
+ */
+SG_MUST_CHECK sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike,
+                                     sg_nodes **nodes);
+void sg_nodes_delete(sg_nodes *nodes);
+long long sg_nodes_blocks(const sg_nodes *nodes);
+/*
+ * Block b of the nodes: n, d, draws = 1, no tag, weight (the masses), and points written to block->x [d][SG_BLOCK],
+ * which has room (alike: to its first row, and block->count points at it; block->x stays, for the next call).  Padding
+ * repeats the last point, with weight 0.
+ */
+void sg_nodes_block(const sg_nodes *nodes, long long b, sg_block *block, double weight[SG_BLOCK]);
+/* Do all sites play the same part in p and in the free statistics (sg_family.exchangeable)? */
+bool sg_model_exchangeable(const sg_model *model);
+/* Number of states q^d as a double; INFINITY on other spaces. */
+double sg_model_states(const sg_model *model);
+/*
+ * log Z, mean E x_i [d] and product E x_i x_j [d,d] (all of it, 1 on the diagonal) of sites with two states, x = -1 or
+ * +1, at theta: by counts where the sites are alike, otherwise by all states, of which none is kept.  A state takes one
+ * exp and three additions after its log p, on all threads, whose number does not change the bits; absolute errors are a
+ * few eps.  Allocates 32 KiB for each of up to 16 groups of states and 104 bytes for every 4096 of them.  Errors:
+ * SG_REFUSED (other spaces, no density, more than SG_STATES_MOST states), SG_NOT_INTEGRABLE, SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_model_moments(const sg_model *model, const double *theta, double *log_z, double *mean,
+                                         double *product);
+
 /* ------------------------------------------------------------------ charts */
 
 /*
@@ -275,7 +376,8 @@ void sg_chart_theta(const sg_chart *chart, const double *delta, double *theta);
 
 /*
  * Jet along the chart at theta: calls the family, then contracts every theta-index with the basis.  `raw` has m = full,
- * `jet` m = chart->m; both want the same.  A chart that is the identity on all parameters is passed through without
+ * `jet` m = chart->m; both want the same.  Blocks of counts (sg_block.count): SG_LOGP, of one state, and SG_DT.  A
+ * chart that is the identity on all parameters is passed through without
  * copying (jet then aliases raw).
  */
 void sg_chart_jet(const sg_model *model, const sg_chart *chart, const double *theta, const sg_block *block, sg_jet *raw,
@@ -291,27 +393,43 @@ typedef struct {
 } sg_local;           /* arrays belong to the caller */
 
 /*
- * Evaluates sg_local near a reference theta, the chart's origin, on the nodes of `panels` (which were built there;
- * chart and panels are borrowed by sg_partition_new only, panels may be NULL for SG_NORMALIZED).  For exponential
- * families the statistics along the chart are kept at the nodes, so that one evaluation is one exp and m(m+3)/2 sums a
- * node: about 5 us for bimodal, without allocation.  Far from the reference, where the nodes do not carry p_theta,
+ * Evaluates sg_local near a reference theta, the chart's origin, on `nodes` (which were built there; chart and nodes
+ * are borrowed by sg_partition_new only; NULL for SG_NORMALIZED, and for finite sets with sg_family.log_z).  One object
+ * a thread (it holds scratch).  A NULL gradient or hessian is not wanted.
+ *
+ * On the line the statistics along the chart are kept at the nodes, so that one evaluation is one exp and m(m+3)/2 sums
+ * a node: about 5 us for bimodal, without allocation.  Far from the reference, where the nodes do not carry p_theta,
  * panels are built for that one evaluation (about 0.5 ms, allocates).  Panels lighter than e^-75 of the heaviest node
- * are left out of the sums. One object a thread (it holds scratch).  A NULL gradient or hessian is not wanted.
- * sg_partition_new errors: SG_REFUSED for a family that is neither linear nor normalized, SG_NO_MEMORY.
- * sg_partition_at errors: SG_NOT_INTEGRABLE when theta is not inside, or p_theta is not resolved by the panels and
- * panels rebuilt at theta fail too.
+ * are left out of the sums.
+ *
+ * Finite sets, at any theta: the same sums, exactly, over all states or counts while log p and the statistics take less
+ * than 64 MiB; beyond that log_z is asked; where it is not known, states pass in blocks, with the statistics of the
+ * coordinates that the chart moves (210 of 2^20 states: 0.2 s, 1.6 s with the Hessian).  All on this thread, without
+ * allocation but for the first Hessian by log_z.
+ *
+ * sg_partition_new errors: SG_REFUSED (a family that is neither linear nor normalized; a finite set without nodes whose
+ * log_z is not known), SG_NO_MEMORY, those of log_z.  sg_partition_at errors: SG_NOT_INTEGRABLE when theta is not
+ * inside, or p_theta is not resolved by the panels and panels rebuilt at theta fail too; those of log_z.
  */
 typedef struct sg_partition sg_partition;
-SG_MUST_CHECK sg_status sg_partition_new(const sg_model *model, const sg_chart *chart, const sg_panels *panels,
+SG_MUST_CHECK sg_status sg_partition_new(const sg_model *model, const sg_chart *chart, const sg_nodes *nodes,
                                          sg_partition **partition);
 void sg_partition_delete(sg_partition *partition);
 SG_MUST_CHECK sg_status sg_partition_at(sg_partition *partition, const double *delta, sg_local *local);
 
 /*
- * Exact sampler of p_theta; immutable, shared by threads.  `panels` of p_theta are borrowed by sg_sampler_new only;
- * NULL: built there if needed.  On spins (x = -1 or +1): by classes where p depends on the number of +1 sites alone,
- * otherwise by all states, up to 20 sites.  The model must outlive it.  Errors: SG_NOT_INTEGRABLE, SG_NO_MEMORY,
- * SG_REFUSED (no exact draws: larger spin models), and those of sg_model_panels.
+ * Sampler of p_theta, exact but where sg_sampler_method says otherwise; immutable, shared by threads.  `panels` of
+ * p_theta are borrowed by sg_sampler_new only; NULL: built there if needed.  The model must outlive it.
+ *
+ * Finite sets (x = -1 or +1, or 0 .. q - 1), the first of these that there is: the law of the number of +1 sites, where
+ * p depends on nothing else; all states, up to 2^20; elimination, on narrow graphs (below).  Then, where log p is a sum
+ * over sites and pairs, coupling from the past: of bounds of single sites, with two states (ferromagnets with any
+ * fields, and whatever is one after some sites are turned; anything at high temperature); bond after bond of the
+ * random-cluster model (ferromagnets with fields of one sign, also after turning sites, and Potts models; at any
+ * temperature where that takes few sweeps).  They are tried when the sampler is made, for at most a second or so each;
+ * later draws run until they are done.  Last, with two states, a chain of heat-bath sweeps: not exact.
+ *
+ * Errors: SG_NOT_INTEGRABLE, SG_NO_MEMORY, SG_REFUSED (none of these), and those of sg_model_panels.
  */
 typedef struct sg_sampler sg_sampler;
 SG_MUST_CHECK sg_status sg_sampler_new(const sg_model *model, const double *theta, const sg_panels *panels,
@@ -319,8 +437,84 @@ SG_MUST_CHECK sg_status sg_sampler_new(const sg_model *model, const double *thet
 void sg_sampler_delete(sg_sampler *sampler);
 /* Fills block->x for block->n points from the stream (which the caller has put at its block). */
 void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *block);
-double sg_sampler_error(
-    const sg_sampler *sampler); /* bound on the error of the distribution function; 0 for exact composition */
+/*
+ * On the line a bound on the error of the distribution function; 0: exact, up to rounding.  Where the method is not
+ * exact, an estimate (not a bound) of the total-variation error of a draw: with 64 pairs of chains, half from all sites
+ * in one state or the other and half from random states and their opposites, all met within t sweeps, and draws are
+ * states after 8 t; with 95% confidence fewer than 1 - 0.05^(1/64) of such pairs meet later, and this to the power 8 is
+ * the estimate.  It rests on pairs from other starts being no later.
+ */
+double sg_sampler_error(const sg_sampler *sampler);
+/* How it draws, in a few words; the text belongs to the sampler. */
+const char *sg_sampler_method(const sg_sampler *sampler);
+
+/* ------------------------------------------------- factors and elimination */
+
+/* A function of a few sites.  Tables [q^sites]: entry sum_k s_k q^k where site[k] is in state s_k = 0 .. q - 1. */
+typedef struct {
+    int sites, sums;
+    int *site;     /* [sites] distinct */
+    int *sum;      /* [sums] to which of the sums it adds, distinct */
+    double *log_p; /* [q^sites] its part of log p, -INFINITY where p = 0 */
+    double *value; /* [sums][q^sites] what it adds to these sums */
+} sg_factor;
+
+/* log p, up to a constant, on d sites of q states and `sums` further functions, all of them sums over factors. */
+typedef struct sg_factors {
+    int d, q, sums, count;
+    sg_factor *factor; /* [count] */
+    int most;          /* the room that is left: factors, ints and doubles, for sg_factors_add */
+    size_t ints, doubles;
+    int *next_int;
+    double *next_double;
+} sg_factors;
+/*
+ * No factors, with room for `most` of them whose lists of sites and sums have `ints` entries in all and their tables
+ * `doubles`.  Errors: SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_factors_new(int d, int q, int sums, int most, size_t ints, size_t doubles,
+                                       sg_factors **factors);
+void sg_factors_delete(sg_factors *factors);
+/* One more factor, its tables zero, for the caller to fill; lists are copied.  Errors: SG_INTERNAL (no room left). */
+SG_MUST_CHECK sg_status sg_factors_add(sg_factors *factors, int sites, const int *site, int sums, const int *sum,
+                                       sg_factor **factor);
+/* sg_family.factors.  Errors: SG_REFUSED, SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sg_model_factors(const sg_model *model, const double *theta, sg_factors **factors);
+
+/*
+ * Variable elimination: sites are summed out one after the other, each with a table over itself and those that factors
+ * and earlier steps have tied it to; a few sites (cuts) may be gone through state by state instead, which saves memory.
+ * The order is the cheapest of four: as the sites are numbered, the reverse, along the graph from an end, and by
+ * least fill.
+ */
+typedef struct sg_elimination sg_elimination;
+typedef struct {
+    int width;      /* sites of the largest table */
+    int cuts;       /* sites that are gone through */
+    double entries; /* of all tables, times q^cuts: a pass takes a few ns for each */
+    double largest; /* entries of the largest table */
+    double bytes;   /* of memory for log Z; with sums 1 + sums + sums (sums + 1)/2 times as much */
+} sg_elimination_cost;
+#define SG_ELIMINATION_ENTRIES 0x1p34 /* the most */
+#define SG_ELIMINATION_BYTES 0x1p30
+/*
+ * A plan for these factors; it depends on their sites alone, not on their tables.  Ring and path: tables of 3 and 2
+ * sites; free strips of width W: W + 1, periodic along: 2 W + 1 or 2.  Errors: SG_REFUSED (no order within
+ * SG_ELIMINATION_ENTRIES and SG_ELIMINATION_BYTES was found), SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_elimination_new(const sg_factors *factors, sg_elimination **plan);
+void sg_elimination_delete(sg_elimination *plan);
+void sg_elimination_costs(const sg_elimination *plan, sg_elimination_cost *cost);
+/*
+ * log of the sum of exp(log p) over all states, and under p the means [sums] and covariances [sums,sums] of the sums
+ * (NULL: not wanted), exactly.  Up to 12 sums: means and covariances given the sites that are left go from table to
+ * table, 1 + sums + sums (sums + 1)/2 numbers an entry; covariances are sums of positive semidefinite terms and nothing
+ * cancels.  More: means from the marginals of all tables, and covariances with up to 64 sums at a time by a further
+ * pass, without cuts.  Errors: SG_REFUSED (more than SG_ELIMINATION_BYTES for that many sums), SG_NO_MEMORY,
+ * SG_NOT_INTEGRABLE (p = 0 everywhere), SG_INTERNAL (factors on other sites).
+ */
+SG_MUST_CHECK sg_status sg_elimination_covariance(const sg_elimination *plan, const sg_factors *factors, double *log_z,
+                                                  double *mean, double *covariance);
 
 #ifdef __cplusplus
 }

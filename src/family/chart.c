@@ -136,7 +136,10 @@ static void contract_twice(const sg_chart *chart, int rows, int n, const double 
 void sg_chart_jet(const sg_model *model, const sg_chart *chart, const double *theta, const sg_block *block, sg_jet *raw,
                   sg_jet *jet) {
     const int d = raw->d, seconds = d * (d + 1) / 2, n = block->n;
-    model->family->jet(model, theta, block, raw);
+    if (block->count)
+        model->family->counted(model, theta, n, block->count, raw->logp, raw->dt);
+    else
+        model->family->jet(model, theta, block, raw);
     if (is_identity(chart)) {
         *jet = *raw;
         return;

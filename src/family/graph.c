@@ -128,6 +128,13 @@ sg_status sg_spin_graph_settle(const char *family, bool weighted, sg_spin_graph_
     return status == SG_OK ? check_sites(family, keys) : status;
 }
 
+sg_status sg_spin_graph_check_couplings(const char *family, const sg_spin_graph_keys *keys, int couplings) {
+    if (couplings != SG_COUPLINGS_SK || named(keys, "complete")) return SG_OK;
+    return sg_fail(SG_BAD_SYNTAX,
+                   "couplings=sk of family %s belongs to graph=complete, not to %.64s: take that graph, or gauss",
+                   family, keys->graph);
+}
+
 /* --------------------------------------------------------------- listed graphs */
 
 static sg_status room_for(const char *family, double edges, draft *d) {
@@ -274,14 +281,14 @@ static sg_status draft_by_name(const char *family, const sg_spin_graph_keys *key
 /* -------------------------------------------------------------------- the graph */
 
 /* Lays the arrays out behind the caller's bytes. */
-static sg_status lay_out(const sg_spin_graph *sizes, bool couplings, bool fields, size_t lead, char **block,
-                         sg_spin_graph **graph) {
+static sg_status lay_out(const sg_spin_graph *sizes, bool couplings, bool fields, bool touched, size_t lead,
+                         char **block, sg_spin_graph **graph) {
     const size_t edges = (size_t)sizes->edges, n = (size_t)sizes->n,
                  listed = sizes->kind == SG_SPIN_GRAPH_LISTED ? edges : 0;
     const size_t start = (lead + SG_ALIGN - 1) / SG_ALIGN * SG_ALIGN, head = start + (sizeof **graph + 7) / 8 * 8;
     const size_t reals = (couplings ? edges : 0) + (fields ? n : 0);
-    const size_t ints = listed ? 6 * listed + n + 1 : n + 1;
-    sg_status status = sg_new(block, 1, head + reals * sizeof(double) + ints * sizeof(int));
+    const size_t ints = listed ? 6 * listed + n + 1 : n + 1, lists = touched ? 2 * edges + n : 0;
+    sg_status status = sg_new(block, 1, head + reals * sizeof(double) + (ints + lists) * sizeof(int));
     if (status != SG_OK) return status;
     double *real = (double *)(*block + head);
     *graph = (sg_spin_graph *)(*block + start);
@@ -290,6 +297,7 @@ static sg_status lay_out(const sg_spin_graph *sizes, bool couplings, bool fields
     (*graph)->field = fields ? real + (couplings ? edges : 0) : NULL;
     (*graph)->i = listed ? (int *)(real + reals) : NULL;
     (*graph)->j = listed ? (*graph)->i + edges : NULL;
+    (*graph)->touched = touched ? (int *)(real + reals) + ints : NULL;
     if (sizes->kind != SG_SPIN_GRAPH_LISTED) return SG_OK;
     (*graph)->start = (int *)(real + reals) + 2 * listed;
     (*graph)->neighbour = (*graph)->start + n + 1;
@@ -315,17 +323,32 @@ static void find_neighbours(sg_spin_graph *g) {
     g->start[0] = 0;
 }
 
+static int edge_at(const sg_spin_graph *graph, int site, int r) {
+    if (graph->kind == SG_SPIN_GRAPH_LISTED) return graph->incident[graph->start[site] + r];
+    return sg_spin_graph_edge_of(graph, site, sg_spin_graph_neighbour(graph, site, r));
+}
+
+static void list_touched(const sg_spin_graph *graph) {
+    int *next = graph->touched;
+    for (int site = 0; site < graph->n && next; site++) {
+        const int degree = sg_spin_graph_degree(graph, site);
+        for (int r = 0; r < degree; r++) *next++ = edge_at(graph, site, r);
+        *next++ = graph->edges + site;
+    }
+}
+
 static void draw_couplings(const sg_spin_graph_weights *weights, sg_spin_graph *graph) {
     double value[2];
     sg_stream stream;
     char text[64];
     snprintf(text, sizeof text, "couplings %d", weights->seed);
+    const bool gauss = weights->couplings != SG_COUPLINGS_PM;
+    const double scale = weights->couplings == SG_COUPLINGS_SK ? graph->coupling / sqrt(graph->n) : graph->coupling;
     sg_stream_open(&stream, sg_hash64(text), SG_PURPOSE_DATA, 0);
     for (int e = 0; e < graph->edges; e++) {
-        const bool gauss = weights->couplings == SG_COUPLINGS_GAUSS;
         if (e % 2 == 0 && gauss) sg_stream_normal(&stream, 2, value);
         if (e % 2 == 0 && !gauss) sg_stream_uniform(&stream, 2, value);
-        graph->J[e] = graph->coupling * (gauss ? value[e % 2] : value[e % 2] < 0.5 ? -1 : 1);
+        graph->J[e] = scale * (gauss ? value[e % 2] : value[e % 2] < 0.5 ? -1 : 1);
     }
 }
 
@@ -345,7 +368,7 @@ static sg_status fill_listed(const char *family, const sg_spin_graph_keys *keys,
     for (int k = 0; k < d.count; k++) *(d.entry[k].j < 0 ? &fields : &edges) += 1;
     const sg_spin_graph sizes = {.kind = SG_SPIN_GRAPH_LISTED, .n = d.n, .edges = edges, .coupling = 1};
     const bool weighted = is_file(keys) ? weights->weighted : weights->couplings != SG_COUPLINGS_FERRO;
-    if ((status = lay_out(&sizes, weighted, fields > 0, lead, block, graph))) goto out;
+    if ((status = lay_out(&sizes, weighted, fields > 0, weights->touched, lead, block, graph))) goto out;
     for (int k = 0, e = 0; k < d.count; k++) {
         const sg_spin_graph_entry *entry = &d.entry[k];
         if (entry->j < 0) {
@@ -379,7 +402,8 @@ static sg_status fill_dense(const char *family, const sg_spin_graph_keys *keys, 
                                  .edges = (int)edges,
                                  .left = left,
                                  .coupling = named(keys, "curie-weiss") ? 1 / n : 1};
-    sg_status status = lay_out(&sizes, listed, false, lead, block, graph);
+    const bool touched = weights->touched && edges + n <= SG_SPIN_GRAPH_PARAMETERS; /* the family refuses more */
+    sg_status status = lay_out(&sizes, listed, false, touched, lead, block, graph);
     if (status == SG_OK && listed) draw_couplings(weights, *graph);
     return status;
 }
@@ -391,6 +415,7 @@ sg_status sg_spin_graph_new(const char *family, const sg_spin_graph_keys *keys, 
     *graph = NULL;
     sg_status status = dense ? fill_dense(family, keys, weights, lead, &made, graph)
                              : fill_listed(family, keys, weights, lead, &made, graph);
+    if (status == SG_OK) list_touched(*graph);
     memcpy(block, &made, sizeof made);
     return status;
 }
@@ -422,6 +447,27 @@ int sg_spin_graph_edge_of(const sg_spin_graph *graph, int i, int j) {
     if (graph->kind == SG_SPIN_GRAPH_BIPARTITE)
         return low < graph->left && high >= graph->left ? low * (graph->n - graph->left) + high - graph->left : -1;
     return (int)(row_start(graph, low) + high - low - 1);
+}
+
+int sg_spin_graph_degree(const sg_spin_graph *graph, int site) {
+    if (graph->kind == SG_SPIN_GRAPH_LISTED) return graph->start[site + 1] - graph->start[site];
+    if (graph->kind == SG_SPIN_GRAPH_COMPLETE) return graph->n - 1;
+    return site < graph->left ? graph->n - graph->left : graph->left;
+}
+
+int sg_spin_graph_neighbour(const sg_spin_graph *graph, int site, int r) {
+    if (graph->kind == SG_SPIN_GRAPH_LISTED) return graph->neighbour[graph->start[site] + r];
+    if (graph->kind == SG_SPIN_GRAPH_COMPLETE) return r < site ? r : r + 1;
+    return site < graph->left ? graph->left + r : r;
+}
+
+const int *sg_spin_graph_touched(const sg_spin_graph *graph, int site, int *count) {
+    const size_t at = (size_t)site, n = (size_t)graph->n, left = (size_t)graph->left, right = n - left;
+    *count = sg_spin_graph_degree(graph, site) + 1;
+    if (graph->kind == SG_SPIN_GRAPH_LISTED) return graph->touched + graph->start[site] + site;
+    if (graph->kind == SG_SPIN_GRAPH_COMPLETE) return graph->touched + at * n;
+    if (at < left) return graph->touched + at * (right + 1);
+    return graph->touched + left * (right + 1) + (at - left) * (left + 1);
 }
 
 bool sg_spin_graph_idle(const sg_spin_graph_keys *keys, const char *key) {

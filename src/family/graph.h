@@ -57,6 +57,24 @@ typedef struct {
         .initial = "1", .lo = 0, .hi = 2147483647, .help = "of the random regular graph"                          \
     }
 
+/* Descriptors of the laws of couplings, members `couplings` and `coupling_seed` of `holder`. */
+#define SG_SPIN_GRAPH_COUPLINGS(holder)                                                                                \
+    {.key = "couplings",                                                                                               \
+     .type = SG_FIELD_WORD,                                                                                            \
+     .role = SG_STRUCTURE,                                                                                             \
+     .offset = offsetof(holder, couplings),                                                                            \
+     .initial = "ferro",                                                                                               \
+     .choices = "ferro|pm|gauss|sk",                                                                                   \
+     .help = "all 1, random signs, standard normal, or (complete graph) that over sqrt(n); not for a file"},           \
+    {                                                                                                                  \
+        .key = "coupling-seed", .type = SG_FIELD_INT, .role = SG_STRUCTURE, .offset = offsetof(holder, coupling_seed), \
+        .initial = "1", .lo = 0, .hi = 2147483647, .help = "of the random couplings"                                   \
+    }
+
+/* Errors: SG_BAD_SYNTAX: SG_COUPLINGS_SK on another graph than the complete one. */
+SG_MUST_CHECK sg_status sg_spin_graph_check_couplings(const char *family, const sg_spin_graph_keys *keys,
+                                                      int couplings);
+
 /* Has this key no meaning for that graph? */
 bool sg_spin_graph_idle(const sg_spin_graph_keys *keys, const char *key);
 
@@ -71,12 +89,15 @@ typedef struct {
     double *field;      /* [n], NULL: none */
     /* Neighbours of site i and the edges to them, from start[i] to start[i + 1]; NULL unless listed. */
     int *start, *neighbour, *incident; /* [n + 1], [2 edges], [2 edges] */
+    int *touched;                      /* [2 edges + n], NULL: not asked for; see sg_spin_graph_touched */
 } sg_spin_graph;
 
-enum { SG_COUPLINGS_FERRO, SG_COUPLINGS_PM, SG_COUPLINGS_GAUSS };
+enum { SG_SPIN_GRAPH_PARAMETERS = 1 << 24 }; /* couplings and fields that can be parameters */
+enum { SG_COUPLINGS_FERRO, SG_COUPLINGS_PM, SG_COUPLINGS_GAUSS, SG_COUPLINGS_SK };
 typedef struct {
     bool weighted;       /* is a file one of couplings and fields (`i j J_ij`, `i h_i`) or of edges only (`i j`)? */
     int couplings, seed; /* laws SG_COUPLINGS_..., for graphs by name */
+    bool touched;        /* are lists of touched coordinates wanted? */
 } sg_spin_graph_weights;
 
 /*
@@ -98,6 +119,12 @@ SG_MUST_CHECK sg_status sg_spin_graph_new(const char *family, const sg_spin_grap
 void sg_spin_graph_edge(const sg_spin_graph *graph, int edge, int *i, int *j);
 /* The edge of sites i != j of a complete or bipartite graph; -1: there is none. */
 int sg_spin_graph_edge_of(const sg_spin_graph *graph, int i, int j);
+/* How many neighbours a site has; the r-th of them, in the order of the edges to it. */
+int sg_spin_graph_degree(const sg_spin_graph *graph, int site);
+int sg_spin_graph_neighbour(const sg_spin_graph *graph, int site, int r);
+/* Where each edge and each site has a coordinate, sites behind the edges: those of the edges at a site, ascending, and
+ * its own; *count = degree + 1. */
+const int *sg_spin_graph_touched(const sg_spin_graph *graph, int site, int *count);
 static inline double sg_spin_graph_coupling(const sg_spin_graph *graph, int edge) {
     return graph->J ? graph->J[edge] : graph->coupling;
 }

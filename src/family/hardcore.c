@@ -85,6 +85,47 @@ static double log_ratio(const sg_model *model, const double *theta, const sg_blo
     return theta[0];
 }
 
+static const int *touched(const sg_model *model, int site, int *count) {
+    static const int size[] = {0};
+    (void)model, (void)site;
+    *count = 1;
+    return size;
+}
+
+/* `taken` counts the occupied neighbours: where there is one, the site cannot be filled. */
+static void move(const sg_model *model, const double *theta, const sg_block *block, int site, int which,
+                 double *restrict log_ratio, double *restrict difference) {
+    const sg_spin_graph *graph = ((const hardcore *)model->own)->graph;
+    const double *restrict x = block->x + (size_t)site * SG_BLOCK;
+    const int n = block->n, degree = sg_spin_graph_degree(graph, site);
+    double taken[SG_BLOCK] = {0};
+    (void)which;
+    for (int r = 0; r < degree; r++) {
+        const double *restrict y = block->x + (size_t)sg_spin_graph_neighbour(graph, site, r) * SG_BLOCK;
+        for (int i = 0; i < n; i++) taken[i] += y[i] > 0 ? 1.0 : 0.0;
+    }
+    const double weight = theta[0];
+    for (int i = 0; i < n; i++) {
+        const double fill = taken[i] > 0 ? -INFINITY : weight;
+        log_ratio[i] = x[i] > 0 ? -weight : fill;
+    }
+    if (!difference) return;
+    for (int i = 0; i < n; i++) difference[i] = x[i] > 0 ? -1.0 : 1.0;
+}
+
+static bool exchangeable(const sg_model *model) {
+    const sg_spin_graph *graph = ((const hardcore *)model->own)->graph;
+    return graph->edges == graph->n * (graph->n - 1LL) / 2;
+}
+
+static void counted(const sg_model *model, const double *theta, int n, const double *k, double *logp, double *dt) {
+    (void)model;
+    for (int i = 0; i < n; i++) {
+        if (logp) logp[i] = k[i] > 1 ? -INFINITY : theta[0] * k[i];
+        if (dt) dt[i] = k[i];
+    }
+}
+
 /* ----------------------------------------------------------------- all states */
 
 typedef struct {
@@ -220,4 +261,8 @@ const sg_family sg_family_hardcore = {
     .settle = settle,
     .idle = idle,
     .log_ratio = log_ratio,
+    .touched = touched,
+    .move = move,
+    .exchangeable = exchangeable,
+    .counted = counted,
 };

@@ -6,10 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "family/elimination.h"
 #include "family/graph.h"
 #include "family/spins.h"
 
-enum { SITES_MOST = 64, PARAMETERS_MOST = 1 << 24, CLASSES_MOST = 1 << 22 };
+enum { DENSE_MOST = 1 << 12, SITES_MOST = 64, CLASSES_MOST = 1 << 22 };
 
 typedef struct {
     sg_spin_graph_keys graph;
@@ -32,7 +33,9 @@ static bool is_tied(const char *free_word) {
 }
 
 static sg_status settle(void *keys) {
-    return sg_spin_graph_settle("ising", true, &((ising_keys *)keys)->graph);
+    ising_keys *own = keys;
+    sg_status status = sg_spin_graph_settle("ising", true, &own->graph);
+    return status == SG_OK ? sg_spin_graph_check_couplings("ising", &own->graph, own->couplings) : status;
 }
 
 static bool idle(const void *keys, const char *key) {
@@ -60,16 +63,17 @@ static void fill_truth(const ising *own, const ising_keys *key, double *truth) {
 static sg_status make(const void *keys, sg_model *model) {
     const ising_keys *key = keys;
     const bool tied = is_tied((const char *)keys + sizeof *key);
-    const sg_spin_graph_weights weights = {.weighted = true, .couplings = key->couplings, .seed = key->coupling_seed};
+    const sg_spin_graph_weights weights = {
+        .weighted = true, .couplings = key->couplings, .seed = key->coupling_seed, .touched = !tied};
     sg_spin_graph *graph;
     sg_status status = sg_spin_graph_new("ising", &key->graph, &weights, sizeof(ising), &model->own, &graph);
     if (status != SG_OK) return status;
     const long long all = (long long)graph->edges + graph->n;
-    if (!tied && all > PARAMETERS_MOST)
+    if (!tied && all > SG_SPIN_GRAPH_PARAMETERS)
         return sg_fail(SG_OUT_OF_RANGE,
                        "family ising has %lld couplings and fields here, at most %d can be parameters: "
                        "take free=tied",
-                       all, (int)PARAMETERS_MOST);
+                       all, (int)SG_SPIN_GRAPH_PARAMETERS);
     ising *own = model->own;
     *own = (ising){.tied = tied, .graph = graph};
     status = sg_spins_model(model, graph->n, tied ? 2 : (int)all);
@@ -189,6 +193,73 @@ static double log_ratio(const sg_model *model, const double *theta, const sg_blo
     return -2 * x[(size_t)site * SG_BLOCK] * local_field(model->own, theta, x, site);
 }
 
+static const int *touched(const sg_model *model, int site, int *count) {
+    static const int tied[] = {0, 1};
+    const ising *own = model->own;
+    *count = 2;
+    return own->tied ? tied : sg_spin_graph_touched(own->graph, site, count);
+}
+
+/* local = sum_j J_ij x_j of the given couplings; equal ones multiply the sum. */
+static void given_local(const sg_spin_graph *graph, const sg_block *block, int site, double *restrict local) {
+    const int degree = sg_spin_graph_degree(graph, site), n = block->n;
+    const int *edge = graph->incident ? graph->incident + graph->start[site] : NULL;
+    for (int r = 0; r < degree; r++) {
+        const int j = sg_spin_graph_neighbour(graph, site, r);
+        const double weight = !graph->J ? 1 : graph->J[edge ? edge[r] : sg_spin_graph_edge_of(graph, site, j)];
+        add_site(n, weight, block->x + (size_t)j * SG_BLOCK, local);
+    }
+    if (graph->J) return;
+    for (int k = 0; k < n; k++) local[k] *= graph->coupling;
+}
+
+/* out = -2 x y, what the flip of x adds to x y. */
+static void flip_product(int n, const double *restrict x, const double *restrict y, double *restrict out) {
+    for (int k = 0; k < n; k++) out[k] = -2 * x[k] * y[k];
+}
+
+static void move(const sg_model *model, const double *theta, const sg_block *block, int site, int which,
+                 double *restrict log_ratio, double *restrict difference) {
+    const ising *own = model->own;
+    const double *restrict x = block->x + (size_t)site * SG_BLOCK, field = field_at(own, theta, site);
+    const double beta = own->tied ? theta[0] : 1;
+    double local[SG_BLOCK] = {0};
+    int count;
+    const int *list = touched(model, site, &count), last = count - 1, n = block->n;
+    (void)which;
+    if (own->tied) {
+        given_local(own->graph, block, site, local);
+        if (difference) flip_product(n, x, local, difference);
+    }
+    for (int r = 0; r < last && !own->tied; r++) {
+        const double *y = block->x + (size_t)sg_spin_graph_neighbour(own->graph, site, r) * SG_BLOCK;
+        add_site(n, theta[list[r]], y, local);
+        if (difference) flip_product(n, x, y, difference + (size_t)r * SG_BLOCK);
+    }
+    for (int k = 0; k < n; k++) log_ratio[k] = -2 * x[k] * (beta * local[k] + field);
+    if (!difference) return;
+    difference += (size_t)last * SG_BLOCK;
+    for (int k = 0; k < n; k++) difference[k] = -2 * x[k];
+}
+
+/* --------------------------------------------------------- counts of the pluses */
+
+static bool exchangeable(const sg_model *model) {
+    const ising *own = model->own;
+    return by_magnetization(own) && !own->graph->field;
+}
+
+static void counted(const sg_model *model, const double *theta, int n, const double *k, double *logp, double *dt) {
+    const sg_spin_graph *graph = ((const ising *)model->own)->graph;
+    for (int i = 0; i < n; i++) {
+        const double m = 2 * k[i] - graph->n, pairs = graph->coupling * (0.5 * (m * m - graph->n));
+        if (logp) logp[i] = theta[0] * pairs + theta[1] * m;
+        if (!dt) continue;
+        dt[i] = pairs;
+        dt[SG_BLOCK + i] = m;
+    }
+}
+
 /* ----------------------------------------------------------------- all states */
 
 /* Couplings and fields as a matrix, and the energy of the low sites among themselves, [SG_SPINS_STATES]. */
@@ -277,6 +348,51 @@ static void states(const sg_model *model, const double *theta, uint64_t first, i
     energy e;
     fill_energy(model->own, theta, &e);
     sg_spins_states(one_block, &e, first, count, logp);
+}
+
+/* -------------------------------------------------------------------- factors */
+
+/* Of sites in state 0, -1, and 1, +1. */
+static sg_status add_edge(const ising *own, const double *theta, int edge, sg_factors *factors) {
+    int site[2], sum = own->tied ? 0 : edge;
+    sg_factor *factor;
+    sg_spin_graph_edge(own->graph, edge, &site[0], &site[1]);
+    sg_status status = sg_factors_add(factors, 2, site, 1, &sum, &factor);
+    const double unit = own->tied ? sg_spin_graph_coupling(own->graph, edge) : 1, J = coupling_at(own, theta, edge);
+    for (int s = 0; s < 4 && status == SG_OK; s++) {
+        const int sign = s == 0 || s == 3 ? 1 : -1;
+        factor->value[s] = sign * unit;
+        factor->log_p[s] = sign * J;
+    }
+    return status;
+}
+
+static sg_status add_field(const ising *own, const double *theta, int site, sg_factors *factors) {
+    int sum = own->tied ? 1 : own->graph->edges + site;
+    sg_factor *factor;
+    sg_status status = sg_factors_add(factors, 1, &site, 1, &sum, &factor);
+    for (int s = 0; s < 2 && status == SG_OK; s++) {
+        factor->value[s] = 2 * s - 1;
+        factor->log_p[s] = (2 * s - 1) * field_at(own, theta, site);
+    }
+    return status;
+}
+
+static sg_status factors(const sg_model *model, const double *theta, sg_factors **made) {
+    const ising *own = model->own;
+    const sg_spin_graph *graph = own->graph;
+    const size_t edges = (size_t)graph->edges, n = (size_t)graph->n;
+    *made = NULL;
+    if (graph->kind != SG_SPIN_GRAPH_LISTED && edges > DENSE_MOST)
+        return sg_fail(SG_REFUSED, "%s has %zu couplings, too many for elimination", model->text, edges);
+    sg_status status =
+        sg_factors_new(graph->n, 2, model->full, graph->edges + graph->n, 3 * edges + 2 * n, 8 * edges + 4 * n, made);
+    for (int e = 0; e < graph->edges && status == SG_OK; e++) status = add_edge(own, theta, e, *made);
+    for (int i = 0; i < graph->n && status == SG_OK; i++) status = add_field(own, theta, i, *made);
+    if (status == SG_OK) return SG_OK;
+    sg_factors_delete(*made);
+    *made = NULL;
+    return status;
 }
 
 /* -------------------------------------------------------------------- classes */
@@ -398,21 +514,7 @@ static const sg_field keys[] = {
      .lo = -INFINITY,
      .hi = INFINITY,
      .help = "field at every site, beside those of the file"},
-    {.key = "couplings",
-     .type = SG_FIELD_WORD,
-     .role = SG_STRUCTURE,
-     .offset = offsetof(ising_keys, couplings),
-     .initial = "ferro",
-     .choices = "ferro|pm|gauss",
-     .help = "all 1, random signs, or standard normal; not for a file"},
-    {.key = "coupling-seed",
-     .type = SG_FIELD_INT,
-     .role = SG_STRUCTURE,
-     .offset = offsetof(ising_keys, coupling_seed),
-     .initial = "1",
-     .lo = 0,
-     .hi = 2147483647,
-     .help = "of the random couplings"},
+    SG_SPIN_GRAPH_COUPLINGS(ising_keys),
     {0},
 };
 
@@ -435,5 +537,11 @@ const sg_family sg_family_ising = {
     .settle = settle,
     .idle = idle,
     .log_ratio = log_ratio,
+    .touched = touched,
+    .move = move,
+    .exchangeable = exchangeable,
+    .counted = counted,
+    .log_z = sg_elimination_log_z,
+    .factors = factors,
     .pairs = pairs,
 };

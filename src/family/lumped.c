@@ -30,5 +30,6 @@ void sg_lumped_delete(sg_lumped *lumped) {
     sg_delete(lumped->from);
     sg_delete(lumped->to);
     sg_delete(lumped->flips);
+    sg_delete(lumped->site);
     sg_delete(lumped);
 }

@@ -1,6 +1,8 @@
-#include "family/domain.h"
+#include "family/nodes.h"
 
 #include <string.h>
+
+#include "family/domain.h"
 
 /* Tolerance and depth of every grid in the library: rounding errors are what is left. */
 static const double PANELS_TOL = 1e-13, PANELS_DEPTH = 200;
@@ -76,4 +78,56 @@ out:
 
 sg_status sg_model_panels(const sg_model *model, const double *theta, int level, sg_panels **panels) {
     return sg_model_panels_deep(model, theta, PANELS_DEPTH, level, panels);
+}
+
+sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike, sg_nodes **nodes) {
+    sg_nodes *made = NULL;
+    *nodes = NULL;
+    sg_status status = sg_new(&made, 1, sizeof *made);
+    if (status != SG_OK) return status;
+    *made = (sg_nodes){.model = model, .alike = alike};
+    if (model->space.shape == SG_FINITE) {
+        status = sg_nodes_fill_states(theta, made);
+    } else if (alike) {
+        status = sg_fail(SG_REFUSED, "%s has no sites that are alike", model->text);
+    } else {
+        status = sg_model_panels(model, theta, level, &made->panels);
+        if (status == SG_OK) made->n = made->panels->n;
+    }
+    if (status != SG_OK) {
+        sg_nodes_delete(made);
+        return status;
+    }
+    *nodes = made;
+    return SG_OK;
+}
+
+void sg_nodes_delete(sg_nodes *nodes) {
+    if (!nodes) return;
+    sg_panels_delete(nodes->panels);
+    sg_delete(nodes->mass);
+    sg_delete(nodes);
+}
+
+long long sg_nodes_blocks(const sg_nodes *nodes) {
+    return (nodes->n + SG_BLOCK - 1) / SG_BLOCK;
+}
+
+void sg_nodes_block(const sg_nodes *nodes, long long b, sg_block *block, double weight[SG_BLOCK]) {
+    const long long first = b * SG_BLOCK;
+    block->n = (int)(nodes->n - first < SG_BLOCK ? nodes->n - first : SG_BLOCK);
+    block->d = nodes->model->space.d;
+    block->draws = 1;
+    block->weight = weight;
+    block->count = NULL;
+    block->tag = NULL;
+    if (!nodes->panels) {
+        sg_nodes_states_block(nodes, b, block, weight);
+        return;
+    }
+    for (int i = 0; i < SG_BLOCK; i++) {
+        const long long at = first + (i < block->n ? i : block->n - 1);
+        block->x[i] = nodes->panels->x[at];
+        weight[i] = i < block->n ? nodes->panels->mass[at] : 0;
+    }
 }

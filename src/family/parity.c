@@ -1,6 +1,7 @@
 /* k-parity: p(x) ~ exp(J prod_{i<k} x_i), x in {-1,+1}^n. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "family/spins.h"
 
@@ -54,6 +55,40 @@ static double log_ratio(const sg_model *model, const double *theta, const sg_blo
     if (site >= own->k) return 0;
     for (int a = 0; a < own->k; a++) product *= block->x[(size_t)a * SG_BLOCK + (size_t)point];
     return -2 * theta[0] * product;
+}
+
+static const int *touched(const sg_model *model, int site, int *count) {
+    static const int product[] = {0};
+    *count = site < ((const parity *)model->own)->k;
+    return product;
+}
+
+/* A flip changes the sign of the product, or at a site beside it nothing. */
+static void move(const sg_model *model, const double *theta, const sg_block *block, int site, int which,
+                 double *restrict log_ratio, double *restrict difference) {
+    const parity *own = model->own;
+    const int n = block->n;
+    (void)which;
+    for (int i = 0; i < n; i++) log_ratio[i] = site < own->k ? -2 : 0;
+    for (int a = 0; a < own->k && site < own->k; a++) {
+        const double *restrict x = block->x + (size_t)a * SG_BLOCK;
+        for (int i = 0; i < n; i++) log_ratio[i] *= x[i];
+    }
+    if (difference && site < own->k) memcpy(difference, log_ratio, (size_t)n * sizeof(double));
+    for (int i = 0; i < n; i++) log_ratio[i] *= theta[0];
+}
+
+static bool exchangeable(const sg_model *model) {
+    const parity *own = model->own;
+    return own->k == own->n;
+}
+
+static void counted(const sg_model *model, const double *theta, int n, const double *k, double *logp, double *dt) {
+    for (int i = 0; i < n; i++) {
+        const double product = fmod(model->space.d - k[i], 2) == 0 ? 1 : -1;
+        if (logp) logp[i] = theta[0] * product;
+        if (dt) dt[i] = product;
+    }
 }
 
 /* The product is + when the number of minuses among the first k sites is even. */
@@ -136,4 +171,8 @@ const sg_family sg_family_parity = {
     .lump = lump,
     .settle = settle,
     .log_ratio = log_ratio,
+    .touched = touched,
+    .move = move,
+    .exchangeable = exchangeable,
+    .counted = counted,
 };

@@ -3,6 +3,7 @@
 
 #include "base/vecmath.h"
 #include "family/domain.h"
+#include "family/partition-states.h"
 
 enum { LANES = SG_PANEL_ORDER };
 
@@ -41,8 +42,9 @@ struct sg_partition {
     const sg_model *model;
     sg_chart *chart;
     grid *reference;
-    double *theta; /* [full] scratch */
-    double *zero;  /* [m] */
+    sg_partition_states *states; /* finite sets, in place of the reference */
+    double *theta;               /* [full] scratch */
+    double *zero;                /* [m] */
 };
 
 /* ------------------------------------------------------------------- grids */
@@ -317,11 +319,11 @@ static sg_status copy_chart(const sg_model *model, const sg_chart *from, sg_char
     return status;
 }
 
-sg_status sg_partition_new(const sg_model *model, const sg_chart *chart, const sg_panels *panels,
+sg_status sg_partition_new(const sg_model *model, const sg_chart *chart, const sg_nodes *nodes,
                            sg_partition **partition) {
     sg_partition *made = NULL;
     *partition = NULL;
-    bool normalized = model->family->can & SG_NORMALIZED;
+    const bool normalized = model->family->can & SG_NORMALIZED, finite = model->space.shape == SG_FINITE;
     if (!normalized && !(model->family->can & SG_LINEAR))
         return sg_fail(SG_REFUSED, "%s is neither normalized nor an exponential family: its log Z is not computed",
                        model->text);
@@ -331,7 +333,10 @@ sg_status sg_partition_new(const sg_model *model, const sg_chart *chart, const s
     status = copy_chart(model, chart, &made->chart);
     if (status == SG_OK) status = sg_new(&made->theta, (size_t)model->full, sizeof(double));
     if (status == SG_OK) status = sg_new(&made->zero, (size_t)chart->m, sizeof(double));
-    if (status == SG_OK && !normalized) status = grid_new(model, chart, chart->origin, panels, &made->reference);
+    if (status == SG_OK && !normalized && finite)
+        status = sg_partition_states_new(model, made->chart, nodes, &made->states);
+    if (status == SG_OK && !normalized && !finite)
+        status = grid_new(model, chart, chart->origin, nodes->panels, &made->reference);
     if (status != SG_OK) goto out;
     *partition = made;
     made = NULL;
@@ -343,6 +348,7 @@ out:
 void sg_partition_delete(sg_partition *partition) {
     if (!partition) return;
     grid_delete(partition->reference);
+    sg_partition_states_delete(partition->states);
     sg_chart_delete(partition->chart);
     sg_delete(partition->theta);
     sg_delete(partition->zero);
@@ -359,6 +365,7 @@ sg_status sg_partition_at(sg_partition *partition, const double *delta, sg_local
     sg_chart_theta(partition->chart, delta, partition->theta);
     sg_status status = sg_model_check(partition->model, partition->theta);
     if (status != SG_OK) return status;
+    if (partition->states) return sg_partition_states_at(partition->states, delta, partition->theta, local);
     if (!partition->reference)
         fill_zeros(partition->chart->m, local);
     else if (!evaluate(partition->reference, delta, local))

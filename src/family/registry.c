@@ -20,6 +20,8 @@
     X(truncated_gaussian) \
     X(von_mises)          \
     X(ising)              \
+    X(potts)              \
+    X(loglinear)          \
     X(parity)             \
     X(hardcore)           \
     X(chain)              \

@@ -80,5 +80,11 @@ void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *blo
 }
 
 double sg_sampler_error(const sg_sampler *sampler) {
+    if (sampler->spins) return sg_spin_sampler_error(sampler->spins);
     return sampler->inverse ? sg_inverse_error(sampler->inverse) : 0;
+}
+
+const char *sg_sampler_method(const sg_sampler *sampler) {
+    if (sampler->spins) return sg_spin_sampler_method(sampler->spins);
+    return sampler->inverse ? "the inverse distribution function" : "exact composition";
 }

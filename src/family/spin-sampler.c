@@ -1,89 +1,136 @@
 #include "family/spin-sampler.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
-enum { B = SG_BLOCK, SITES_MOST = 20 };
+#include "family/elimination.h"
+#include "family/spin-sampler-past.h"
 
+enum { B = SG_BLOCK, STATES_MOST = 1 << 20, METHOD = 160 };
+static const double LITTLE = 0x1p19, MUCH = 0x1p23; /* of trials of single sites */
+
+/* One of the methods. */
 struct sg_spin_sampler {
-    int d, count;       /* of sites; of classes or states */
-    bool counts;        /* entry k: k sites in state 1; otherwise entry k is the state with code k */
-    double *cumulative; /* [count] of the probabilities */
+    int d, q;
+    bool counts;          /* entry k of the table: k sites in state 1; otherwise the state with code k */
+    sg_entry_table table; /* count 0: not used */
+    sg_elimination_sampler *elimination;
+    sg_past_sites *sites;
+    sg_past_clusters *clusters;
+    char method[METHOD];
 };
 
 void sg_spin_sampler_delete(sg_spin_sampler *s) {
     if (!s) return;
-    sg_delete(s->cumulative);
+    sg_entry_table_free(&s->table);
+    sg_elimination_sampler_delete(s->elimination);
+    sg_past_sites_delete(s->sites);
+    sg_past_clusters_delete(s->clusters);
     sg_delete(s);
 }
 
-/* Logs of weights into cumulative probabilities. */
-static void accumulate(int count, double *value) {
-    double most = -INFINITY, sum = 0;
-    for (int k = 0; k < count; k++) most = fmax(most, value[k]);
-    for (int k = 0; k < count; k++) sum = value[k] = sum + exp(value[k] - most);
-    for (int k = 0; k < count; k++) value[k] /= sum;
-}
-
-static sg_status take(int count, sg_spin_sampler *s) {
-    s->count = count;
-    return sg_new(&s->cumulative, (size_t)count, sizeof(double));
-}
+/* ---------------------------------------------------------- choice of a method */
 
 /* *found: there are classes by the number of sites in state 1. */
 static sg_status by_classes(const sg_model *model, const double *theta, bool *found, sg_spin_sampler *s) {
     sg_lumped *lumped = NULL;
-    *found = false;
     if (!model->family->lump) return SG_OK;
     sg_status status = model->family->lump(model, theta, &lumped);
     if (status == SG_REFUSED) return SG_OK;
     if (status) return status;
     *found = s->counts = lumped->counts;
-    if (s->counts) status = take(lumped->classes, s);
-    for (int k = 0; !status && s->counts && k < s->count; k++)
-        s->cumulative[k] = lumped->log_p[k] + lumped->log_size[k];
+    if (s->counts) status = sg_entry_table_new(lumped->classes, &s->table);
+    for (int k = 0; !status && s->counts && k < lumped->classes; k++)
+        s->table.cumulative[k] = lumped->log_p[k] + lumped->log_size[k];
     sg_lumped_delete(lumped);
+    if (!*found || status) return status;
+    snprintf(s->method, METHOD, "the law of the number of sites in state 1");
+    return sg_entry_table_settle(&s->table);
+}
+
+static sg_status by_states(const sg_model *model, const double *theta, bool *found, sg_spin_sampler *s) {
+    const double states = sg_model_states(model);
+    if (!(states <= STATES_MOST) || !model->family->states) return SG_OK;
+    *found = true;
+    sg_status status = sg_entry_table_new((int)states, &s->table);
+    if (status) return status;
+    model->family->states(model, theta, 0, s->table.count, s->table.cumulative);
+    snprintf(s->method, METHOD, "all %d states", s->table.count);
+    return sg_entry_table_settle(&s->table);
+}
+
+static sg_status by_elimination(const sg_model *model, const double *theta, bool *found, sg_spin_sampler *s) {
+    sg_status status = sg_elimination_sampler_new(model, theta, &s->elimination);
+    if (status == SG_REFUSED) return SG_OK;
+    *found = true;
+    snprintf(s->method, METHOD, "elimination of one site after the other");
     return status;
 }
 
-static sg_status by_states(const sg_model *model, const double *theta, sg_spin_sampler *s) {
-    if (s->d > SITES_MOST)
-        return sg_fail(SG_REFUSED, "there are no exact draws from %s: all its states are listed up to %d sites only",
-                       model->text, (int)SITES_MOST);
-    sg_status status = take(1 << s->d, s);
-    if (status == SG_OK) model->family->states(model, theta, 0, s->count, s->cumulative);
-    return status;
+/* Bounds of single sites; clusters where these take long; bounds that take long; a chain that is nearly in equilibrium.
+ */
+static sg_status by_past(const sg_model *model, const double *theta, sg_spin_sampler *s) {
+    sg_spin_pairs pairs;
+    sg_status status = sg_spin_pairs_new(model, theta, &pairs);
+    if (status != SG_OK) return status;
+    status = sg_past_sites_new(&pairs, LITTLE, &s->sites);
+    if (status == SG_REFUSED) status = sg_past_clusters_new(&pairs, &s->clusters);
+    if (status == SG_REFUSED && pairs.q == 2) status = sg_past_sites_new(&pairs, MUCH, &s->sites);
+    if (status == SG_REFUSED && pairs.q == 2) status = sg_past_sites_new(&pairs, 0, &s->sites);
+    sg_spin_pairs_free(&pairs);
+    if (status != SG_OK) return status;
+    if (s->clusters)
+        snprintf(s->method, METHOD, "coupling from the past of the random-cluster model, at least %lld sweeps",
+                 sg_past_clusters_sweeps(s->clusters));
+    else if (sg_past_sites_error(s->sites) == 0)
+        snprintf(s->method, METHOD, "coupling from the past of bounds of single sites, at least %lld sweeps",
+                 sg_past_sites_sweeps(s->sites));
+    else
+        snprintf(s->method, METHOD,
+                 "%lld sweeps of the heat bath from random states, not exact: the error is estimated from the times at "
+                 "which chains meet",
+                 sg_past_sites_sweeps(s->sites));
+    return SG_OK;
+}
+
+static sg_status fill(const sg_model *model, const double *theta, sg_spin_sampler *s) {
+    bool found = false;
+    s->d = model->space.d;
+    s->q = model->space.q;
+    sg_status status = by_classes(model, theta, &found, s);
+    if (status == SG_OK && !found) status = by_states(model, theta, &found, s);
+    if (status == SG_OK && !found) status = by_elimination(model, theta, &found, s);
+    if (status == SG_OK && !found) status = by_past(model, theta, s);
+    if (status != SG_REFUSED) return status;
+    return sg_fail_within(SG_REFUSED,
+                          "there are no draws from %s, which has more than 2^20 states and no narrow graph: take fewer "
+                          "sites or a higher temperature",
+                          model->text);
 }
 
 sg_status sg_spin_sampler_new(const sg_model *model, const double *theta, sg_spin_sampler **sampler) {
     sg_spin_sampler *made = NULL;
-    bool found = false;
     *sampler = NULL;
     sg_status status = sg_new(&made, 1, sizeof *made);
-    if (status != SG_OK) return status;
-    made->d = model->space.d;
-    status = by_classes(model, theta, &found, made);
-    if (status == SG_OK && !found) status = by_states(model, theta, made);
+    if (status == SG_OK) status = fill(model, theta, made);
     if (status != SG_OK) {
         sg_spin_sampler_delete(made);
         return status;
     }
-    accumulate(made->count, made->cumulative);
     *sampler = made;
     return SG_OK;
 }
 
-/* First entry whose cumulative probability exceeds u. */
-static int entry_of(const sg_spin_sampler *s, double u) {
-    int low = 0, high = s->count - 1;
-    while (low < high) {
-        const int middle = low + (high - low) / 2;
-        if (s->cumulative[middle] > u)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
+double sg_spin_sampler_error(const sg_spin_sampler *s) {
+    return s->sites ? sg_past_sites_error(s->sites) : 0;
 }
+
+const char *sg_spin_sampler_method(const sg_spin_sampler *s) {
+    return s->method;
+}
+
+/* -------------------------------------------------------------------- draws */
 
 /* Site after site: `left` of the sites that remain get +1, each of them equally likely. */
 static void spread(const sg_spin_sampler *s, sg_stream *stream, uint32_t next, const int *entry, sg_block *block) {
@@ -101,18 +148,35 @@ static void spread(const sg_spin_sampler *s, sg_stream *stream, uint32_t next, c
     stream->index = next + (uint32_t)s->d * (B / 2);
 }
 
-/* Point i takes the same numbers however many points there are. */
-void sg_spin_sampler_draw(const sg_spin_sampler *s, sg_stream *stream, sg_block *block) {
+static void decode(const sg_spin_sampler *s, int *entry, sg_block *block) {
+    for (int a = 0; a < s->d; a++)
+        for (int i = 0; i < block->n; i++) {
+            const int state = entry[i] % s->q;
+            entry[i] /= s->q;
+            block->x[(size_t)a * B + (size_t)i] = s->q == 2 ? 2 * state - 1 : state;
+        }
+}
+
+static void draw_entries(const sg_spin_sampler *s, sg_stream *stream, sg_block *block) {
     double u[B];
     int entry[B];
     const uint32_t next = stream->index + B / 2;
     sg_stream_uniform(stream, (size_t)block->n, u);
-    for (int i = 0; i < block->n; i++) entry[i] = entry_of(s, u[i]);
-    if (s->counts) {
-        spread(s, stream, next, entry, block);
-        return;
-    }
-    for (int a = 0; a < s->d; a++)
-        for (int i = 0; i < block->n; i++) block->x[(size_t)a * B + (size_t)i] = entry[i] >> a & 1 ? 1 : -1;
+    for (int i = 0; i < block->n; i++) entry[i] = sg_entry_table_at(&s->table, u[i]);
     stream->index = next;
+    if (s->counts)
+        spread(s, stream, next, entry, block);
+    else
+        decode(s, entry, block);
+}
+
+void sg_spin_sampler_draw(const sg_spin_sampler *s, sg_stream *stream, sg_block *block) {
+    if (s->table.count)
+        draw_entries(s, stream, block);
+    else if (s->elimination)
+        sg_elimination_sampler_draw(s->elimination, stream, block);
+    else if (s->sites)
+        sg_past_sites_draw(s->sites, stream, block);
+    else
+        sg_past_clusters_draw(s->clusters, stream, block);
 }

@@ -10,7 +10,7 @@
 
 enum { FINITE_MOST = 12 };
 
-static sg_model *finite_model(const char *family, const char *keys) {
+static inline sg_model *finite_model(const char *family, const char *keys) {
     char text[SG_TEXT];
     sg_pair pairs[12];
     int count;
@@ -22,7 +22,7 @@ static sg_model *finite_model(const char *family, const char *keys) {
 }
 
 /* The family refuses the keys with this status, and the message holds `part`. */
-static void finite_refuses(const char *family, const char *keys, sg_status code, const char *part) {
+static inline void finite_refuses(const char *family, const char *keys, sg_status code, const char *part) {
     char text[SG_TEXT];
     sg_pair pairs[12];
     int count;
@@ -37,7 +37,7 @@ static void finite_refuses(const char *family, const char *keys, sg_status code,
 }
 
 /* log p of all states by the jet, which takes one state at a time from its code; `off` is the value of state 0. */
-static void finite_jet(const sg_model *model, const double *theta, double off, double *logp, double *dt) {
+static inline void finite_jet(const sg_model *model, const double *theta, double off, double *logp, double *dt) {
     const int d = model->space.d, states = 1 << d;
     double *x = NULL;
     sg_arena *arena = NULL;
@@ -59,13 +59,13 @@ static void finite_jet(const sg_model *model, const double *theta, double off, d
     sg_delete(x);
 }
 
-static void finite_near(const sg_model *model, double got, double want, double scale) {
+static inline void finite_near(const sg_model *model, double got, double want, double scale) {
     if (got == want) return;
     if (!(fabs(got - want) <= 1e-13 * (1 + scale))) fail_msg("%s: %.17g, expected %.17g", model->text, got, want);
 }
 
 /* The states agree with the jet, in one piece and in pieces that begin and end anywhere. */
-static void finite_check_states(const sg_model *model, const double *theta, double off) {
+static inline void finite_check_states(const sg_model *model, const double *theta, double off) {
     static double whole[1 << FINITE_MOST], pieces[1 << FINITE_MOST], jet[1 << FINITE_MOST];
     const int states = 1 << model->space.d;
     double scale = 0;
@@ -87,7 +87,7 @@ static void finite_check_states(const sg_model *model, const double *theta, doub
  * `class_of` maps codes to classes: each class has the size and the log p of its states, and each of its states the
  * flips into other classes.
  */
-static void finite_check_classes(const sg_model *model, int (*class_of)(const sg_model *, uint64_t code)) {
+static inline void finite_check_classes(const sg_model *model, int (*class_of)(const sg_model *, uint64_t code)) {
     static double logp[1 << FINITE_MOST];
     const int d = model->space.d, states = 1 << d;
     sg_lumped *lumped = NULL;
@@ -122,7 +122,7 @@ static void finite_check_classes(const sg_model *model, int (*class_of)(const sg
 }
 
 /* Every allocation of making the model and its classes may fail. */
-static void finite_check_memory(const char *family, const char *keys) {
+static inline void finite_check_memory(const char *family, const char *keys) {
     const long live = sg_memory_live();
     sg_status status = SG_NO_MEMORY;
     for (long k = 1; status != SG_OK; k++) {

@@ -50,6 +50,10 @@ static sg_model *model_of(const char *family, const char *keys) {
     return model;
 }
 
+static sg_nodes nodes_on(const sg_model *model, sg_panels *panels) {
+    return (sg_nodes){.model = model, .n = panels->n, .panels = panels};
+}
+
 /* Chart and panels are given back at once: the partition may not look at them later. */
 static sg_partition *partition_of(const sg_model *model, const sg_panels *panels, const double *whiten) {
     sg_chart *chart = NULL;
@@ -57,7 +61,8 @@ static sg_partition *partition_of(const sg_model *model, const sg_panels *panels
     sg_partition *partition = NULL;
     assert_int_equal(sg_chart_new(model, model->truth, whiten, &chart), SG_OK);
     assert_int_equal(sg_panels_copy(panels, &copy), SG_OK);
-    if (sg_partition_new(model, chart, copy, &partition) != SG_OK) fail_msg("%s", sg_message());
+    const sg_nodes nodes = nodes_on(model, copy);
+    if (sg_partition_new(model, chart, &nodes, &partition) != SG_OK) fail_msg("%s", sg_message());
     sg_chart_delete(chart);
     sg_panels_delete(copy);
     return partition;
@@ -398,7 +403,8 @@ static void other_families_are_refused(void **state) {
     assert_int_equal(sg_chart_new(model, model->truth, NULL, &chart), SG_OK);
     family.can &= ~(uint32_t)SG_LINEAR;
     model->family = &family;
-    assert_int_equal(sg_partition_new(model, chart, panels, &partition), SG_REFUSED);
+    const sg_nodes nodes = nodes_on(model, panels);
+    assert_int_equal(sg_partition_new(model, chart, &nodes, &partition), SG_REFUSED);
     assert_null(partition);
     sg_panels_delete(panels);
     sg_chart_delete(chart);
@@ -413,7 +419,8 @@ static void allocation_failures_leave_nothing(void **state) {
     for (k = 1;; k++) {
         sg_partition *partition = NULL;
         sg_memory_fail_after(k);
-        sg_status status = sg_partition_new(s.model, s.chart, s.panels, &partition);
+        const sg_nodes nodes = nodes_on(s.model, s.panels);
+        sg_status status = sg_partition_new(s.model, s.chart, &nodes, &partition);
         sg_memory_fail_after(0);
         sg_partition_delete(partition);
         assert_int_equal(sg_memory_live(), live);

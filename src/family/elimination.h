@@ -1,0 +1,139 @@
+/*
+ * Variable elimination on finite sets: the plan, and what is done with it.  Tables over an ordered list of sites have
+ * the site that is eliminated first as the slowest digit of their index and the one that is eliminated last as the
+ * fastest.
+ */
+#ifndef SG_FAMILY_ELIMINATION_H
+#define SG_FAMILY_ELIMINATION_H
+
+#include "scoregap/family.h"
+
+/* --------------------------------------------------- orders, elimination-order.c */
+
+/* Who meets whom in a factor: neighbours [start[n]] of each site, ascending. */
+typedef struct {
+    int n, q;
+    int *start, *neighbour;
+} sg_site_graph;
+/* Errors: SG_REFUSED (a factor of more sites than any table may have), SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sg_site_graph_new(const sg_factors *factors, sg_site_graph *graph);
+void sg_site_graph_delete(sg_site_graph *graph);
+
+/* Sites in the order in which they go, and with which others each of them then is tied, later[start[k]] ..., by order.
+ */
+typedef struct {
+    int count;      /* of sites in the order */
+    int *order;     /* [count] */
+    int *position;  /* [n] its inverse, -1 for sites that are left out */
+    int *start;     /* [count + 1] */
+    int *later;     /* [start[count]] positions */
+    size_t room;    /* of later */
+    int width;      /* sites of the largest table, with its own */
+    double entries; /* of all tables */
+    double largest; /* entries of the largest */
+} sg_site_order;
+/* The cheapest order of the sites that are not `cut` [n]; entries = INFINITY: none was found.  Errors: SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sg_site_order_new(const sg_site_graph *graph, const bool *cut, sg_site_order *order);
+void sg_site_order_delete(sg_site_order *order);
+/* Order by least fill, elimination-fill.c; *found: no table was too large.  order [n]. */
+SG_MUST_CHECK sg_status sg_site_order_fill(const sg_site_graph *graph, const bool *cut, int *order, bool *found);
+/* The most sites of a table. */
+int sg_site_order_most(int q);
+
+/* ------------------------------------------------------------ plan, elimination.c */
+
+struct sg_elimination {
+    int n, q, factors;
+    int cuts, *cut;         /* [cuts] sites */
+    double assignments;     /* q^cuts */
+    sg_site_order order;    /* of the others */
+    int *child, *next;      /* [count] first table that goes into this one, and the next into the same; -1 */
+    int *first, *following; /* [count + 1], [factors] first factor of a table, and the next of the same; -1; the last
+                               list: those on cut sites alone */
+    size_t *slot,
+        slots; /* [count] where its message stands, in a buffer that is used again, and the buffer's entries */
+    size_t *table, tables;     /* [count] where a table stands when all are kept, and their entries */
+    size_t *message, messages; /* the same of the messages */
+    size_t largest;
+};
+
+/* Sums whose pairs all go up with the tables; more are done a few at a time, down again, which needs all tables. */
+enum { SG_ELIMINATION_FEW = 12 };
+
+/* With cuts where they save memory, or none.  Errors: SG_REFUSED, SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sg_elimination_plan(const sg_factors *factors, bool cuts, sg_elimination **plan);
+
+static inline int sg_elimination_later(const sg_elimination *plan, int k) {
+    return plan->order.start[k + 1] - plan->order.start[k];
+}
+/* q^count */
+static inline size_t sg_elimination_power(int q, int count) {
+    size_t power = 1;
+    while (count-- > 0) power *= (size_t)q;
+    return power;
+}
+
+/* -------------------------------------------- maps between tables, elimination-map.c */
+
+enum { SG_MAP_LOW = 256, SG_MAP_DIGITS = 32 };
+/* Where the entries of a large table stand in a small one: low digits by a list, the high ones by their strides. */
+typedef struct {
+    int q, digits, low; /* of the large table; low ones */
+    size_t low_size, size, offset;
+    size_t stride[SG_MAP_DIGITS]; /* in the small table, by digit of the large one, fastest first */
+    int32_t list[SG_MAP_LOW];
+    bool straight, constant; /* of the list: 0, 1, 2, ... or 0, 0, 0, ... */
+} sg_table_map;
+/* From table k to the message of table `child`. */
+void sg_table_map_message(const sg_elimination *plan, int k, int child, sg_table_map *map);
+/* From table k to a factor, cut sites in states given [n]; k = -1: all its sites are cut. */
+void sg_table_map_factor(const sg_elimination *plan, int k, const sg_factor *factor, const int *given,
+                         sg_table_map *map);
+/* large += small; small += large. */
+void sg_table_spread(const sg_table_map *map, const double *small, double *large);
+void sg_table_gather(const sg_table_map *map, const double *large, double *small);
+
+/* --------------------------------------------------- the pass up, elimination-up.c */
+
+/*
+ * Scratch of a pass.  A message is [1 + a + b][entries]: the log of its weights, then the means of a sums given the
+ * sites that are left, then their covariances, packed.
+ */
+typedef struct {
+    int a, b;                /* sums; their pairs, 0: no covariances */
+    const int *sum;          /* [sums of the factors] index of a sum among the a, or -1; NULL: the same */
+    const int *given;        /* [n] states of the cut sites */
+    double *message, *table; /* [slots or messages][1 + a + b], [largest][1 + a + b] */
+    /* To keep all tables: the probabilities of the first site given the others [tables] and the deviations of the a
+     * sums from their means given these [a][tables]; NULL: not wanted. */
+    double *conditional, *deviation;
+} sg_elimination_pass;
+/* log Z, and of the a sums the mean [a] and covariance [b] (packed). */
+void sg_elimination_up(const sg_elimination *plan, const sg_factors *factors, const sg_elimination_pass *pass,
+                       double *log_z, double *mean, double *covariance);
+
+/* ------------------------------------------------ many sums, elimination-down.c */
+
+/*
+ * sg_elimination_covariance where there are too many sums for pairs of them at every entry: means from the marginals
+ * of all tables, and covariances with a few sums at a time from the means of these given each table.  A plan without
+ * cuts.
+ */
+SG_MUST_CHECK sg_status sg_elimination_marginals(const sg_elimination *plan, const sg_factors *factors, double *log_z,
+                                                 double *mean, double *covariance);
+
+/* --------------------------------------------------- draws, elimination-draw.c */
+
+/* Exact draws: site by site, in the reverse order, given those before. */
+typedef struct sg_elimination_sampler sg_elimination_sampler;
+SG_MUST_CHECK sg_status sg_elimination_sampler_new(const sg_model *model, const double *theta,
+                                                   sg_elimination_sampler **sampler);
+void sg_elimination_sampler_delete(sg_elimination_sampler *sampler);
+/* Point i takes the same numbers however many points there are. */
+void sg_elimination_sampler_draw(const sg_elimination_sampler *sampler, sg_stream *stream, sg_block *block);
+
+/* sg_family.log_z for families with sg_family.factors.  Refuses where listing all states is as little work. */
+sg_status sg_elimination_log_z(const sg_model *model, const double *theta, double *value, double *gradient,
+                               double *hessian);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * log Z of exponential families on finite sets, for sg_partition.
+ */
+#ifndef SG_FAMILY_PARTITION_STATES_H
+#define SG_FAMILY_PARTITION_STATES_H
+
+#include "scoregap/family.h"
+
+/*
+ * The chart must outlive it, the nodes need not; NULL nodes: by sg_family.log_z.  Errors: SG_REFUSED (no nodes and no
+ * log_z), SG_NO_MEMORY, those of sg_family.log_z.
+ */
+typedef struct sg_partition_states sg_partition_states;
+SG_MUST_CHECK sg_status sg_partition_states_new(const sg_model *model, const sg_chart *chart, const sg_nodes *nodes,
+                                                sg_partition_states **partition);
+void sg_partition_states_delete(sg_partition_states *partition);
+/* At the point delta of the chart, whose coordinates are theta [full]. */
+SG_MUST_CHECK sg_status sg_partition_states_at(sg_partition_states *partition, const double *delta, const double *theta,
+                                               sg_local *local);
+
+#endif
