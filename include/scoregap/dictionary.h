@@ -26,7 +26,7 @@ typedef enum {
     SG_GENERAL     /* Newton with a pass over the data an evaluation */
 } sg_fit_kind;
 
-enum { SG_PSI = 1, SG_ROOT = 2, SG_VALUE = 4, SG_CURVATURE = 8 };
+enum { SG_PSI = 1, SG_ROOT = 2, SG_VALUE = 4, SG_CURVATURE = 8, SG_DIRICHLET = 16, SG_NOISE = 32, SG_SCORE = 64 };
 
 /*
  * What a row says of each point of a block, B = SG_BLOCK:
@@ -37,7 +37,16 @@ enum { SG_PSI = 1, SG_ROOT = 2, SG_VALUE = 4, SG_CURVATURE = 8 };
 typedef struct {
     int m, roots, want;
     double *value, *psi, *root, *curvature;
+    /*
+     * Finite sets (sg_row.sites) give psi and value a point, and of the rest sums over the block, to which the row
+     * adds, weighted by block->weight; lower triangles [m,m] column-major: curvature_sum   of the second
+     * theta-derivatives of the loss; dirichlet_sum   of the carre du champ Gamma(S_j, S_k), 1/2 sum_y rate(x,y)
+     * (S_j(y)-S_j(x))(S_k(y)-S_k(x)) for jumps, whose expectation is H: sums of squares, whatever the loss; noise_sum
+     * of Cov(L_v S | x) of one draw v, for losses that draw; and score [m][B] = F - E F (SG_SCORE; E F from `local`).
+     */
+    double *score, *curvature_sum, *dirichlet_sum, *noise_sum;
 } sg_datum;
+/* roots = 0 on finite sets: SG_CURVATURE is then the sum, and sums start at zero. */
 size_t sg_datum_bytes(int m, int roots, int want);
 SG_MUST_CHECK sg_status sg_datum_take(sg_arena *arena, int m, int roots, int want, sg_datum *datum);
 
@@ -50,6 +59,16 @@ typedef struct {
     uint32_t *mask;
     double *rate;
 } sg_site_blocks;
+
+/*
+ * What rows on finite sets see of an exponential family: statistics and single-site moves in the free parameters, at
+ * one theta and one block at a time.  One a thread; nothing is allocated after sg_site_view_new.  Errors: SG_NO_MEMORY.
+ */
+typedef struct sg_site_view sg_site_view;
+SG_MUST_CHECK sg_status sg_site_view_new(const sg_model *model, sg_site_view **view);
+void sg_site_view_delete(sg_site_view *view);
+/* theta [full] and the block are borrowed until the next call. */
+void sg_site_view_at(sg_site_view *view, const double *theta, const sg_block *block);
 
 /*
  * The transition matrix P of a process in discrete time on the 2^n states of n two-state sites, in whatever form its
@@ -101,6 +120,16 @@ typedef struct sg_row {
      */
     void (*datum)(const sg_prepared *prepared, const sg_local *local, const sg_block *block, const sg_jet *jet,
                   sg_datum *datum);
+    /*
+     * The loss on finite sets, in place of `datum`: what datum->want asks of the view's block, in the free parameters.
+     * psi = factor * L S; where the loss draws (tag) and the block has no tags, the mean over its draws.
+     */
+    void (*sites)(const sg_prepared *prepared, const sg_local *local, sg_site_view *view, sg_datum *datum);
+    double factor; /* c in psi = c L S; 0 stands for 1 */
+    /* Does the loss, with these options, treat all sites alike?  NULL: no. */
+    bool (*alike)(const void *options, const sg_model *model);
+    /* Draws what the loss draws itself, once a datum: tag [block->n].  NULL: it draws nothing. */
+    void (*tag)(const sg_prepared *prepared, sg_stream *stream, const sg_block *block, uint32_t *tag);
     /* The generator, by kind.  SG_DIFFUSION: D [B] (a multiple of the identity so far) and its gradient [d][B]; NULL
      * means D = 1. */
     void (*diffusion)(const sg_prepared *prepared, const sg_block *block, double *D, double *grad_D);
@@ -109,6 +138,11 @@ typedef struct sg_row {
      * = e^u rate(-u).  Vectorized.  heat_bath: rate = e^u/(1 + e^u).
      */
     void (*rate)(const sg_prepared *prepared, int n, const double *log_ratio, double *rate);
+    /*
+     * The loss that belongs to these rates: sum_i rho(u_i), rho' = factor * rate.  Value, slope rho' and bend rho''
+     * [n]; NULL: not wanted.  Vectorized, finite wherever the result is.
+     */
+    void (*rho)(int n, const double *u, double *value, double *slope, double *bend);
     bool heat_bath;
     /*
      * SG_JUMP by resampling blocks of sites given the rest: fills blocks->count masks of bits with their rates; arrays
@@ -135,6 +169,11 @@ typedef struct sg_row {
     bool sampler_only; /* there is no loss: fits always refuses, runs says where the process exists */
     /* SG_KINETIC: the friction; the generator is v d_x + (log p)'(x) d_v - friction (v d_v - d_v^2). */
     double (*friction)(const void *options);
+    /*
+     * Is each parameter estimated at each of its sites, by the loss rho(u_i) of that site alone, and the estimates
+     * averaged (option sites=averaged)?  `sites` then gives the sum over all sites.  NULL: no.
+     */
+    bool (*averaged)(const void *options);
     /*
      * SG_KERNEL: time is discrete and the generator P - 1; the kernel at the theta that was prepared, within `memory`
      * bytes.  Errors: SG_REFUSED (too many sites: says how many are not), SG_NO_MEMORY (says how much it takes).

@@ -3,8 +3,11 @@
  * i flipped; the generator that flips site i at rate 2((p'/p)^2 + p/p').
  */
 #include "base/vecmath.h"
+#include "dictionary/flip-loss.h"
 #include "dictionary/site-walk.h"
 #include "dictionary/sites.h"
+
+extern const sg_row sg_row_concrete_score;
 
 static const sg_field options[] = {{.key = NULL}};
 
@@ -17,6 +20,21 @@ static void rate(const sg_prepared *prepared, int n, const double *log_ratio, do
     (void)prepared;
 #pragma omp simd
     for (int i = 0; i < n; i++) out[i] = 2 * (exp(2 * log_ratio[i]) + exp(-log_ratio[i]));
+}
+
+/* rho = e^{2u} - 2 e^{-u}: rho' is the rate. */
+static void rho(int n, const double *u, double *value, double *slope, double *bend) {
+#pragma omp simd
+    for (int i = 0; i < n; i++) {
+        const double square = exp(2 * u[i]), inverse = exp(-u[i]);
+        if (value) value[i] = square - 2 * inverse;
+        if (slope) slope[i] = 2 * (square + inverse);
+        if (bend) bend[i] = 4 * square - 2 * inverse;
+    }
+}
+
+static void sites(const sg_prepared *prepared, const sg_local *local, sg_site_view *view, sg_datum *datum) {
+    sg_flip_loss(&sg_row_concrete_score, prepared, SG_ALL_SITES, local, view, datum);
 }
 
 static void step(const sg_prepared *prepared, sg_walk *walk) {
@@ -37,6 +55,9 @@ const sg_row sg_row_concrete_score = {
     .jets = sg_sites_jets,
     .prepare = sg_sites_prepare,
     .release = sg_sites_release,
+    .sites = sites,
+    .alike = sg_sites_alike,
     .rate = rate,
+    .rho = rho,
     .step = step,
 };

@@ -8,27 +8,46 @@ enum { B = SG_BLOCK, ROWS_MOST = 64, PAIRS_MOST = 32, LIST_TEXT = 256 };
 
 /* ------------------------------------------------------------------- datum */
 
-static size_t rows_of(int m, int roots, int want) {
-    size_t parameters = (size_t)m, rows = 0;
-    if (want & SG_VALUE) rows += 1;
-    if (want & SG_PSI) rows += parameters;
-    if (want & SG_ROOT) rows += parameters * (size_t)roots;
-    if (want & SG_CURVATURE) rows += parameters * (parameters + 1) / 2;
-    return rows;
+/* Doubles of one member.  Sums over a block, on finite sets, are matrices. */
+static size_t numbers_of(int m, int roots, int bit) {
+    const size_t parameters = (size_t)m, pairs = parameters * (parameters + 1) / 2;
+    switch (bit) {
+    case SG_VALUE:
+        return B;
+    case SG_PSI:
+    case SG_SCORE:
+        return parameters * B;
+    case SG_ROOT:
+        return parameters * (size_t)roots * B;
+    case SG_CURVATURE:
+        return roots ? pairs * B : parameters * parameters;
+    default:
+        return parameters * parameters;
+    }
 }
 
+static const int members[] = {SG_VALUE, SG_PSI, SG_ROOT, SG_CURVATURE, SG_DIRICHLET, SG_NOISE, SG_SCORE};
+enum { MEMBERS = sizeof members / sizeof *members };
+
 size_t sg_datum_bytes(int m, int roots, int want) {
-    return rows_of(m, roots, want) * B * sizeof(double);
+    size_t bytes = 0;
+    for (int k = 0; k < MEMBERS; k++)
+        if (want & members[k])
+            bytes += (numbers_of(m, roots, members[k]) * sizeof(double) + SG_ALIGN - 1) / SG_ALIGN * SG_ALIGN;
+    return bytes;
 }
 
 sg_status sg_datum_take(sg_arena *arena, int m, int roots, int want, sg_datum *datum) {
-    static const int bits[] = {SG_VALUE, SG_PSI, SG_ROOT, SG_CURVATURE};
-    double **member[] = {&datum->value, &datum->psi, &datum->root, &datum->curvature};
+    double **member[MEMBERS] = {&datum->value,         &datum->psi,       &datum->root, &datum->curvature,
+                                &datum->dirichlet_sum, &datum->noise_sum, &datum->score};
     *datum = (sg_datum){.m = m, .roots = roots, .want = want};
-    for (int k = 0; k < 4; k++) {
-        if (!(want & bits[k])) continue;
-        *member[k] = sg_arena_take(arena, rows_of(m, roots, bits[k]) * B, sizeof(double));
+    if (!roots) member[3] = &datum->curvature_sum;
+    for (int k = 0; k < MEMBERS; k++) {
+        if (!(want & members[k])) continue;
+        const size_t count = numbers_of(m, roots, members[k]);
+        *member[k] = sg_arena_take(arena, count, sizeof(double));
         if (!*member[k]) return sg_fail(SG_NO_MEMORY, "the arena is too small for a loss of %d parameters", m);
+        memset(*member[k], 0, count * sizeof(double));
     }
     return SG_OK;
 }

@@ -2,20 +2,25 @@
  * Masked prediction (LI): the loss avg_K -log p(x_K | x_-K) over masks K, the generator avg_K (E[f | x_-K] - f), block
  * Glauber: at rate one a mask is chosen at random and its sites are drawn given the others.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "dictionary/block-loss.h"
+#include "dictionary/masks.h"
+#include "dictionary/site-view.h"
 #include "dictionary/site-walk.h"
 #include "dictionary/sites.h"
 
-enum { SITES_MOST = 32, MASKS_MOST = 1 << 20, USUAL_K = 1 };
+enum { SITES_MOST = 1 << 20, USUAL_K = 1 };
 
 typedef struct {
     int k;
     char blocks[SG_TEXT];
 } choices;
+
+typedef struct {
+    sg_site_blocks blocks; /* empty where they cannot be listed */
+    double *share;         /* [sites + 1] one for subsets of k sites, where the sites of the model are alike; or NULL */
+} constants;
 
 static bool is_file(const choices *own) {
     return own->blocks[0] == '@';
@@ -36,7 +41,21 @@ static sg_status settle(void *options) {
                    own->blocks, nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
 }
 
-static sg_status fits(const void *options, const sg_model *model) {
+static bool alike(const void *options, const sg_model *model) {
+    (void)model;
+    return ((const choices *)options)->blocks[0] == 's';
+}
+
+static sg_status blocks(const void *options, const sg_model *model, sg_site_blocks *out) {
+    const choices *own = options;
+    char path[SG_TEXT];
+    sg_file_path(own->blocks, path);
+    if (is_file(own)) return sg_masks_file(path, model, out);
+    return own->blocks[0] == 's' ? sg_masks_subsets("masked", model, own->k, out)
+                                 : sg_masks_contiguous(model, own->k, out);
+}
+
+static sg_status runs(const void *options, const sg_model *model) {
     const choices *own = options;
     sg_status status = sg_sites_fits("masked", model, false);
     if (status != SG_OK || own->k <= model->space.d) return status;
@@ -44,155 +63,60 @@ static sg_status fits(const void *options, const sg_model *model) {
                    model->space.d);
 }
 
-/* ---------------------------------------------------------------------- masks */
-
-static double binomial(int n, int k) {
-    double value = 1;
-    for (int i = 1; i <= k; i++) value = value * (n - k + i) / i;
-    return value;
-}
-
-static uint32_t lowest(int k) {
-    return k < 32 ? (UINT32_C(1) << k) - 1 : UINT32_MAX;
-}
-
-static sg_status take(double count, sg_site_blocks *out) {
-    if (count > MASKS_MOST)
-        return sg_fail(SG_OUT_OF_RANGE, "loss masked has %.0f masks here, at most %d can be averaged: take another k",
-                       count, (int)MASKS_MOST);
-    out->count = (int)count;
-    return sg_new(&out->mask, (size_t)count, sizeof *out->mask);
-}
-
-/* All k-subsets in ascending order of their bits. */
-static sg_status subsets(int n, int k, sg_site_blocks *out) {
-    sg_status status = take(binomial(n, k), out);
-    if (status != SG_OK) return status;
-    uint64_t mask = lowest(k);
-    for (int b = 0; b < out->count; b++) {
-        const uint64_t low = mask & -mask, carried = mask + low;
-        out->mask[b] = (uint32_t)mask;
-        mask = carried | ((mask ^ carried) >> 2) / low;
-    }
-    return SG_OK;
-}
-
-/* The n runs of k sites, cyclically; k = n has one. */
-static sg_status runs_of(int n, int k, sg_site_blocks *out) {
-    const uint64_t all = lowest(n), run = lowest(k);
-    sg_status status = take(k == n ? 1 : n, out);
-    if (status != SG_OK) return status;
-    for (int b = 0; b < out->count; b++) out->mask[b] = (uint32_t)((run << b | run << b >> n) & all);
-    return SG_OK;
-}
-
-/* ----------------------------------------------------------- a file of blocks */
-
-static sg_status read_block(const char *path, int line, char *text, int n, uint32_t *mask) {
-    *mask = 0;
-    text[strcspn(text, "#")] = '\0';
-    for (char *rest = NULL, *word = strtok_r(text, " \t\r\n", &rest); word; word = strtok_r(NULL, " \t\r\n", &rest)) {
-        double site;
-        if (!sg_number_read(word, &site) || !(site >= 0) || site > n - 1 || site != (double)(int)site)
-            return sg_fail(SG_BAD_DATA, "%s, line %d: '%.32s' is no site: sites are whole numbers from 0 to %d", path,
-                           line, word, n - 1);
-        if (*mask >> (int)site & 1)
-            return sg_fail(SG_BAD_DATA, "%s, line %d: site %d stands twice in its block: keep one", path, line,
-                           (int)site);
-        *mask |= UINT32_C(1) << (int)site;
-    }
-    return SG_OK;
-}
-
-static sg_status read_lines(FILE *file, const char *path, int n, uint32_t *list, int *count) {
-    sg_status status = SG_OK;
-    char *text = NULL;
-    size_t room = 0;
-    ssize_t length;
-    for (int line = 1; status == SG_OK && (length = getline(&text, &room, file)) >= 0; line++) {
-        uint32_t mask = 0;
-        if (strlen(text) != (size_t)length)
-            status = sg_fail(SG_BAD_DATA, "%s, line %d: there is a zero byte: the file is no text", path, line);
-        else
-            status = read_block(path, line, text, n, &mask);
-        if (status != SG_OK || !mask) continue;
-        if (*count == MASKS_MOST)
-            status = sg_fail(SG_BAD_DATA, "%s, line %d: there are more than %d blocks", path, line, (int)MASKS_MOST);
-        else
-            list[(*count)++] = mask;
-    }
-    if (status == SG_OK && ferror(file))
-        status = sg_fail(SG_CANNOT_READ, "the file of blocks %s cannot be read: %s", path, strerror(errno));
-    free(text);
+/* Blocks are listed and enumerated, or counted where all sites are alike. */
+static sg_status fits(const void *options, const sg_model *model) {
+    sg_site_blocks list;
+    sg_status status = runs(options, model);
+    if (status != SG_OK || (alike(options, model) && sg_site_view_alike(model))) return status;
+    status = blocks(options, model, &list);
+    if (status == SG_OK) status = sg_block_loss_fits("masked", model, sg_masks_largest(&list));
+    sg_masks_free(&list);
     return status;
 }
 
-static sg_status from_file(const char *path, int n, sg_site_blocks *out) {
-    uint32_t *list = NULL;
-    int count = 0;
-    FILE *file = fopen(path, "r");
-    if (!file) return sg_fail(SG_CANNOT_READ, "the file of blocks %s cannot be read: %s", path, strerror(errno));
-    sg_status status = sg_new(&list, MASKS_MOST, sizeof *list);
-    if (status == SG_OK) status = read_lines(file, path, n, list, &count);
-    if (status == SG_OK && !count) status = sg_fail(SG_BAD_DATA, "the file of blocks %s is empty", path);
-    if (status == SG_OK) status = take(count, out);
-    if (status == SG_OK) memcpy(out->mask, list, (size_t)count * sizeof *list);
-    sg_delete(list);
-    fclose(file);
-    return status;
-}
-
-static sg_status blocks(const void *options, const sg_model *model, sg_site_blocks *out) {
-    const choices *own = options;
-    const int n = model->space.d;
-    char path[SG_TEXT];
-    sg_status status;
-    *out = (sg_site_blocks){0};
-    if (n > SITES_MOST)
-        return sg_fail(SG_OUT_OF_RANGE, "%s has %d sites: blocks of sites are listed for at most %d", model->text, n,
-                       (int)SITES_MOST);
-    sg_file_path(own->blocks, path);
-    if (is_file(own))
-        status = from_file(path, n, out);
-    else
-        status = own->blocks[0] == 's' ? subsets(n, own->k, out) : runs_of(n, own->k, out);
-    if (status == SG_OK) status = sg_new(&out->rate, (size_t)out->count, sizeof *out->rate);
-    if (status != SG_OK) {
-        sg_delete(out->mask);
-        *out = (sg_site_blocks){0};
-        return status;
-    }
-    for (int b = 0; b < out->count; b++) out->rate[b] = 1.0 / out->count;
-    return SG_OK;
+static void release(sg_prepared *prepared) {
+    constants *made = (constants *)prepared;
+    if (!made) return;
+    sg_masks_free(&made->blocks);
+    sg_delete(made->share);
+    sg_delete(made);
 }
 
 /* Where blocks cannot be listed there are none, and no step: a gap needs the list itself and says why. */
 static sg_status prepare(const void *options, const sg_model *model, const double *theta, const sg_panels *panels,
                          sg_prepared **prepared) {
-    sg_site_blocks *made = (sg_site_blocks *)*prepared;
+    const choices *own = options;
+    constants *made = (constants *)*prepared;
     (void)theta, (void)panels;
     if (made) return SG_OK;
     sg_status status = sg_new(&made, 1, sizeof *made);
     if (status != SG_OK) return status;
-    status = blocks(options, model, made);
-    if (status == SG_NO_MEMORY) {
-        sg_delete(made);
-        return status;
+    status = blocks(options, model, &made->blocks);
+    if (status != SG_NO_MEMORY) status = SG_OK;
+    if (status == SG_OK && alike(options, model) && sg_site_view_alike(model) && own->k <= model->space.d) {
+        status = sg_new(&made->share, (size_t)model->space.d + 1, sizeof(double));
+        if (status == SG_OK) made->share[own->k] = 1;
     }
     *prepared = (sg_prepared *)made;
-    return SG_OK;
+    if (status == SG_OK) return SG_OK;
+    release(*prepared);
+    *prepared = NULL;
+    return status;
 }
 
-static void release(sg_prepared *prepared) {
-    sg_site_blocks *made = (sg_site_blocks *)prepared;
-    if (!made) return;
-    sg_delete(made->mask);
-    sg_delete(made->rate);
-    sg_delete(made);
+static void sites(const sg_prepared *prepared, const sg_local *local, sg_site_view *view, sg_datum *datum) {
+    const constants *own = (const constants *)prepared;
+    const int want = datum->want;
+    datum->want &= ~SG_NOISE; /* nothing is drawn */
+    if (own->share)
+        sg_block_loss_counted(own->share, local, view, datum);
+    else
+        sg_block_loss(&own->blocks, local, view, datum);
+    datum->want = want;
 }
 
 static void step(const sg_prepared *prepared, sg_walk *walk) {
-    sg_site_walk_blocks((const sg_site_blocks *)prepared, walk);
+    sg_site_walk_blocks(&((const constants *)prepared)->blocks, walk);
 }
 
 static const sg_field options[] = {
@@ -228,7 +152,10 @@ const sg_row sg_row_masked = {
     .jets = sg_sites_jets,
     .prepare = prepare,
     .release = release,
+    .sites = sites,
+    .alike = alike,
     .blocks = blocks,
     .settle = settle,
     .step = step,
+    .runs = runs,
 };

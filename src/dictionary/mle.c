@@ -3,7 +3,8 @@
  */
 #include <math.h>
 
-#include "scoregap/dictionary.h"
+#include "dictionary/gram.h"
+#include "dictionary/site-view.h"
 
 enum { B = SG_BLOCK };
 
@@ -15,14 +16,21 @@ static const sg_field options[] = {{.key = NULL}};
 
 static sg_status fits(const void *own, const sg_model *model) {
     (void)own;
+    if (model->space.shape == SG_FINITE && model->full > SG_SITE_VIEW_STATISTICS && !sg_site_view_alike(model))
+        return sg_fail(SG_MISFIT, "mle takes at most %d statistics of a state, and %s has %d: take pseudolikelihood",
+                       (int)SG_SITE_VIEW_STATISTICS, model->text, model->full);
     if (model->family->can & (SG_NODES | SG_NORMALIZED | SG_STATES)) return SG_OK;
     return sg_fail(SG_MISFIT, "mle needs the normalizing constant, which %s cannot compute: take another loss",
                    model->text);
 }
 
+static bool alike(const void *own, const sg_model *model) {
+    (void)own, (void)model;
+    return true;
+}
+
 static int roots(const sg_model *model) {
-    (void)model;
-    return 1;
+    return model->space.shape == SG_FINITE ? 0 : 1;
 }
 
 static int jets(const sg_model *model, int want) {
@@ -80,6 +88,40 @@ static void datum(const sg_prepared *prepared, const sg_local *local, const sg_b
     if (out->want & SG_CURVATURE) fill_curvature(((const constants *)prepared)->linear, local, n, jet, out->curvature);
 }
 
+/* out = sign t */
+static void turn(int n, double sign, const double *restrict t, double *restrict out) {
+    for (int i = 0; i < n; i++) out[i] = sign * t[i];
+}
+
+/* S S^T, whose expectation is the Dirichlet matrix of E_p f - f; scratch [m + 2][B]. */
+static void add_sums(const sg_local *local, const sg_block *block, int m, double *scratch, sg_datum *out) {
+    double *weight = scratch + (size_t)m * B, total = 0;
+    for (int i = 0; i < block->n; i++) total += weight[i] = block->weight ? block->weight[i] : 1;
+    if (out->want & SG_DIRICHLET) sg_gram_add(block->n, weight, m, scratch, NULL, m, out->dirichlet_sum);
+    for (int k = 0; out->want & SG_CURVATURE && k < m; k++)
+        for (int j = k; j < m; j++) out->curvature_sum[j + k * m] += total * local->hessian[j + k * m];
+}
+
+static void sites(const sg_prepared *prepared, const sg_local *local, sg_site_view *view, sg_datum *out) {
+    const sg_block *block = view->block;
+    const int n = block->n, m = view->m;
+    const size_t mark = sg_arena_mark(view->arena);
+    double *score = sg_arena_take(view->arena, (size_t)(m + 2) * B, sizeof(double));
+    double *logp = score + (size_t)(m + 1) * B;
+    (void)prepared;
+    if (out->want & SG_VALUE) {
+        sg_site_view_logp(view, logp);
+        shift(n, local->log_z, -1, logp, out->value);
+    }
+    if (out->want & ~SG_VALUE) sg_site_view_score(view, local, score);
+    for (int j = 0; j < m; j++) {
+        if (out->want & SG_PSI) turn(n, -1, score + (size_t)j * B, out->psi + (size_t)j * B);
+        if (out->want & SG_SCORE) turn(n, 1, score + (size_t)j * B, out->score + (size_t)j * B);
+    }
+    add_sums(local, block, m, score, out);
+    sg_arena_rewind(view->arena, mark);
+}
+
 /* ----------------------------------------------------------- the dynamics */
 
 /* The generator's own semigroup: within dt a chain draws afresh with probability 1 - exp(-dt). */
@@ -125,5 +167,7 @@ const sg_row sg_row_mle = {
     .prepare = prepare,
     .release = release,
     .datum = datum,
+    .sites = sites,
+    .alike = alike,
     .step = step,
 };

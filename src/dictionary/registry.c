@@ -9,6 +9,8 @@
     X(preconditioned)   \
     X(pseudolikelihood) \
     X(masked)           \
+    X(masked_random)    \
+    X(rise)             \
     X(probability_flow) \
     X(ratio_matching)   \
     X(concrete_score)   \

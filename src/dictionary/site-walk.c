@@ -4,7 +4,7 @@
 
 #include "dictionary/numbers.h"
 
-enum { B = SG_BLOCK };
+enum { B = SG_BLOCK, STATES_MOST = SG_SITE_WALK_STATES };
 static const double MEAN_MOST = 256; /* of one Poisson number by inversion */
 
 size_t sg_site_walk_bytes(int d) {
@@ -31,21 +31,132 @@ static inline double ratio(const sg_walk *walk, int chain, int site) {
     return walk->model->family->log_ratio(walk->model, walk->theta, &walk->block, chain, site);
 }
 
+/* ---- more than two states: x = 0 .. q - 1 */
+
+static inline double *place(const sg_walk *walk, int chain, int site) {
+    return walk->block.x + (size_t)site * B + (size_t)chain;
+}
+
+/* By the moves of a block of one point. */
+static void conditional_by_moves(const sg_walk *walk, int chain, int site, double *logp) {
+    const sg_model *model = walk->model;
+    const sg_block one = {.n = 1, .d = walk->block.d, .draws = 1, .x = walk->block.x + chain};
+    const int q = model->space.q, here = (int)*place(walk, chain, site);
+    double log_ratio[B];
+    logp[here] = 0;
+    for (int move = 1; move < q; move++) {
+        model->family->move(model, walk->theta, &one, site, move, log_ratio, NULL);
+        logp[(here + move) % q] = log_ratio[0];
+    }
+}
+
+/* log p of the states of a site given the others, up to a constant. */
+static inline void conditional(const sg_walk *walk, int chain, int site, double *logp) {
+    const sg_model *model = walk->model;
+    if (model->family->conditional)
+        model->family->conditional(model, walk->theta, &walk->block, chain, site, logp);
+    else
+        conditional_by_moves(walk, chain, site, logp);
+}
+
+/* A state with probability proportional to exp(value), which is lost. */
+static int draw_state(sg_numbers *r, int count, double *value) {
+    double most = -INFINITY, total = 0;
+    int state = 0;
+    for (int s = 0; s < count; s++) most = fmax(most, value[s]);
+    for (int s = 0; s < count; s++) total += value[s] = exp(value[s] - most);
+    double at = sg_numbers_draw(r) * total;
+    for (; state + 1 < count && at >= value[state]; state++) at -= value[state];
+    return state;
+}
+
+/* Draws a site given the others; is its state another one? */
+static bool refresh(const sg_walk *walk, sg_numbers *r, int chain, int site) {
+    double logp[STATES_MOST], *x = place(walk, chain, site);
+    conditional(walk, chain, site, logp);
+    const double state = draw_state(r, walk->model->space.q, logp), old = *x;
+    *x = state;
+    return state != old;
+}
+
+static bool flip(const sg_walk *walk, sg_numbers *r, int chain, int site) {
+    const bool flips = sg_numbers_draw(r) < 1 / (1 + exp(-ratio(walk, chain, site)));
+    double *x = place(walk, chain, site);
+    *x = flips ? -*x : *x;
+    return flips;
+}
+
 void sg_site_walk_heat_bath(sg_walk *walk) {
-    const int d = walk->block.d;
-    for (int c = 0; c < walk->block.n; c++) {
+    const int d = walk->block.d, q = walk->model->space.q;
+    for (int c = 0; q <= STATES_MOST && c < walk->block.n; c++) {
         sg_numbers r;
         sg_numbers_open(walk, c, &r);
         const long long count = events(&r, d * walk->dt);
         for (long long k = 0; k < count; k++) {
             const int site = sg_numbers_below(&r, d);
-            const bool flips = sg_numbers_draw(&r) < 1 / (1 + exp(-ratio(walk, c, site)));
-            double *x = walk->block.x + (size_t)site * B + (size_t)c;
-            *x = flips ? -*x : *x;
-            walk->accepted += flips;
+            walk->accepted += q == 2 ? flip(walk, &r, c, site) : refresh(walk, &r, c, site);
         }
         walk->proposed += count;
     }
+}
+
+typedef void site_rate(const sg_prepared *prepared, int n, const double *log_ratio, double *rate);
+
+/* Rates of a site to each of its states, 0 to that where it is; returns their sum. */
+static double rates_of(const sg_walk *walk, site_rate *rate, const sg_prepared *prepared, int chain, int site,
+                       double *speed) {
+    const int q = walk->model->space.q, here = (int)*place(walk, chain, site);
+    double logp[STATES_MOST], total = 0;
+    conditional(walk, chain, site, logp);
+    const double own = logp[here];
+    for (int s = 0; s < q; s++) logp[s] -= own;
+    rate(prepared, q, logp, speed);
+    speed[here] = 0;
+    for (int s = 0; s < q; s++) total += speed[s];
+    return total;
+}
+
+/* The rates of all sites, speed [d]: of the flip, or to all other states together. */
+static void site_rates(const sg_walk *walk, site_rate *rate, const sg_prepared *prepared, int chain, double *u,
+                       double *speed) {
+    const int d = walk->block.d;
+    double each[STATES_MOST];
+    if (walk->model->space.q == 2) {
+        for (int i = 0; i < d; i++) u[i] = ratio(walk, chain, i);
+        rate(prepared, d, u, speed);
+    } else {
+        for (int i = 0; i < d; i++) speed[i] = rates_of(walk, rate, prepared, chain, i, each);
+    }
+}
+
+static int choose(int count, const double *speed, double at) {
+    int k = 0;
+    for (; k + 1 < count && at >= speed[k]; k++) at -= speed[k];
+    return k;
+}
+
+/* The same in place of the state that is left, whose rate is 0. */
+static int choose_other(int count, int here, const double *speed, double at) {
+    int last = 0;
+    for (int k = 0; k < count; k++) {
+        if (k == here) continue;
+        last = k;
+        if (at < speed[k]) return k;
+        at -= speed[k];
+    }
+    return last;
+}
+
+static void jump(const sg_walk *walk, site_rate *rate, const sg_prepared *prepared, sg_numbers *r, int chain,
+                 int site) {
+    const int q = walk->model->space.q;
+    double *x = place(walk, chain, site), speed[STATES_MOST];
+    if (q == 2) {
+        *x *= -1;
+        return;
+    }
+    const double total = rates_of(walk, rate, prepared, chain, site, speed);
+    *x = choose_other(q, (int)*x, speed, sg_numbers_draw(r) * total);
 }
 
 void sg_site_walk_jumps(void (*rate)(const sg_prepared *prepared, int n, const double *log_ratio, double *rate),
@@ -54,20 +165,17 @@ void sg_site_walk_jumps(void (*rate)(const sg_prepared *prepared, int n, const d
     const size_t mark = sg_arena_mark(walk->arena);
     double *u = sg_arena_take(walk->arena, (size_t)d, sizeof(double));
     double *speed = sg_arena_take(walk->arena, (size_t)d, sizeof(double));
-    for (int c = 0; u && speed && c < walk->block.n; c++) {
+    const bool ready = u && speed && walk->model->space.q <= STATES_MOST;
+    for (int c = 0; ready && c < walk->block.n; c++) {
         sg_numbers r;
         sg_numbers_open(walk, c, &r);
         for (double left = walk->dt;;) {
             double total = 0;
-            int site = 0;
-            for (int i = 0; i < d; i++) u[i] = ratio(walk, c, i);
-            rate(prepared, d, u, speed);
+            site_rates(walk, rate, prepared, c, u, speed);
             for (int i = 0; i < d; i++) total += speed[i];
             left += log(sg_numbers_draw(&r)) / total;
             if (!(left > 0)) break;
-            double at = sg_numbers_draw(&r) * total;
-            for (; site + 1 < d && at >= speed[site]; site++) at -= speed[site];
-            walk->block.x[(size_t)site * B + (size_t)c] *= -1;
+            jump(walk, rate, prepared, &r, c, choose(d, speed, sg_numbers_draw(&r) * total));
             walk->proposed++;
             walk->accepted++;
         }
@@ -110,19 +218,52 @@ static void weights(const sg_walk *walk, int chain, int k, const int *site, doub
     }
 }
 
+/* The same for q states: sites of the block are set one after the other, from the last; code is that of their states.
+ */
+static void descend(const sg_walk *walk, int chain, int k, const int *site, uint32_t code, double sum,
+                    double *log_weight) {
+    const int q = walk->model->space.q;
+    double logp[STATES_MOST];
+    if (k == 0) {
+        log_weight[code] = sum;
+        return;
+    }
+    double *x = place(walk, chain, site[k - 1]);
+    const int own = (int)*x;
+    conditional(walk, chain, site[k - 1], logp);
+    for (int s = 0; s < q; s++) {
+        *x = s;
+        descend(walk, chain, k - 1, site, code * (uint32_t)q + (uint32_t)s, sum + (logp[s] - logp[own]), log_weight);
+    }
+    *x = own;
+}
+
+static void set_states(const sg_walk *walk, int chain, int k, const int *site, uint32_t code) {
+    const uint32_t q = (uint32_t)walk->model->space.q;
+    for (int i = 0; i < k; i++, code /= q) *place(walk, chain, site[i]) = (double)(code % q);
+}
+
+/* States of a block of k sites, 0 where they are more than there is room for. */
+static uint32_t block_states(const sg_walk *walk, int k) {
+    const double states = pow(walk->model->space.q, k);
+    const bool fits = walk->model->space.q <= STATES_MOST && states <= (double)(UINT32_C(1) << SG_SITE_WALK_BLOCK);
+    return fits ? (uint32_t)states : 0;
+}
+
 static void draw_block(const sg_walk *walk, sg_numbers *r, int chain, uint32_t mask, double *weight) {
     int site[32];
     const int k = sites_of(mask, site);
-    const uint32_t count = UINT32_C(1) << k;
-    double most = -INFINITY, total = 0;
-    uint32_t code = 0;
+    const uint32_t count = block_states(walk, k);
+    if (!count) return;
+    if (walk->model->space.q > 2) {
+        descend(walk, chain, k, site, 0, 0, weight);
+        set_states(walk, chain, k, site, (uint32_t)draw_state(r, (int)count, weight));
+        return;
+    }
     weights(walk, chain, k, site, weight);
-    for (uint32_t s = 0; s < count; s++) most = fmax(most, weight[s]);
-    for (uint32_t s = 0; s < count; s++) total += weight[s] = exp(weight[s] - most);
-    double at = sg_numbers_draw(r) * total;
-    for (; code + 1 < count && at >= weight[code]; code++) at -= weight[code];
+    const uint32_t code = (uint32_t)draw_state(r, (int)count, weight);
     for (int i = 0; i < k; i++)
-        if (code >> i & 1) walk->block.x[(size_t)site[i] * B + (size_t)chain] *= -1;
+        if (code >> i & 1) *place(walk, chain, site[i]) *= -1;
 }
 
 void sg_site_walk_blocks(const sg_site_blocks *blocks, sg_walk *walk) {
@@ -134,11 +275,8 @@ void sg_site_walk_blocks(const sg_site_blocks *blocks, sg_walk *walk) {
         sg_numbers_open(walk, c, &r);
         const long long count = events(&r, total * walk->dt);
         for (long long k = 0; k < count; k++) {
-            double at = sg_numbers_draw(&r) * total;
-            int b = 0;
-            for (; b + 1 < blocks->count && at >= blocks->rate[b]; b++) at -= blocks->rate[b];
-            if (__builtin_popcount(blocks->mask[b]) <= SG_SITE_WALK_BLOCK)
-                draw_block(walk, &r, c, blocks->mask[b], weight);
+            draw_block(walk, &r, c, blocks->mask[choose(blocks->count, blocks->rate, sg_numbers_draw(&r) * total)],
+                       weight);
         }
         walk->proposed += count;
         walk->accepted += count;

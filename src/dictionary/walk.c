@@ -36,11 +36,11 @@ static sg_status fill(const sg_model *model, const double *theta, int chains, sg
     return status;
 }
 
-/* Exact draws, or all sites at -1 (chains by their rates: in state 0); velocities come from a block of their own. */
+/* Exact draws, or all sites in state 0: at -1 where they have two; velocities come from a block of their own. */
 static void place(sg_walk *walk) {
     const int n = walk->block.n, d = walk->block.d;
     if (walk->sampler) sg_sampler_draw(walk->sampler, &walk->stream, &walk->block);
-    const double begin = walk->model->family->rates ? 0 : -1;
+    const double begin = walk->model->family->rates || walk->model->space.q > 2 ? 0 : -1;
     for (int k = 0; !walk->sampler && k < d * B; k++) walk->block.x[k] = begin;
     sg_stream_seek(&walk->stream, 1);
     for (int a = 0; walk->velocity && a < d; a++) {

@@ -46,7 +46,8 @@ static inline sg_model *model_of(const char *text) {
 
 typedef struct {
     sg_model *model;
-    sg_panels *panels;
+    sg_nodes *nodes;
+    const sg_panels *panels; /* of the nodes */
     sg_loss *loss;
     sg_prepared *prepared;
     sg_chart *chart;
@@ -70,12 +71,13 @@ static inline void open_jets(setting *s) {
 
 static inline setting open_model(sg_model *model, const char *loss) {
     setting s = {.model = model};
-    OK(sg_model_panels(s.model, s.model->truth, 0, &s.panels));
+    OK(sg_nodes_new(s.model, s.model->truth, 0, false, &s.nodes));
+    s.panels = s.nodes->panels;
     OK(sg_loss_new(loss, &s.loss));
     OK(sg_loss_fits(s.loss, s.model));
     OK(sg_loss_prepare(s.loss, s.model, s.panels, &s.prepared));
     OK(sg_chart_new(s.model, s.model->truth, NULL, &s.chart));
-    OK(sg_partition_new(s.model, s.chart, s.panels, &s.partition));
+    OK(sg_partition_new(s.model, s.chart, s.nodes, &s.partition));
     open_jets(&s);
     return s;
 }
@@ -90,7 +92,7 @@ static inline void close_setting(setting *s) {
     sg_chart_delete(s->chart);
     sg_loss_release(s->loss, s->prepared);
     sg_loss_delete(s->loss);
-    sg_panels_delete(s->panels);
+    sg_nodes_delete(s->nodes);
     sg_model_delete(s->model);
 }
 

@@ -43,10 +43,10 @@ static void test_refusals(void **state) {
     check_refused(
         "score-machting", SG_UNKNOWN,
         "unknown loss 'score-machting'; the nearest is 'score-matching' (losses: mle, score-matching, preconditioned, "
-        "pseudolikelihood, masked, probability-flow, ratio-matching, concrete-score)");
+        "pseudolikelihood, masked, masked-random, rise, probability-flow, ratio-matching, concrete-score)");
     check_refused("", SG_UNKNOWN,
                   "unknown loss '' (losses: mle, score-matching, preconditioned, pseudolikelihood, masked, "
-                  "probability-flow, ratio-matching, concrete-score)");
+                  "masked-random, rise, probability-flow, ratio-matching, concrete-score)");
     check_refused("mle:draws=3", SG_UNKNOWN, "unknown key 'draws' of loss mle, which takes no keys");
     check_refused("preconditioned:wiht=power", SG_UNKNOWN,
                   "unknown key 'wiht' of loss preconditioned; the nearest is 'with' (keys: with, value, exponent, "

@@ -291,7 +291,8 @@ static void log_ratios(void **state) {
 
 static void no_exact_draws(void **state) {
     (void)state;
-    sg_model *large = model_of("ising:n=21"), *equal = model_of("ising:graph=curie-weiss,n=500,free=tied");
+    sg_model *large = model_of("ising:graph=complete,n=40,couplings=gauss,beta=2"),
+             *equal = model_of("ising:graph=curie-weiss,n=500,free=tied");
     sg_sampler *sampler;
     assert_int_equal(sg_sampler_new(large, large->truth, NULL, &sampler), SG_REFUSED);
     assert_null(sampler);
