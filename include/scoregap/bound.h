@@ -269,6 +269,18 @@ SG_MUST_CHECK sg_status sg_bound_tensorization_upper(const sg_pairwise *model, d
                                                      double *log_log_sobolev_upper);
 
 /*
+ * Entropy against a product (after Holley and Stroock): with blocks that redraw every site at a total rate of at least
+ * `coverage`, any law p > 0 on `sites` sites of q states has
+ *     Ent f <= C sum_b w_b E Ent_b f,   C <= exp(sup U - inf U)/coverage,   U = log p/r,  r a product.
+ * Proof: Ent_p f = inf_c E_p[f log(f/c) - f + c] <= sup(p/r) Ent_r f; likewise E_r Ent_b f <= sup(r/p) E_p Ent_b f; and
+ * for products Shearer's inequality for entropy.  Here log r is the additive part of log p, by means over all states.
+ * log_p [q^sites]; *oscillation = sup U - inf U; log_upper = INFINITY where a state is forbidden.  Errors:
+ * SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_bound_product_tensorization_upper(int sites, int q, const double *log_p, double coverage,
+                                                             double *oscillation, double *log_upper);
+
+/*
  * Canonical paths (Jerrum and Sinclair; Diaconis and Stroock 1991) that flip sites in the order 0 .. n-1, through the
  * cuts between sites < k and >= k of weights c_k = sum_{i < k <= j} |J_ij| (on a ring at most 2|J|):
  *     gap >= 1/(n max_k (exp(4 c_k) + exp(4 c_{k+1}))).

@@ -152,6 +152,39 @@ SG_MUST_CHECK sg_status sg_chain_law(const sg_chain *chain, double *log_pi, bool
 SG_MUST_CHECK sg_status sg_chain_gap(const sg_chain *chain, const sg_spectrum_settings *settings, sg_gap *out,
                                      sg_eigenvalues *values, double *decay);
 
+/* ------------------------------------------------------------------- models */
+
+/*
+ * All of the spectrum of the jumps of a loss at the model's truth, for functions of what `by_counts` says: of the state
+ * (q^d of them, at most SG_SPECTRUM_STATES), or of the number of sites in state 1 where a symmetry makes these a path
+ * (d + 1 of them; then functions that tell sites apart are left out).
+ */
+enum { SG_SPECTRUM_STATES = 1024 };
+typedef struct {
+    int n, count;
+    bool by_counts;
+    double *value;    /* [count] the nonzero eigenvalues, ascending, as often as they are multiple */
+    double *function; /* [count][n] E f = 0, E f^2 = 1; 0 where p = 0 */
+    double *mass;     /* [n] */
+    double error;     /* absolute, of each value */
+} sg_states_spectrum;
+/*
+ * By LAPACK's symmetric solver: 1 s for 1024 states.  Paths longer than that: `most` pairs by sg_birth_death_spectrum.
+ * Errors: SG_REFUSED (more states and no path), SG_MISFIT (no jumps on a finite set), SG_NO_MEMORY, those of the row.
+ */
+SG_MUST_CHECK sg_status sg_states_spectrum_new(const sg_model *model, const sg_loss *loss, int most,
+                                               sg_states_spectrum **spectrum);
+void sg_states_spectrum_delete(sg_states_spectrum *spectrum);
+
+/*
+ * An upper bound on the spectrum of -L of these jumps, INFINITY where none is known: the sum of the rates of blocks
+ * that are drawn afresh; for single flips the Collatz-Wielandt quotient of the symmetric form with all its signs
+ * positive, which has the same spectrum (two states a site: states of even and odd parity alternate), to about 1e-6; of
+ * the path of counts where the free statistics depend on these alone.  Errors: SG_MISFIT, SG_NO_MEMORY, those of the
+ * row.
+ */
+SG_MUST_CHECK sg_status sg_jumps_top(const sg_model *model, const sg_loss *loss, double *top);
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <lapacke.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -337,16 +338,212 @@ static void laws_at_the_edge(void **state) {
     assert_int_equal(gap_of("ising", "graph=path,n=4,beta=1e4", "pseudolikelihood", &gap, NULL), SG_OUT_OF_RANGE);
 }
 
-static void memory_failures_are_reported(void **state) {
+/* ------------------------------------------------------- more than two states */
+
+static const double *brute_law;
+
+/* Sites where x and y differ. */
+static uint32_t difference(int d, int q, int x, int y) {
+    uint32_t mask = 0;
+    for (int i = 0; i < d; i++, x /= q, y /= q) mask |= (uint32_t)(x % q != y % q) << i;
+    return mask;
+}
+
+/* The rate of x -> y != x, by definition. */
+static double brute_rate(const sg_model *model, const sg_loss *loss, sg_prepared *prepared,
+                         const sg_site_blocks *blocks, int states, int x, int y) {
+    const int d = model->space.d, q = model->space.q;
+    const double *p = brute_law;
+    double sum = 0;
+    for (int b = 0; b < blocks->count; b++) {
+        double fibre = 0;
+        if (difference(d, q, x, y) & ~blocks->mask[b]) continue;
+        for (int z = 0; z < states; z++)
+            if (!(difference(d, q, x, z) & ~blocks->mask[b])) fibre += exp(p[z]);
+        sum += blocks->rate[b] * exp(p[y]) / fibre;
+    }
+    if (blocks->count || __builtin_popcount(difference(d, q, x, y)) != 1) return sum;
+    const double u = p[y] - p[x];
+    loss->row->rate(prepared, 1, &u, &sum);
+    return sum;
+}
+
+/* Eigenvalues of -L on all states by LAPACK, [states], the first is 0. */
+static void brute_spectrum(const sg_model *model, const sg_loss *loss, int states, double *value) {
+    double *A = NULL, *p = NULL, work[4096];
+    sg_prepared *prepared;
+    sg_site_blocks blocks = {0};
+    const size_t n = (size_t)states;
+    assert_int_equal(sg_new(&A, n * n, sizeof(double)), SG_OK);
+    assert_int_equal(sg_new(&p, n, sizeof(double)), SG_OK);
+    assert_int_equal(sg_loss_prepare(loss, model, NULL, &prepared), SG_OK);
+    if (loss->row->blocks) assert_int_equal(loss->row->blocks(loss->options, model, &blocks), SG_OK);
+    model->family->states(model, model->truth, 0, states, p);
+    brute_law = p;
+    for (int x = 0; x < states; x++)
+        for (int y = 0; y < states; y++) {
+            if (x == y) continue;
+            const double rate = brute_rate(model, loss, prepared, &blocks, states, x, y);
+            A[(size_t)x * n + (size_t)x] += rate;
+            A[(size_t)x * n + (size_t)y] -= rate * exp(0.5 * (p[x] - p[y]));
+        }
+    assert_int_equal(LAPACKE_dsyev_work(LAPACK_COL_MAJOR, 'N', 'L', states, A, states, value, work, 4096), 0);
+    sg_delete(blocks.mask);
+    sg_delete(blocks.rate);
+    sg_loss_release(loss, prepared);
+    sg_delete(A);
+    sg_delete(p);
+}
+
+static void several_states_against_matrices(void **state) {
+    (void)state;
+    enum { VALUES = 7 };
+    static const char *const models[][2] = {{"potts", "graph=ring,n=4,q=3,beta=0.7"},
+                                            {"potts", "graph=complete,n=3,q=5,couplings=gauss,free=tied"},
+                                            {"potts", "graph=path,n=2,q=10,beta=1.5"},
+                                            {"potts", "graph=curie-weiss,n=3,q=4,beta=-2,free=tied"},
+                                            {"loglinear", ""}};
+    static const char *const losses[] = {
+        "pseudolikelihood", "masked:k=2",     "masked-random:rate=0.3",       "probability-flow",
+        "ratio-matching",   "concrete-score", "masked:k=2,blocks=contiguous", "rise"};
+    static double want[256];
+    for (int m = 0; m < 5; m++)
+        for (int l = 0; l < 8; l++) {
+            sg_model *model = model_of(models[m][0], models[m][1]);
+            sg_loss *loss = NULL;
+            sg_eigenvalues *values = NULL;
+            sg_gap gap;
+            const int states = (int)sg_model_states(model);
+            assert_int_equal(sg_loss_new(losses[l], &loss), SG_OK);
+            assert_int_equal(sg_loss_runs(loss, model), SG_OK);
+            assert_in_range(states, 2, 256);
+            brute_spectrum(model, loss, states, want);
+            assert_int_equal(sg_eigenvalues_new(VALUES, &values), SG_OK);
+            if (sg_spectrum_gap(model, loss, NULL, &gap, values)) fail_msg("%s: %s", losses[l], sg_message());
+            if (!(gap.status == SG_OK && fabs(gap.gap / want[1] - 1) < 1e-9))
+                fail_msg("%s, %s: %.15g, expected %.15g: %s", model->text, losses[l], gap.gap, want[1], gap.message);
+            assert_true(gap.gap_lower <= want[1] * (1 + 1e-12) && want[1] * (1 - 1e-12) <= gap.gap_upper);
+            assert_int_equal(values->count, VALUES);
+            for (int k = 0; k < VALUES; k++)
+                if (!(fabs(exp(values->log_value[k]) / want[k + 1] - 1) < 1e-7))
+                    fail_msg("%s, %s, eigenvalue %d: %.12g, expected %.12g", model->text, losses[l], k,
+                             exp(values->log_value[k]), want[k + 1]);
+            sg_eigenvalues_delete(values);
+            sg_loss_delete(loss);
+            sg_model_delete(model);
+        }
+}
+
+/* Two states are the Ising model at half the coupling; one edge: P(x_2 | x_1) has the eigenvalue (e^b - 1)/(e^b + q-1);
+ * independent sites. */
+static void potts_models(void **state) {
+    (void)state;
+    static const char *const losses[] = {"pseudolikelihood", "masked:k=2", "probability-flow", "concrete-score"};
+    static const char *const graphs[] = {"graph=ring,n=7", "graph=complete,n=6,couplings=gauss",
+                                         "graph=curie-weiss,n=8", "graph=lattice,shape=3x3,couplings=pm"};
+    for (int g = 0; g < 4; g++)
+        for (int l = 0; l < 4; l++) {
+            char keys[96];
+            sg_gap ising;
+            snprintf(keys, sizeof keys, "%s,beta=0.3", graphs[g]);
+            assert_int_equal(gap_of("ising", keys, losses[l], &ising, NULL), SG_OK);
+            snprintf(keys, sizeof keys, "%s,beta=0.6,q=2", graphs[g]);
+            check_gap("potts", keys, losses[l], ising.gap, 1e-8);
+        }
+    sg_gap large;
+    assert_int_equal(gap_of("ising", "graph=curie-weiss,n=400,beta=1.1,free=tied", "pseudolikelihood", &large, NULL),
+                     SG_OK);
+    check_gap("potts", "graph=curie-weiss,n=400,beta=2.2,q=2,free=tied", "pseudolikelihood", large.gap, 1e-11);
+    for (int q = 2; q <= 10; q += 2)
+        for (int b = -2; b <= 6; b += 2) {
+            char keys[96];
+            const double r = fabs(expm1(b)) / (exp(b) + q - 1);
+            snprintf(keys, sizeof keys, "graph=path,n=2,q=%d,beta=%d", q, b);
+            check_gap("potts", keys, "pseudolikelihood", 1 - r, 1e-9);
+        }
+    check_gap("potts", "graph=ring,n=8,q=3,beta=0,free=tied", "pseudolikelihood", 1, 1e-9);
+    check_gap("potts", "graph=ring,n=6,q=4,beta=0", "masked:k=3", 0.5, 1e-9);
+    check_gap("potts", "graph=path,n=3,q=3,beta=2", "mle", 1, 0);
+    /* Far below the rounding of Lanczos' method: as a chain. */
+    check_gap("potts", "graph=path,n=2,q=3,beta=35", "pseudolikelihood", 3 / (exp(35) + 2), 1e-9);
+}
+
+/* Mean field with too many states: an upper bound by the classes, whose chain numpy diagonalized. */
+static void classes_of_several_states(void **state) {
     (void)state;
     static const struct {
         const char *keys, *loss;
-    } table[] = {{"graph=ring,n=4", "pseudolikelihood"},
-                 {"graph=curie-weiss,n=5", "probability-flow"},
-                 {"graph=bipartite,n=4", "pseudolikelihood"},
-                 {"graph=path,n=4", "masked:k=2"}};
-    for (int k = 0; k < 4; k++) {
-        sg_model *model = model_of("ising", table[k].keys);
+        double want;
+    } table[] = {{"n=16,q=3,beta=2", "pseudolikelihood", 0.35416584668182},
+                 {"n=16,q=3,beta=2", "probability-flow", 1.0346653184736},
+                 {"n=16,q=3,beta=-2", "pseudolikelihood", 1.6084081063366},
+                 {"n=16,q=3,beta=-2", "probability-flow", 4.8334998743032},
+                 {"n=40,q=4,beta=0", "pseudolikelihood", 1},
+                 {"n=40,q=4,beta=0", "probability-flow", 4}};
+    for (int k = 0; k < 6; k++) {
+        char keys[96];
+        sg_gap gap;
+        snprintf(keys, sizeof keys, "graph=curie-weiss,free=tied,%s", table[k].keys);
+        assert_int_equal(gap_of("potts", keys, table[k].loss, &gap, NULL), SG_OK);
+        assert_int_equal(gap.status, SG_UNCERTIFIED);
+        assert_true(isnan(gap.gap) && gap.gap_lower == 0);
+        assert_non_null(strstr(gap.message, "only an upper bound"));
+        if (!(fabs(gap.gap_upper / table[k].want - 1) < 1e-9))
+            fail_msg("%s, %s: %.12g, expected %.12g", keys, table[k].loss, gap.gap_upper, table[k].want);
+    }
+}
+
+static void several_states_refused(void **state) {
+    (void)state;
+    sg_gap gap;
+    assert_int_equal(gap_of("potts", "graph=path,n=16,q=3", "pseudolikelihood", &gap, NULL), SG_REFUSED);
+    assert_non_null(strstr(sg_message(), "take n <= 15"));
+    assert_int_equal(gap_of("potts", "graph=path,n=4,q=3,beta=1e4", "pseudolikelihood", &gap, NULL), SG_OUT_OF_RANGE);
+    assert_non_null(strstr(sg_message(), "weaken the couplings"));
+    sg_model *model = model_of("potts", "graph=path,n=13,q=3");
+    const sg_spectrum_settings small = {.memory = 1 << 20};
+    sg_loss *loss = NULL;
+    assert_int_equal(sg_loss_new("pseudolikelihood", &loss), SG_OK);
+    assert_int_equal(sg_spectrum_gap(model, loss, &small, &gap, NULL), SG_NO_MEMORY);
+    sg_loss_delete(loss);
+    sg_model_delete(model);
+}
+
+/* 3^11 states: the same bits for any number of threads; values by numpy and ARPACK on all states. */
+static void many_states(void **state) {
+    (void)state;
+    sg_gap gap[2];
+    sg_eigenvalues *values = NULL;
+    sg_model *model = model_of("potts", "graph=path,n=11,q=3,beta=0.8,free=tied");
+    sg_loss *loss = NULL;
+    assert_int_equal(sg_loss_new("pseudolikelihood", &loss), SG_OK);
+    for (int k = 0; k < 2; k++) {
+        const sg_spectrum_settings settings = {.threads = 1 + k};
+        assert_int_equal(sg_eigenvalues_new(3, &values), SG_OK);
+        assert_int_equal(sg_spectrum_gap(model, loss, &settings, &gap[k], values), SG_OK);
+        assert_int_equal(gap[k].status, SG_OK);
+        assert_true(fabs(gap[k].gap - 0.480102843949) < 1e-10);
+        assert_true(fabs(exp(values->log_value[1]) - 0.480102843949) < 1e-9);
+        assert_true(fabs(exp(values->log_value[2]) - 0.531226937143) < 1e-9);
+        sg_eigenvalues_delete(values);
+    }
+    assert_memory_equal(&gap[0].gap, &gap[1].gap, sizeof(double));
+    sg_loss_delete(loss);
+    sg_model_delete(model);
+}
+
+static void memory_failures_are_reported(void **state) {
+    (void)state;
+    static const struct {
+        const char *family, *keys, *loss;
+    } table[] = {{"ising", "graph=ring,n=4", "pseudolikelihood"},
+                 {"ising", "graph=curie-weiss,n=5", "probability-flow"},
+                 {"ising", "graph=bipartite,n=4", "pseudolikelihood"},
+                 {"ising", "graph=path,n=4", "masked:k=2"},
+                 {"potts", "graph=path,n=3", "masked:k=2"},
+                 {"potts", "graph=path,n=2,beta=35", "probability-flow"}};
+    for (int k = 0; k < 6; k++) {
+        sg_model *model = model_of(table[k].family, table[k].keys);
         sg_loss *loss = NULL;
         sg_gap gap;
         const long live = sg_memory_live();
@@ -381,6 +578,11 @@ int main(void) {
         cmocka_unit_test(large_sets_without_a_reason),
         cmocka_unit_test(several_eigenvalues),
         cmocka_unit_test(laws_at_the_edge),
+        cmocka_unit_test(several_states_against_matrices),
+        cmocka_unit_test(potts_models),
+        cmocka_unit_test(classes_of_several_states),
+        cmocka_unit_test(several_states_refused),
+        cmocka_unit_test(many_states),
         cmocka_unit_test(memory_failures_are_reported),
     };
     return cmocka_run_group_tests_name("gaps on finite sets", tests, NULL, NULL);

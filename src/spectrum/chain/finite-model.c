@@ -10,9 +10,10 @@
 #include <string.h>
 
 #include "scoregap/chain.h"
+#include "sites.h"
 #include "spectrum/kinds.h"
 
-enum { SITES_MOST = 24, CHUNK = 1 << 14 };
+enum { STATES_MOST = 1 << 24, CHUNK = 1 << 14 };
 
 typedef struct {
     const sg_model *model;
@@ -26,12 +27,42 @@ static void rate_of(const void *context, int n, const double *log_ratio, double 
     p->loss->row->rate(p->prepared, n, log_ratio, rate);
 }
 
+/* The most sites whose states are visited. */
+static int sites_most(const sg_model *model) {
+    int sites = 0;
+    for (long long states = model->space.q; states <= STATES_MOST; states *= model->space.q) sites++;
+    return sites;
+}
+
+static bool too_many(const sg_model *model) {
+    return model->space.d > sites_most(model);
+}
+
 /* -------------------------------------------------------------------- classes */
+
+/* Heat bath with several states: each of the sites of a class goes to a state with the probability that it has there.
+ */
+static void heat_bath_rates(const sg_lumped *lumped, double *log_rate) {
+    const double *log_p = lumped->log_p;
+    for (int e = 0, end; e < lumped->edges; e = end) {
+        double top = log_p[lumped->from[e]], sum;
+        for (end = e;
+             end < lumped->edges && lumped->from[end] == lumped->from[e] && lumped->site[end] == lumped->site[e]; end++)
+            top = fmax(top, log_p[lumped->to[end]]);
+        sum = exp(log_p[lumped->from[e]] - top);
+        for (int k = e; k < end; k++) sum += exp(log_p[lumped->to[k]] - top);
+        for (int k = e; k < end; k++) log_rate[k] = log(lumped->flips[k]) + (log_p[lumped->to[k]] - top - log(sum));
+    }
+}
 
 /* log rate(u) at the log-ratios of the edges, from rate(u) = e^u rate(-u) where u < 0. */
 static sg_status log_rates(const problem *p, const sg_lumped *lumped, double *log_rate) {
     const int edges = lumped->edges;
     double *u = NULL, *rate = NULL;
+    if (lumped->site && p->loss->row->heat_bath) {
+        heat_bath_rates(lumped, log_rate);
+        return SG_OK;
+    }
     sg_status status = sg_new(&u, (size_t)edges, sizeof(double));
     if (!status) status = sg_new(&rate, (size_t)edges, sizeof(double));
     if (status) goto out;
@@ -126,7 +157,7 @@ static void name_reason(const sg_lumped *lumped, bool monotone, sg_gap *out) {
 }
 
 /* Symmetric functions alone: no mode of theirs is slower than the slowest. */
-static void only_above(const sg_lumped *lumped, sg_gap *out) {
+static void only_above(const problem *p, const sg_lumped *lumped, sg_gap *out) {
     const sg_gap classes = *out;
     *out = (sg_gap){.gap = NAN,
                     .gap_upper = classes.status == SG_UNDERFLOW ? DBL_MIN : classes.gap_upper,
@@ -140,7 +171,7 @@ static void only_above(const sg_lumped *lumped, sg_gap *out) {
         out->message, sizeof out->message,
         "only an upper bound: the slowest mode need not be symmetric under %.80s, and all states are visited up to %d "
         "sites only",
-        lumped->symmetry, (int)SITES_MOST);
+        lumped->symmetry, sites_most(p->model));
 }
 
 /* *done: the gap of the classes is that of the model, or the best that there is. */
@@ -150,7 +181,7 @@ static sg_status by_classes(const problem *p, const sg_lumped *lumped, bool *don
     double *log_rate = NULL;
     sg_status status = lumped->attractive ? rates_grow(p, lumped, &monotone) : SG_OK;
     if (status) return status;
-    *done = monotone || reason || p->model->space.d > SITES_MOST;
+    *done = monotone || reason || too_many(p->model);
     if (!*done) return SG_OK;
     if ((status = sg_new(&log_rate, (size_t)lumped->edges, sizeof(double)))) return status;
     status = log_rates(p, lumped, log_rate);
@@ -160,7 +191,7 @@ static sg_status by_classes(const problem *p, const sg_lumped *lumped, bool *don
     if (monotone || reason)
         name_reason(lumped, monotone, out);
     else
-        only_above(lumped, out);
+        only_above(p, lumped, out);
     return SG_OK;
 }
 
@@ -180,7 +211,7 @@ static sg_status try_classes(const problem *p, bool *done, sg_gap *out) {
 
 static sg_status all_states(const problem *p, double **log_p) {
     const sg_model *model = p->model;
-    const long long states = 1LL << model->space.d;
+    const long long states = llround(sg_model_states(model));
     const int threads = p->settings->threads > 0 ? p->settings->threads : omp_get_max_threads();
     sg_status status = sg_new(log_p, (size_t)states, sizeof(double));
     if (status) return status;
@@ -209,24 +240,16 @@ static sg_status solve_cube(const problem *p, double *log_p, int count, sg_gap *
 
 /* Fewer eigenvalues than asked for where there are fewer states. */
 static int available(const problem *p, const double *log_p, int count) {
-    const long long states = 1LL << p->model->space.d;
+    const long long states = llround(sg_model_states(p->model));
     long long allowed = 0;
     for (long long x = 0; x < states && allowed <= count; x++) allowed += log_p[x] > -INFINITY;
     return allowed - 1 < count ? (int)(allowed > 2 ? allowed - 1 : 1) : count;
 }
 
-static sg_status by_states(const problem *p, sg_gap *out, sg_eigenvalues *values) {
-    double *log_p = NULL;
+static sg_status two_states(const problem *p, double *log_p, sg_gap *out, sg_eigenvalues *values) {
     sg_chain_spectrum *spectrum = NULL;
-    if (p->model->space.d > SITES_MOST)
-        return sg_fail(SG_REFUSED,
-                       "the gap of %s on %s needs all its states, and no symmetry is known that would do: %d sites are "
-                       "too many, take n <= %d",
-                       p->loss->text, p->model->text, p->model->space.d, (int)SITES_MOST);
-    sg_status status = all_states(p, &log_p);
-    if (status) return status;
     const int count = values ? available(p, log_p, values->count) : 1;
-    status = solve_cube(p, log_p, count, out, &spectrum);
+    sg_status status = solve_cube(p, log_p, count, out, &spectrum);
     if (!status && values) {
         values->count = spectrum->count < count ? spectrum->count : count;
         for (int k = 0; k < values->count; k++) {
@@ -235,6 +258,34 @@ static sg_status by_states(const problem *p, sg_gap *out, sg_eigenvalues *values
         }
     }
     sg_chain_spectrum_delete(spectrum);
+    return status;
+}
+
+static sg_status more_states(const problem *p, double *log_p, sg_gap *out, sg_eigenvalues *values) {
+    const sg_row *row = p->loss->row;
+    sg_site_blocks blocks = {0};
+    sg_status status = row->blocks ? row->blocks(p->loss->options, p->model, &blocks) : SG_OK;
+    const sg_sites sites = {.d = p->model->space.d,
+                            .q = p->model->space.q,
+                            .log_p = log_p,
+                            .blocks = row->blocks ? &blocks : NULL,
+                            .rate = rate_of,
+                            .context = p};
+    if (!status) status = sg_sites_gap(&sites, p->settings, out, values);
+    sg_delete(blocks.mask);
+    sg_delete(blocks.rate);
+    return status;
+}
+
+static sg_status by_states(const problem *p, sg_gap *out, sg_eigenvalues *values) {
+    double *log_p = NULL;
+    if (too_many(p->model))
+        return sg_fail(SG_REFUSED,
+                       "the gap of %s on %s needs all its states, and no symmetry is known that would do: %d sites are "
+                       "too many, take n <= %d",
+                       p->loss->text, p->model->text, p->model->space.d, sites_most(p->model));
+    sg_status status = all_states(p, &log_p);
+    if (!status) status = (p->model->space.q == 2 ? two_states : more_states)(p, log_p, out, values);
     sg_delete(log_p);
     return status;
 }
@@ -255,7 +306,7 @@ sg_status sg_gap_on_states(const sg_model *model, const sg_loss *loss, const sg_
         status = by_states(&p, out, values);
     } else if (!status && values) {
         sg_gap ignored;
-        if (values->count > 1 && model->space.d <= SITES_MOST)
+        if (values->count > 1 && !too_many(model))
             status = by_states(&p, &ignored, values); /* beside the gap there are modes without the symmetry */
         else
             values->count = 1;

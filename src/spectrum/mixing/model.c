@@ -312,6 +312,9 @@ sg_status sg_spectrum_mixing(const sg_model *model, const sg_loss *loss, const c
     const sg_row *row = loss->row;
     start s;
     memset(out, 0, sizeof *out);
+    if (model->space.shape == SG_FINITE && model->space.q > 2 && !model->family->rates)
+        return sg_fail(SG_REFUSED, "mixing times on sites are known for two states each, and %s has %d: take its gap",
+                       model->text, model->space.q);
     sg_status status = read_start(text, model, &s);
     if (status) return status;
     if (row->kind == SG_RESAMPLE)

@@ -293,7 +293,9 @@ static void describe(const run *r, const plan *p, sg_trajectory *out) {
     out->lag = out->fine.lag * p->step;
     out->inner = p->inner > 0 ? p->step / inner_steps(p) : 0;
     if (r->sampler)
-        snprintf(out->start, sizeof out->start, "exact draws");
+        snprintf(out->start, sizeof out->start, "%s",
+                 sg_sampler_error(r->sampler) > 0 && r->model->space.shape == SG_FINITE ? "draws that are not exact"
+                                                                                        : "exact draws");
     else
         snprintf(out->start, sizeof out->start, "half of the chains at all -1, half at all +1, burn-in %.4g",
                  out->burn);
