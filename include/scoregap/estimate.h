@@ -43,7 +43,16 @@ typedef struct sg_asymptotic {
     sg_khr_terms khr; /* terms of the KHR/QR bound; NaN for rows that are not diffusions */
     sg_status status; /* SG_OK; SG_NO_DIGITS: an error reaches the size of its value; SG_SINGULAR */
     char message[256];
+    double *noise; /* [m,m] the part of cov_psi that is due to the draws of the loss itself; zero where it draws none */
 } sg_asymptotic;
+/*
+ * Finite sets: by sums over all states (or over counts, where the model's and the loss's sites are alike), exactly but
+ * for rounding, of which the errors are bounds; psi is divided by the c of psi = c L S, so that dirichlet, cov_psi and
+ * whiten are those of the generator.  rho: by differences; over all directions where m <= 16, otherwise over those of
+ * the parameters and of the worst combinations, which is a lower estimate.  Losses that draw (SG_NOISE): one draw a
+ * datum.  Losses averaged over sites: psi is H times their influence, H that of all sites.  About 0.1 us for each
+ * state, site and parameter at a site.
+ */
 /* Errors: SG_SINGULAR (H or the information; names the direction), SG_MISFIT, SG_REFUSED, SG_NO_MEMORY; otherwise see
  * out->status. */
 SG_MUST_CHECK sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymptotic **out);
@@ -87,7 +96,7 @@ SG_MUST_CHECK sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss,
 typedef struct {
     const char *name; /* "Muckenhoupt" */
     const char *side; /* "lower" or "upper" */
-    const char *of;   /* "gap" or "log-sobolev" (C_LS) */
+    const char *of;   /* "gap", "log-sobolev" (C_LS) or "tensorization" (C_AT) */
     double log_value; /* log of the bound; NaN unless it holds */
     bool holds;       /* its hypothesis does */
     char note[160];   /* the hypothesis or the number behind it, or why it fails; may be empty */
@@ -98,6 +107,7 @@ typedef struct {
     int count;
     sg_gap_bound bound[SG_GAP_BOUNDS_MOST];
     sg_log_sobolev log_sobolev; /* the constant itself, log_upper the least bound above it; method NULL: not computed */
+    sg_tensorization tensorization; /* likewise, of dynamics that resample blocks of sites, up to 2^10 states */
 } sg_gap_bounds;
 
 /*
@@ -106,7 +116,8 @@ typedef struct {
  * circle the lower sides of the circle cut open, whose gap is smaller, and Holley and Stroock's; single flips of
  * two-state sites: pairwise conditions (for rates above those of the heat bath by comparison of Dirichlet forms), paths
  * and test functions, C_LS up to 2^8 states; blocks of sites by comparison with single ones; D = 1 on R^2 and R^3:
- * convexity, conditional gaps, test functions (1 s in R^3); underdamped Langevin; resampling.  `gap` (may be NULL)
+ * convexity, conditional gaps, test functions (1 s in R^3); underdamped Langevin; resampling; tensorization of entropy
+ * for rows that resample blocks of sites, of any number of states.  `gap` (may be NULL)
  * tells whether the law is cut where it matters, and gives C_P where a bound takes it.  About 0.5 s.  Errors:
  * SG_NO_MEMORY, and those of panels and rows; a bound that fails is in the list and says why.
  */
@@ -114,7 +125,7 @@ SG_MUST_CHECK sg_status sg_gap_bounds_of(const sg_model *model, const sg_loss *l
                                          sg_gap_bounds *out);
 
 /* KL(p_truth || p_theta) by quadrature; INFINITY when p_theta is not integrable.  theta [m]: the free parameters. */
-SG_MUST_CHECK sg_status sg_kl(const sg_model *model, const sg_panels *panels, const double *theta, double *kl);
+SG_MUST_CHECK sg_status sg_kl(const sg_model *model, const sg_nodes *nodes, const double *theta, double *kl);
 
 /* -------------------------------------------------------------------- data */
 
@@ -126,6 +137,8 @@ typedef struct sg_source {
     int d;
     const double *rows;   /* [n][d] row-major, for a user's data; or */
     const double *packed; /* [blocks][d][SG_BLOCK], drawn before and kept; or, both NULL, drawn anew at each pass: */
+    /* Finite sets: the same data gathered (sg_source_gather). */
+    const struct sg_gathered *gathered;
     const sg_sampler *sampler; /* block b of replicate `replicate` under `key` */
     uint64_t key;
     uint32_t replicate;
@@ -136,20 +149,45 @@ long long sg_source_blocks(const sg_source *source);
 /* Draws all blocks into packed [sg_source_blocks][d][SG_BLOCK] and points source->packed at it. */
 void sg_source_pack(sg_source *source, double *packed);
 
+/*
+ * Data on finite sets, gathered: EACH one in order as one 64-bit code; the DISTINCT states with how often each occurs,
+ * ascending by code; how many data have k sites in state 1 (PLUSES: two states, for losses and models whose sites are
+ * alike).  A fit takes the form that suits its loss and model: bits of its result depend on that form, not on what else
+ * was gathered.
+ */
+typedef struct sg_gathered sg_gathered;
+enum { SG_GATHER_EACH = 1, SG_GATHER_DISTINCT = 2, SG_GATHER_PLUSES = 4 };
+/* The form for a fit of the loss; 0 on other spaces and where a state takes more than 64 bits. */
+int sg_loss_form(const sg_model *model, const sg_loss *loss);
+/* Bytes of the forms `want` for up to n data; none but those of the tables where all states are few. */
+size_t sg_gathered_bytes(const sg_model *model, long long n, int want);
+/* Errors: SG_REFUSED (no finite set, states of more than 64 bits but for PLUSES), SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sg_gathered_new(const sg_model *model, long long n, int want, sg_gathered **gathered);
+void sg_gathered_delete(sg_gathered *gathered);
+/* Reads or draws all data of the source, at most as many as it was made for, once, and points source->gathered at it.
+ * Nothing is allocated. */
+void sg_source_gather(sg_source *source, sg_gathered *gathered);
+
 /* --------------------------------------------------------------------- fit */
 
 /*
  * A fitter holds all that a fit of one loss needs (whitening chart, prepared row, workspace, packed data within the
  * budget) and is used by one thread; sg_fit touches no heap except where a two-step loss or a far-away likelihood must
- * rebuild panels.
+ * rebuild panels, or where a fit on a finite set that has failed is looked at for separation.
  */
 typedef struct sg_fitter sg_fitter;
 /*
+ * The nodes at theta that fits by the loss need (and sg_kl, if asked): NULL on finite sets where they need none,
+ * because the loss knows no log Z or the family knows it without states.
+ */
+SG_MUST_CHECK sg_status sg_fit_nodes(const sg_model *model, const sg_loss *loss, const double *theta, bool kl,
+                                     sg_nodes **nodes);
+/*
  * `whiten` [m,m] (asymptotic->whiten; NULL: identity).  `reference` [full]: origin of the chart and start of the
- * iteration. `panels` of p at `reference` (borrowed for the life of the fitter).
+ * iteration. `nodes` of p at `reference` (borrowed for the life of the fitter), those of sg_fit_nodes.
  */
 SG_MUST_CHECK sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double *reference,
-                                      const double *whiten, const sg_panels *panels, sg_fitter **fitter);
+                                      const double *whiten, const sg_nodes *nodes, sg_fitter **fitter);
 void sg_fitter_delete(sg_fitter *fitter);
 
 enum { SG_FIT_SANDWICH = 1 }; /* also the standard errors, by a second pass at theta_hat */
@@ -158,7 +196,8 @@ typedef struct {
     double *theta;      /* [m] NaN where undefined */
     double *covariance; /* [m,m] sandwich covariance of theta_hat (already divided by n); NaN unless asked for */
     int iterations, passes;
-    sg_status status; /* SG_OK, SG_SINGULAR, SG_NOT_CONVERGED, SG_NOT_INTEGRABLE, SG_PILOT_FAILED: data, not an error */
+    sg_status status; /* SG_OK, SG_SINGULAR, SG_NOT_CONVERGED, SG_NOT_INTEGRABLE, SG_SEPARATED, SG_PILOT_FAILED: data,
+                         not an error */
 } sg_fit;             /* arrays belong to the caller */
 /* Returns an error only for SG_NO_MEMORY and the like; a fit that fails says so in fit->status. */
 SG_MUST_CHECK sg_status sg_fit_source(sg_fitter *fitter, const sg_source *source, int want, sg_fit *fit);
@@ -166,7 +205,7 @@ SG_MUST_CHECK sg_status sg_fit_source(sg_fitter *fitter, const sg_source *source
 /* Factor R of the Dirichlet matrix of the data at theta [full], block by block (triangular update); whiten = R^-1.  For
  * a user's data. */
 SG_MUST_CHECK sg_status sg_data_whitening(const sg_model *model, const sg_loss *loss, const double *theta,
-                                          const sg_panels *panels, const sg_source *source, double *whiten,
+                                          const sg_nodes *nodes, const sg_source *source, double *whiten,
                                           double *condition);
 
 /* ------------------------------------------------------------- Monte Carlo */

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "estimate/asymptotic-finite.h"
+#include "estimate/asymptotic-local.h"
 #include "estimate/bounds.h"
 #include "estimate/rows.h"
 
@@ -194,10 +196,17 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
     if ((status = sg_loss_fits(loss, model))) goto out;
     if ((status = sg_new(&out, 1, sizeof *out))) goto out;
     out->m = m;
-    double **matrix[] = {&out->theta,  &out->gamma,       &out->gamma_mle, &out->dirichlet,   &out->fisher,
-                         &out->whiten, &out->metric_root, &out->cov_psi,   &out->inefficiency};
-    if ((status = new_matrices(m, matrix, 9))) goto out;
+    double **matrix[] = {&out->theta,  &out->gamma,       &out->gamma_mle, &out->dirichlet,    &out->fisher,
+                         &out->whiten, &out->metric_root, &out->cov_psi,   &out->inefficiency, &out->noise};
+    if ((status = new_matrices(m, matrix, 10))) goto out;
     for (int j = 0; j < m; j++) out->theta[j] = model->named[model->free[j]];
+    if (model->space.shape == SG_FINITE) {
+        const bool alike = sg_model_exchangeable(model) && loss->row->alike && loss->row->alike(loss->options, model);
+        status = alike || sg_model_states(model) <= SG_STATES_MOST ? sg_asymptotic_finite(model, loss, out)
+                                                                   : sg_asymptotic_local(model, loss, out);
+        if (!status) status = sg_khr_terms_of(model, loss, NULL, out, &out->khr);
+        goto out;
+    }
     if ((status = new_values(m, &coarse)) || (status = new_values(m, &fine))) goto out;
     if ((status = sg_model_panels(model, model->truth, 0, &panels[0]))) goto out;
     if ((status = sg_model_panels(model, model->truth, 1, &panels[1]))) goto out;
@@ -221,8 +230,8 @@ out:
 
 void sg_asymptotic_delete(sg_asymptotic *a) {
     if (!a) return;
-    double *matrix[] = {a->theta,  a->gamma,       a->gamma_mle, a->dirichlet,   a->fisher,
-                        a->whiten, a->metric_root, a->cov_psi,   a->inefficiency};
-    for (int k = 0; k < 9; k++) sg_delete(matrix[k]);
+    double *matrix[] = {a->theta,  a->gamma,       a->gamma_mle, a->dirichlet,    a->fisher,
+                        a->whiten, a->metric_root, a->cov_psi,   a->inefficiency, a->noise};
+    for (int k = 0; k < 10; k++) sg_delete(matrix[k]);
     sg_delete(a);
 }

@@ -3,6 +3,7 @@
 
 #include "estimate/bounds.h"
 #include "estimate/rows.h"
+#include "scoregap/chain.h"
 
 /* What the KHR chain is made of at the nodes; each vector [m] a node, column-major [n][m]. */
 typedef struct {
@@ -147,7 +148,7 @@ sg_status sg_khr_terms_of(const sg_model *model, const sg_loss *loss, const sg_p
                           sg_khr_terms *out) {
     sg_status status = SG_OK;
     sg_prepared *prepared = NULL;
-    khr_nodes k = {.n = panels->n, .m = model->m};
+    khr_nodes k = {.n = panels ? panels->n : 0, .m = model->m};
     size_t n = (size_t)k.n, m = (size_t)k.m;
     no_terms(out);
     if (loss->row->kind != SG_DIFFUSION) return SG_OK;
@@ -208,10 +209,21 @@ out:
     return status;
 }
 
+/* The bound is for psi = c L S: losses that draw have a term of their own, averages over sites no generator. */
+static sg_status jump_bounds(const sg_model *model, const sg_loss *loss, const sg_gap *gap, sg_bounds *out) {
+    const sg_row *row = loss->row;
+    double top;
+    if (!gap || !(gap->gap_lower > 0) || row->tag || (row->averaged && row->averaged(loss->options))) return SG_OK;
+    sg_status status = sg_jumps_top(model, loss, &top);
+    if (!status && isfinite(top)) out->kantorovich = sg_bound_kantorovich_upper(gap->gap_lower, top);
+    return status;
+}
+
 sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic, const sg_gap *gap,
                        sg_bounds *out) {
     clear(out);
     out->kantorovich = loss->row->kind == SG_RESAMPLE ? sg_bound_kantorovich_upper(1, 1) : INFINITY;
+    if (loss->row->kind == SG_JUMP && model->space.shape == SG_FINITE) return jump_bounds(model, loss, gap, out);
     if (loss->row->kind != SG_DIFFUSION) return SG_OK;
     if (asymptotic) {
         sg_bound_khr_upper(&asymptotic->khr, asymptotic->restricted_poincare, &out->khr_restricted);

@@ -24,7 +24,7 @@ static sg_status new_scratch(sg_fitter *f) {
     if ((status = sg_new(&f->a, m * m, sizeof(double)))) return status;
     if ((status = sg_new(&f->b, m * m, sizeof(double)))) return status;
     if ((status = sg_new(&f->c, m * m, sizeof(double)))) return status;
-    if ((status = sg_new(&f->stack, tall * m, sizeof(double)))) return status;
+    if ((status = sg_new(&f->stack, (tall + 2) * m, sizeof(double)))) return status;
     if ((status = sg_new(&f->work, sg_qr_work((int)tall, f->m), sizeof(double)))) return status;
     if ((status = sg_new(&f->newton, sg_newton_work(f->m), sizeof(double)))) return status;
     if ((status = sg_pass_means_new(f->m, &f->means))) return status;
@@ -32,24 +32,45 @@ static sg_status new_scratch(sg_fitter *f) {
     return SG_OK;
 }
 
+/* E F in the free parameters at the origin of the chart, which need not be whitened for it. */
+static sg_status raw_means(sg_fitter *f) {
+    sg_status status = SG_OK;
+    sg_chart *plain = NULL;
+    sg_partition *partition = NULL;
+    if ((status = sg_new(&f->raw.gradient, (size_t)f->m, sizeof(double)))) goto out;
+    if (!f->lens->basis) {
+        memcpy(f->raw.gradient, f->origin.gradient, (size_t)f->m * sizeof(double));
+        goto out;
+    }
+    if ((status = sg_chart_new(f->model, f->chart->origin, NULL, &plain))) goto out;
+    if ((status = sg_partition_new(f->model, plain, f->nodes, &partition))) goto out;
+    status = sg_partition_at(partition, f->delta, &f->raw);
+out:
+    sg_partition_delete(partition);
+    sg_chart_delete(plain);
+    return status;
+}
+
 static sg_status new_partition(sg_fitter *f) {
     sg_status status = SG_OK;
     if (!f->loss->row->local) return SG_OK;
     if ((status = new_local(f->m, &f->origin)) || (status = new_local(f->m, &f->local))) return status;
-    if ((status = sg_partition_new(f->model, f->chart, f->panels, &f->partition))) return status;
+    if ((status = sg_partition_new(f->model, f->chart, f->nodes, &f->partition))) return status;
     memset(f->delta, 0, (size_t)f->m * sizeof(double));
-    return sg_partition_at(f->partition, f->delta, &f->origin);
+    if ((status = sg_partition_at(f->partition, f->delta, &f->origin))) return status;
+    return f->lens->view ? raw_means(f) : SG_OK;
 }
 
 sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double *reference, const double *whiten,
-                        const sg_panels *panels, sg_fitter **out) {
+                        const sg_nodes *nodes, sg_fitter **out) {
     sg_status status = SG_OK;
     sg_fitter *f = NULL;
     sg_at at = SG_AT_TRUTH;
     *out = NULL;
     if ((status = sg_loss_fits(loss, model))) goto out;
     if ((status = sg_new(&f, 1, sizeof *f))) goto out;
-    f->model = model, f->loss = loss, f->panels = panels, f->m = model->m;
+    f->model = model, f->loss = loss, f->nodes = nodes, f->m = model->m;
+    f->panels = nodes ? nodes->panels : NULL;
     f->kind = model->family->can & SG_LINEAR ? loss->row->fit : SG_GENERAL;
     int want = SG_PSI | (f->kind == SG_QUADRATIC ? SG_ROOT : f->kind == SG_GENERAL ? SG_VALUE | SG_CURVATURE : 0);
     if ((status = sg_chart_new(model, reference, whiten, &f->chart))) goto out;
@@ -57,8 +78,10 @@ sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double
     if ((status = new_scratch(f))) goto out;
     if ((status = new_partition(f))) goto out;
     if ((status = sg_loss_reference(loss, model, f->full, &at))) goto out;
-    if ((status = sg_loss_prepare(loss, model, panels, &f->prepared))) goto out;
+    if ((status = sg_loss_prepare(loss, model, f->panels, &f->prepared))) goto out;
     if (at == SG_AT_PILOT) status = sg_two_step_new(f);
+    if (loss->row->averaged && loss->row->averaged(loss->options)) status = sg_site_fits_new(f);
+    if (f->sites && !status) status = sg_nodewise_new(model, loss->row, reference, &f->nodewise);
 out:
     if (status) {
         sg_fitter_delete(f);
@@ -76,12 +99,15 @@ static void delete_local(sg_local *local) {
 void sg_fitter_delete(sg_fitter *f) {
     if (!f) return;
     sg_two_step_delete(f);
+    sg_site_fits_delete(f);
+    sg_nodewise_delete(f->nodewise);
     sg_loss_release(f->loss, f->prepared);
     sg_partition_delete(f->partition);
     sg_chart_delete(f->chart);
     sg_lens_delete(f->lens);
     delete_local(&f->origin);
     delete_local(&f->local);
+    delete_local(&f->raw);
     sg_pass_means_clear(&f->means);
     sg_pass_means_clear(&f->middle);
     double *scratch[] = {f->delta, f->theta, f->full, f->a, f->b, f->c, f->stack, f->work, f->newton};
@@ -91,6 +117,7 @@ void sg_fitter_delete(sg_fitter *f) {
 
 void sg_fitter_pass(sg_fitter *f, const sg_local *local, const double *delta, int want, sg_pass_means *means) {
     sg_chart_theta(f->chart, delta, f->full);
+    if (f->lens->view) local = &f->raw;
     sg_pass(f->lens, f->prepared, local, f->full, f->source, want, means);
     f->passes++;
 }
@@ -183,7 +210,9 @@ sg_status sg_fitter_verdict(const sg_fitter *f, sg_status status) {
 static sg_status fit_newton(sg_fitter *f, sg_objective objective, int *iterations) {
     const sg_newton_settings settings = {.tol = 1e-10, .most = 100, .radius = 10};
     f->refusals = 0;
-    return sg_fitter_verdict(f, sg_newton(f->m, objective, f, &settings, f->delta, iterations, f->newton));
+    sg_status status = sg_newton(f->m, objective, f, &settings, f->delta, iterations, f->newton);
+    if (f->lens->view) return sg_fitter_separation(f, objective, status);
+    return sg_fitter_verdict(f, status);
 }
 
 static sg_status fit_once(sg_fitter *f, int *iterations) {
@@ -214,6 +243,11 @@ static sg_status sandwich_means(sg_fitter *f) {
         sg_pass_means last = f->means;
         f->means = f->middle, f->middle = last;
         return sg_two_step_derivative(f);
+    }
+    if (f->lens->view && f->kind == SG_GENERAL) {
+        sg_fitter_pass(f, NULL, f->delta, SG_PSI | SG_PASS_SQUARES | SG_CURVATURE, &f->middle);
+        unpack(f->m, f->middle.curvature, f->a);
+        return SG_OK;
     }
     sg_status status = mean_derivative(f);
     if (!status) sg_fitter_pass(f, &f->local, f->delta, SG_PSI | SG_PASS_SQUARES, &f->middle);
@@ -246,33 +280,52 @@ void sg_fitter_theta(sg_fitter *f, double *theta) {
     sg_model_free(f->model, f->full, theta);
 }
 
+static sg_status fit_any(sg_fitter *f, int want, sg_fit *fit) {
+    if (f->nodewise) return sg_nodewise_fit(f->nodewise, f->source, &fit->iterations, &f->passes, fit->theta);
+    if (f->sites) return sg_site_fits_run(f, &fit->iterations, fit->theta);
+    if (f->two_step) return sg_two_step_fit(f, want, &fit->iterations);
+    return fit_once(f, &fit->iterations);
+}
+
+/* An estimate without standard errors is still one: the interval then counts as missing. */
+static sg_status add_errors(sg_fitter *f, int want, double *covariance) {
+    if (!(want & SG_FIT_SANDWICH)) return SG_OK;
+    if (f->nodewise)
+        sg_nodewise_sandwich(f->nodewise, covariance);
+    else if (f->sites)
+        sg_site_fits_sandwich(f, covariance);
+    else if (sandwich(f, covariance) == SG_NO_MEMORY)
+        return SG_NO_MEMORY;
+    return SG_OK;
+}
+
 sg_status sg_fit_source(sg_fitter *f, const sg_source *source, int want, sg_fit *fit) {
-    sg_status status;
     f->source = source;
     f->passes = 0;
     for (int k = 0; k < f->m * f->m; k++) fit->covariance[k] = NAN;
-    status = f->two_step ? sg_two_step_fit(f, want, &fit->iterations) : fit_once(f, &fit->iterations);
+    sg_status status = f->lens->view ? sg_pass_open(f->lens, f->prepared, source) : SG_OK;
+    if (!status) status = fit_any(f, want, fit);
     if (status == SG_NO_MEMORY) return status;
     fit->status = status;
     if (status) {
         for (int j = 0; j < f->m; j++) fit->theta[j] = NAN;
     } else {
-        sg_fitter_theta(f, fit->theta);
+        if (!f->sites) sg_fitter_theta(f, fit->theta);
         for (int j = 0; j < f->m; j++)
             if (!isfinite(fit->theta[j])) fit->status = SG_SINGULAR;
+        if (f->sites) sg_model_expand(f->model, fit->theta, f->full);
         if (!fit->status && !f->model->family->inside(f->model, f->full)) fit->status = SG_NOT_INTEGRABLE;
-        /* an estimate without standard errors is still one: the interval then counts as missing */
-        if (want & SG_FIT_SANDWICH && sandwich(f, fit->covariance) == SG_NO_MEMORY) return SG_NO_MEMORY;
+        if ((status = add_errors(f, want, fit->covariance))) return status;
     }
     fit->passes = f->passes;
     return SG_OK;
 }
 
-sg_status sg_data_whitening(const sg_model *model, const sg_loss *loss, const double *theta, const sg_panels *panels,
+sg_status sg_data_whitening(const sg_model *model, const sg_loss *loss, const double *theta, const sg_nodes *nodes,
                             const sg_source *source, double *whiten, double *condition) {
     sg_status status = SG_OK;
     sg_fitter *f = NULL;
-    if ((status = sg_fitter_new(model, loss, theta, NULL, panels, &f))) return status;
+    if ((status = sg_fitter_new(model, loss, theta, NULL, nodes, &f))) return status;
     f->source = source;
     if (f->kind == SG_QUADRATIC) {
         status = sg_pass_fold(f->lens, f->prepared, &f->origin, theta, source, f->stack, f->work, f->b);
@@ -284,4 +337,20 @@ sg_status sg_data_whitening(const sg_model *model, const sg_loss *loss, const do
     }
     sg_fitter_delete(f);
     return status;
+}
+
+/* Up to so many states are listed although the family may know log Z without them. */
+enum { STATES_LISTED = 1 << 14 };
+
+sg_status sg_fit_nodes(const sg_model *model, const sg_loss *loss, const double *theta, bool kl, sg_nodes **nodes) {
+    double value;
+    *nodes = NULL;
+    if (model->space.shape != SG_FINITE) return sg_nodes_new(model, theta, 0, false, nodes);
+    if (!kl && !loss->row->local) return SG_OK;
+    if (sg_model_exchangeable(model)) return sg_nodes_new(model, theta, 0, true, nodes);
+    if (model->family->log_z && !(sg_model_states(model) <= STATES_LISTED)) {
+        sg_status status = model->family->log_z(model, theta, &value, NULL, NULL);
+        if (status != SG_REFUSED) return status;
+    }
+    return sg_nodes_new(model, theta, 0, false, nodes);
 }

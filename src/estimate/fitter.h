@@ -2,14 +2,17 @@
 #ifndef SG_ESTIMATE_FITTER_H
 #define SG_ESTIMATE_FITTER_H
 
+#include "estimate/nodewise.h"
 #include "estimate/pass.h"
+#include "estimate/site-fits.h"
 
 typedef struct sg_two_step sg_two_step;
 
 struct sg_fitter {
     const sg_model *model;
     const sg_loss *loss;
-    const sg_panels *panels; /* at the reference */
+    const sg_nodes *nodes;   /* at the reference; NULL: none are needed */
+    const sg_panels *panels; /* theirs, on the line */
     sg_fit_kind kind;
     int m;
     sg_chart *chart;
@@ -17,12 +20,15 @@ struct sg_fitter {
     sg_prepared *prepared;
     sg_partition *partition; /* for rows that need log Z */
     sg_local origin, local;  /* at delta = 0 and at the last delta */
+    sg_local raw;            /* finite sets: E F at the origin, in the free parameters */
     sg_pass_means means, middle;
     double *delta, *theta, *full; /* [m], [m], [full] */
     double *a, *b, *c, *stack, *work, *newton;
     const sg_source *source; /* of the fit under way */
     int passes, refusals;
     sg_two_step *two_step; /* NULL: the loss needs no pilot */
+    sg_site_fits *sites;   /* NULL: all parameters are fitted at once */
+    sg_nodewise *nodewise; /* the same faster, for pairwise models; NULL: others */
 };
 
 void sg_fitter_pass(sg_fitter *f, const sg_local *local, const double *delta, int want, sg_pass_means *means);
@@ -30,6 +36,9 @@ void sg_fitter_pass(sg_fitter *f, const sg_local *local, const double *delta, in
 void sg_fitter_theta(sg_fitter *f, double *theta);
 /* What sg_newton returned, with the edge of the parameter space told from other failures. */
 SG_MUST_CHECK sg_status sg_fitter_verdict(const sg_fitter *f, sg_status status);
+
+/* Finite sets: SG_SEPARATED where the search has run to infinity (separation.h), otherwise `status`. */
+SG_MUST_CHECK sg_status sg_fitter_separation(sg_fitter *f, sg_objective objective, sg_status status);
 
 /*
  * Two-step losses.  With the constants made at theta itself the loss has the estimating equation g(theta) = mean psi =

@@ -8,12 +8,12 @@
 
 sg_status sg_gap_bounds_add(sg_gap_bounds *list, const char *name, sg_bound_side side, sg_status status,
                             double log_value, const char *format, ...) {
-    static const char *const sides[] = {"lower", "upper", "lower", "upper"};
+    static const char *const objects[] = {"gap", "log-sobolev", "tensorization"};
     if (status == SG_NO_MEMORY || status == SG_STOPPED) return status;
     if (list->count == SG_GAP_BOUNDS_MOST)
         return sg_fail(SG_INTERNAL, "there are more than %d bounds", SG_GAP_BOUNDS_MOST);
     sg_gap_bound *bound = &list->bound[list->count++];
-    *bound = (sg_gap_bound){.name = name, .side = sides[side], .of = side < SG_ENTROPY_LOWER ? "gap" : "log-sobolev"};
+    *bound = (sg_gap_bound){.name = name, .side = side % 2 ? "upper" : "lower", .of = objects[side / 2]};
     bound->holds = status == SG_OK && isfinite(log_value);
     bound->log_value = bound->holds ? log_value : NAN;
     if (status) {
@@ -61,12 +61,14 @@ static sg_status finish(const sg_gap *gap, sg_gap_bounds *list) {
 sg_status sg_gap_bounds_of(const sg_model *model, const sg_loss *loss, const sg_gap *gap, sg_gap_bounds *out) {
     const sg_kind kind = loss->row->kind;
     sg_status status = SG_OK;
-    *out = (sg_gap_bounds){.log_sobolev = {.log_value = NAN,
-                                           .log_lower = -INFINITY,
-                                           .log_upper = INFINITY,
-                                           .ratio = NAN,
-                                           .change = NAN,
-                                           .share = NAN}};
+    *out = (sg_gap_bounds){
+        .log_sobolev = {.log_value = NAN,
+                        .log_lower = -INFINITY,
+                        .log_upper = INFINITY,
+                        .ratio = NAN,
+                        .change = NAN,
+                        .share = NAN},
+        .tensorization = {.log_value = NAN, .log_lower = -INFINITY, .log_upper = INFINITY, .ratio = NAN, .share = NAN}};
     if (kind == SG_DIFFUSION && model->space.shape == SG_CIRCLE)
         status = sg_gap_bounds_circle(model, loss, gap, out);
     else if (kind == SG_DIFFUSION && model->space.d == 1)
@@ -80,5 +82,6 @@ sg_status sg_gap_bounds_of(const sg_model *model, const sg_loss *loss, const sg_
     else if (model->space.shape == SG_FINITE && !model->family->rates &&
              (kind == SG_RESAMPLE || (kind == SG_JUMP && (loss->row->rate || loss->row->blocks))))
         status = sg_gap_bounds_states(model, loss, gap, out);
-    return status ? status : finish(gap, out);
+    if (!status) status = finish(gap, out);
+    return status ? status : sg_gap_bounds_tensor(model, loss, gap, out);
 }

@@ -4,7 +4,14 @@
 
 #include "scoregap/estimate.h"
 
-typedef enum { SG_GAP_LOWER, SG_GAP_UPPER, SG_ENTROPY_LOWER, SG_ENTROPY_UPPER } sg_bound_side;
+typedef enum {
+    SG_GAP_LOWER,
+    SG_GAP_UPPER,
+    SG_ENTROPY_LOWER,
+    SG_ENTROPY_UPPER,
+    SG_TENSOR_LOWER,
+    SG_TENSOR_UPPER
+} sg_bound_side;
 
 /*
  * Adds a bound that was computed with `status`: unless that is SG_OK, or when the value is not finite, it does not
@@ -26,5 +33,8 @@ SG_MUST_CHECK sg_status sg_gap_bounds_states(const sg_model *model, const sg_los
 SG_MUST_CHECK sg_status sg_gap_bounds_grid(const sg_model *model, const sg_loss *loss, sg_gap_bounds *list);
 SG_MUST_CHECK sg_status sg_gap_bounds_kinetic(const sg_model *model, const sg_loss *loss, sg_gap_bounds *list);
 SG_MUST_CHECK sg_status sg_gap_bounds_chain(const sg_model *model, const sg_gap *gap, sg_gap_bounds *list);
+/* Tensorization of entropy, after all others: bounds on C_LS bound it. */
+SG_MUST_CHECK sg_status sg_gap_bounds_tensor(const sg_model *model, const sg_loss *loss, const sg_gap *gap,
+                                             sg_gap_bounds *list);
 
 #endif

@@ -11,6 +11,7 @@
  */
 struct sg_kl_tool {
     const sg_model *model;
+    const sg_nodes *nodes;
     const sg_panels *panels;
     sg_chart *chart;
     sg_partition *partition;
@@ -24,23 +25,25 @@ static sg_status linear_parts(sg_kl_tool *t) {
     sg_status status = SG_OK;
     size_t m = (size_t)t->model->m;
     sg_local *locals[] = {&t->truth, &t->local};
-    for (int k = 0; k < 2; k++) {
+    const bool finite = t->model->space.shape == SG_FINITE;
+    if (finite && (status = sg_new(&t->truth.gradient, m, sizeof(double)))) return status;
+    for (int k = 0; k < 2 && !finite; k++) {
         if ((status = sg_new(&locals[k]->gradient, m, sizeof(double)))) return status;
         if ((status = sg_new(&locals[k]->hessian, m * m, sizeof(double)))) return status;
     }
-    if ((status = sg_partition_new(t->model, t->chart, t->panels, &t->partition))) return status;
+    if ((status = sg_partition_new(t->model, t->chart, t->nodes, &t->partition))) return status;
     return sg_partition_at(t->partition, t->delta, &t->truth);
 }
 
-sg_status sg_kl_tool_new(const sg_model *model, const sg_panels *panels, sg_kl_tool **out) {
+sg_status sg_kl_tool_new(const sg_model *model, const sg_nodes *nodes, sg_kl_tool **out) {
     sg_status status = SG_OK;
     sg_kl_tool *t = NULL;
     *out = NULL;
     if ((status = sg_new(&t, 1, sizeof *t))) goto out;
-    t->model = model, t->panels = panels;
+    t->model = model, t->nodes = nodes, t->panels = nodes ? nodes->panels : NULL;
     if ((status = sg_new(&t->delta, (size_t)model->m, sizeof(double)))) goto out;
     if ((status = sg_new(&t->full, (size_t)model->full, sizeof(double)))) goto out;
-    if ((status = sg_new(&t->log_ratio, (size_t)panels->n, sizeof(double)))) goto out;
+    if (t->panels && (status = sg_new(&t->log_ratio, (size_t)t->panels->n, sizeof(double)))) goto out;
     if ((status = sg_chart_new(model, model->truth, NULL, &t->chart))) goto out;
     if (model->family->can & SG_LINEAR) {
         status = linear_parts(t);
@@ -102,9 +105,9 @@ sg_status sg_kl_tool_at(sg_kl_tool *t, const double *theta, double *kl) {
     return SG_OK;
 }
 
-sg_status sg_kl(const sg_model *model, const sg_panels *panels, const double *theta, double *kl) {
+sg_status sg_kl(const sg_model *model, const sg_nodes *nodes, const double *theta, double *kl) {
     sg_kl_tool *tool = NULL;
-    sg_status status = sg_kl_tool_new(model, panels, &tool);
+    sg_status status = sg_kl_tool_new(model, nodes, &tool);
     if (!status) status = sg_kl_tool_at(tool, theta, kl);
     sg_kl_tool_delete(tool);
     return status;

@@ -5,8 +5,8 @@
 #include "scoregap/estimate.h"
 
 typedef struct sg_kl_tool sg_kl_tool; /* one a thread */
-/* `panels` of p at the model's truth, borrowed. */
-SG_MUST_CHECK sg_status sg_kl_tool_new(const sg_model *model, const sg_panels *panels, sg_kl_tool **tool);
+/* `nodes` of p at the model's truth, borrowed; NULL as for sg_partition_new. */
+SG_MUST_CHECK sg_status sg_kl_tool_new(const sg_model *model, const sg_nodes *nodes, sg_kl_tool **tool);
 void sg_kl_tool_delete(sg_kl_tool *tool);
 /* theta [m] free parameters; INFINITY where p_theta is not integrable, NaN for NaN. */
 SG_MUST_CHECK sg_status sg_kl_tool_at(sg_kl_tool *tool, const double *theta, double *kl);

@@ -1,12 +1,13 @@
 /*
  * A lens looks at one block of points through (model, chart, loss): family jet, contraction with the chart, the row's
  * datum. Quadrature, Monte Carlo and fits to data all read their blocks through it, so that each sees the same
- * arithmetic. Internal to the estimate module.
+ * arithmetic. On finite sets it looks through a site view, in the free parameters themselves; the chart comes in when
+ * blocks have been summed.  Internal to the estimate module.
  */
 #ifndef SG_ESTIMATE_LENS_H
 #define SG_ESTIMATE_LENS_H
 
-#include "scoregap/estimate.h"
+#include "estimate/source.h"
 
 typedef struct {
     const sg_model *model;
@@ -19,17 +20,40 @@ typedef struct {
     sg_jet jet; /* of the last look: members not asked for are NULL */
     sg_datum datum;
     sg_block block; /* room for one block of points */
+    /*
+     * Finite sets: datum is in the free parameters, and its sums over blocks grow with every look until
+     * sg_lens_clear.
+     */
+    sg_site_view *view;
+    int form;   /* in which it reads data (sg_loss_form) */
+    bool pairs; /* it reads them from `drawn`, which is its own */
+    sg_drawn *drawn;
+    uint32_t *tag;     /* [SG_BLOCK] for losses that draw */
+    double *basis;     /* [m,m] column-major: free parameters along the chart; NULL: the identity */
+    double *raw[2];    /* [m,m] scratch of passes */
+    double *line;      /* [m] scratch of passes */
+    sg_datum site;     /* of losses averaged over sites: that of one site */
+    double *influence; /* [m][SG_BLOCK] scratch of theirs */
 } sg_lens;
 
-/* `want`: union of the readings that will be asked; `extra`: jet bits wanted besides those that the row needs. */
+/* `want`: union of the readings that will be asked; `extra`: jet bits wanted besides those that the row needs (not on
+ * finite sets). */
 SG_MUST_CHECK sg_status sg_lens_new(const sg_model *model, const sg_loss *loss, const sg_chart *chart, int want,
                                     int extra, sg_lens **lens);
 void sg_lens_delete(sg_lens *lens);
-/* Fills lens->jet and lens->datum at theta [full] for `block`; no allocation. */
+/* Fills lens->jet and lens->datum at theta [full] for `block`; no allocation.  Finite sets: `local` is that of the free
+ * parameters. */
 void sg_lens_look(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta,
                   const sg_block *block, int want, int extra);
+/* Sums of the datum start at zero. */
+void sg_lens_clear(sg_lens *lens);
 
 /* Nodes `first`.. of panels as a block of at most SG_BLOCK points in lens->block. */
 void sg_lens_nodes(sg_lens *lens, const sg_panels *panels, int first);
+
+/* Finite sets: from sums in the free parameters to the chart, vector [m] and lower triangle [m,m] (all of it on
+ * return); `half` [m,m] scratch.  basis NULL: the identity. */
+void sg_basis_vector(int m, const double *basis, double *vector, double *half);
+void sg_basis_matrix(int m, const double *basis, double *matrix, double *half);
 
 #endif

@@ -8,7 +8,8 @@
 /* What all threads share. */
 typedef struct {
     const sg_montecarlo_plan *plan;
-    sg_panels *panels;
+    sg_nodes *nodes; /* NULL: no loss needs any */
+    int forms;       /* of data on finite sets that fit in memory */
     sg_sampler *sampler;
 } shared;
 
@@ -16,7 +17,8 @@ typedef struct {
 typedef struct {
     sg_fitter **fitter; /* [losses] */
     sg_kl_tool *kl;
-    double *packed; /* NULL: data are drawn anew at each pass */
+    double *packed; /* NULL, both: data are drawn anew at each pass */
+    sg_gathered *gathered;
     double *theta, *covariance;
 } worker;
 
@@ -27,18 +29,41 @@ uint64_t sg_cell_key(uint64_t seed, const sg_model *model, long long n) {
     return sg_hash64(text);
 }
 
+static sg_status open_nodes(shared *s) {
+    const sg_montecarlo_plan *plan = s->plan;
+    sg_status status = SG_OK;
+    for (int l = 0; l < plan->losses && !s->nodes && !status; l++)
+        status = sg_fit_nodes(plan->model, plan->loss[l], plan->model->truth, plan->kl, &s->nodes);
+    return status;
+}
+
+/* Whether a form is kept depends on it alone: one loss that is run again must see the same sums. */
+static void choose_forms(shared *s) {
+    const sg_montecarlo_plan *plan = s->plan;
+    for (int l = 0; l < plan->losses; l++) {
+        const int form = sg_loss_form(plan->model, plan->loss[l]);
+        if (form && sg_gathered_bytes(plan->model, plan->n, form) <= plan->memory / 2) s->forms |= form;
+    }
+}
+
 static sg_status open_shared(const sg_montecarlo_plan *plan, shared *s) {
     sg_status status;
     s->plan = plan;
     if (plan->n < 1 || plan->n > 0xffffffffLL * SG_BLOCK)
         return sg_fail(SG_OUT_OF_RANGE, "the sample size %lld is out of range: it must be >= 1 and < 1e12", plan->n);
-    if ((status = sg_model_panels(plan->model, plan->model->truth, 0, &s->panels))) return status;
-    return sg_sampler_new(plan->model, plan->model->truth, s->panels, &s->sampler);
+    if ((status = open_nodes(s))) return status;
+    choose_forms(s);
+    const sg_panels *panels = s->nodes ? s->nodes->panels : NULL;
+    if ((status = sg_sampler_new(plan->model, plan->model->truth, panels, &s->sampler))) return status;
+    if (plan->model->space.shape == SG_FINITE && sg_sampler_error(s->sampler) > 0)
+        return sg_fail(SG_REFUSED, "there are no exact draws from %s, and Monte Carlo needs them: take fewer sites",
+                       plan->model->text);
+    return SG_OK;
 }
 
 static void close_shared(shared *s) {
     sg_sampler_delete(s->sampler);
-    sg_panels_delete(s->panels);
+    sg_nodes_delete(s->nodes);
 }
 
 static void close_worker(const sg_montecarlo_plan *plan, worker *w) {
@@ -46,6 +71,7 @@ static void close_worker(const sg_montecarlo_plan *plan, worker *w) {
     sg_delete(w->fitter);
     sg_kl_tool_delete(w->kl);
     sg_delete(w->packed);
+    sg_gathered_delete(w->gathered);
     sg_delete(w->theta);
     sg_delete(w->covariance);
 }
@@ -59,11 +85,13 @@ static sg_status open_worker(const shared *s, worker *w) {
     if ((status = sg_new(&w->fitter, (size_t)plan->losses, sizeof *w->fitter))) return status;
     if ((status = sg_new(&w->theta, m, sizeof(double)))) return status;
     if ((status = sg_new(&w->covariance, m * m, sizeof(double)))) return status;
-    if (points <= plan->memory / sizeof(double) && (status = sg_new(&w->packed, points, sizeof(double)))) return status;
-    if (plan->kl && (status = sg_kl_tool_new(model, s->panels, &w->kl))) return status;
+    if (s->forms && (status = sg_gathered_new(model, plan->n, s->forms, &w->gathered))) return status;
+    if (!s->forms && points <= plan->memory / sizeof(double) && (status = sg_new(&w->packed, points, sizeof(double))))
+        return status;
+    if (plan->kl && (status = sg_kl_tool_new(model, s->nodes, &w->kl))) return status;
     for (int l = 0; l < plan->losses; l++) {
         const sg_asymptotic *a = plan->asymptotic ? plan->asymptotic[l] : NULL;
-        status = sg_fitter_new(model, plan->loss[l], model->truth, a ? a->whiten : NULL, s->panels, &w->fitter[l]);
+        status = sg_fitter_new(model, plan->loss[l], model->truth, a ? a->whiten : NULL, s->nodes, &w->fitter[l]);
         if (status) return status;
     }
     return SG_OK;
@@ -76,6 +104,7 @@ static sg_source replicate_source(const shared *s, const worker *w, int replicat
                         .key = s->plan->key,
                         .replicate = (uint32_t)replicate};
     if (w->packed) sg_source_pack(&source, w->packed);
+    if (w->gathered) sg_source_gather(&source, w->gathered);
     return source;
 }
 

@@ -1,6 +1,11 @@
 #include "estimate/pass.h"
 
+#include <cblas.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "estimate/source.h"
 
 sg_status sg_pass_means_new(int m, sg_pass_means *means) {
     sg_status status = SG_OK;
@@ -66,15 +71,115 @@ static void add_block(const sg_lens *lens, int n, int want, sg_pass_means *means
         for (int p = 0; p < pairs; p++) means->curvature[p] += sum_of(n, datum->curvature + p * SG_BLOCK);
 }
 
-void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta,
-             const sg_source *source, int want, sg_pass_means *means) {
-    int m = lens->m, pairs = m * (m + 1) / 2;
-    double scale = 1 / (double)source->n;
+static void clear_means(int m, sg_pass_means *means) {
+    int pairs = m * (m + 1) / 2;
     means->value = 0;
     memset(means->psi, 0, (size_t)m * sizeof(double));
     memset(means->curvature, 0, (size_t)pairs * sizeof(double));
     memset(means->psi2, 0, (size_t)pairs * sizeof(double));
-    for (long long b = 0; b < sg_source_blocks(source); b++) {
+}
+
+/* ------------------------------------------------------------------ finite sets */
+
+static uint64_t tag_key(const sg_source *source, const sg_loss *loss) {
+    char text[320];
+    snprintf(text, sizeof text, "key=%llu;loss=%s", (unsigned long long)source->key, loss->text);
+    return sg_hash64(text);
+}
+
+static void draw_tags(sg_lens *lens, const sg_prepared *prepared, const sg_source *source, long long b,
+                      sg_block *block) {
+    sg_stream stream;
+    sg_stream_open(&stream, tag_key(source, lens->loss), SG_PURPOSE_LOSS, source->replicate);
+    sg_stream_seek(&stream, (uint32_t)b);
+    lens->loss->row->tag(prepared, &stream, block, lens->tag);
+    block->tag = lens->tag;
+}
+
+typedef struct {
+    sg_lens *lens;
+    const sg_prepared *prepared;
+} drawing;
+
+static void draw_for(void *context, const sg_source *source, long long b, sg_block *block) {
+    const drawing *d = context;
+    draw_tags(d->lens, d->prepared, source, b, block);
+}
+
+sg_status sg_pass_open(sg_lens *lens, const sg_prepared *prepared, const sg_source *source) {
+    drawing d = {.lens = lens, .prepared = prepared};
+    lens->pairs = lens->loss->row->tag && sg_drawn_can(source);
+    return lens->pairs ? sg_drawn_fill(source, draw_for, &d, &lens->block, &lens->drawn) : SG_OK;
+}
+
+long long sg_pass_blocks(const sg_lens *lens, const sg_source *source) {
+    return lens->pairs ? sg_drawn_blocks(lens->drawn)
+                       : sg_source_form_blocks(source, sg_source_form(source, lens->form));
+}
+
+void sg_pass_block(sg_lens *lens, const sg_prepared *prepared, const sg_source *source, long long b) {
+    if (lens->pairs) {
+        sg_drawn_block(lens->drawn, source, b, &lens->block);
+        return;
+    }
+    sg_source_form_block(source, sg_source_form(source, lens->form), b, &lens->block);
+    if (lens->loss->row->tag) draw_tags(lens, prepared, source, b, &lens->block);
+}
+
+/* Sums in the free parameters: psi in `line`, its products in raw[0]. */
+static void add_sites(sg_lens *lens, int want, double *root, sg_pass_means *means) {
+    const sg_block *block = &lens->block;
+    const double *weight = block->weight;
+    const int n = block->n, m = lens->m;
+    if (want & SG_VALUE) means->value += weight ? dot(n, weight, lens->datum.value) : sum_of(n, lens->datum.value);
+    for (int j = 0; want & SG_PSI && j < m; j++) {
+        const double *psi = lens->datum.psi + (size_t)j * SG_BLOCK;
+        lens->line[j] += weight ? dot(n, weight, psi) : sum_of(n, psi);
+    }
+    if (!(want & SG_PASS_SQUARES)) return;
+    for (int i = 0; weight && i < n; i++) root[i] = sqrt(weight[i]);
+    for (int j = 0; weight && j < m; j++) {
+        double *psi = lens->datum.psi + (size_t)j * SG_BLOCK;
+        for (int i = 0; i < n; i++) psi[i] *= root[i];
+    }
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, m, n, 1, lens->datum.psi, SG_BLOCK, 1, lens->raw[0], m);
+}
+
+/* A sum in the free parameters becomes packed pairs along the chart. */
+static void pack(sg_lens *lens, double *sum, double *packed) {
+    const int m = lens->m;
+    sg_basis_matrix(m, lens->basis, sum, lens->raw[1]);
+    for (int j = 0, p = 0; j < m; j++)
+        for (int k = 0; k <= j; k++, p++) packed[p] = sum[j + (size_t)k * m];
+}
+
+static void pass_sites(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta,
+                       const sg_source *source, int want, sg_pass_means *means) {
+    _Alignas(SG_ALIGN) double root[SG_BLOCK];
+    const int m = lens->m;
+    memset(lens->line, 0, (size_t)m * sizeof(double));
+    memset(lens->raw[0], 0, (size_t)m * (size_t)m * sizeof(double));
+    sg_lens_clear(lens);
+    for (long long b = 0; b < sg_pass_blocks(lens, source); b++) {
+        sg_pass_block(lens, prepared, source, b);
+        sg_lens_look(lens, prepared, local, theta, &lens->block, want & ~SG_PASS_SQUARES, 0);
+        add_sites(lens, want, root, means);
+    }
+    if (want & SG_PASS_SQUARES) pack(lens, lens->raw[0], means->psi2);
+    if (want & SG_CURVATURE) pack(lens, lens->datum_all.curvature_sum, means->curvature);
+    sg_basis_vector(m, lens->basis, lens->line, lens->raw[1]);
+    memcpy(means->psi, lens->line, (size_t)m * sizeof(double));
+}
+
+/* ------------------------------------------------------------------------- both */
+
+void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta,
+             const sg_source *source, int want, sg_pass_means *means) {
+    int m = lens->m, pairs = m * (m + 1) / 2;
+    double scale = 1 / (double)source->n;
+    clear_means(m, means);
+    if (lens->view) pass_sites(lens, prepared, local, theta, source, want, means);
+    for (long long b = 0; !lens->view && b < sg_source_blocks(source); b++) {
         sg_source_block(source, b, &lens->block);
         sg_lens_look(lens, prepared, local, theta, &lens->block, want & ~SG_PASS_SQUARES, 0);
         add_block(lens, lens->block.n, want, means);

@@ -18,9 +18,18 @@ SG_MUST_CHECK sg_status sg_pass_means_new(int m, sg_pass_means *means);
 void sg_pass_means_clear(sg_pass_means *means);
 
 /* `want`: SG_VALUE, SG_PSI, SG_ROOT (Gram), SG_CURVATURE, SG_PASS_SQUARES.  No allocation; blocks are added in order.
- */
+ * Finite sets: `local` is that of the free parameters, and the means are along the chart. */
 void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta,
              const sg_source *source, int want, sg_pass_means *means);
+
+/*
+ * Finite sets: the data in the form that suits the lens, with what its loss draws for them, which is the same in every
+ * pass.  sg_pass_open comes first, once a fit: it gathers what is drawn.  Errors: SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_pass_open(sg_lens *lens, const sg_prepared *prepared, const sg_source *source);
+long long sg_pass_blocks(const sg_lens *lens, const sg_source *source);
+/* Block b in lens->block. */
+void sg_pass_block(sg_lens *lens, const sg_prepared *prepared, const sg_source *source, long long b);
 
 /* Gram matrix of the roots by triangular updates: for data so uneven that sums of squares lose the small directions.
  * `stack`: (SG_BLOCK*roots + m)*m doubles, `work`: sg_qr_work of those rows.  factor^T factor = sum over the data. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "estimate/lens.h"
+#include "scoregap/chain.h"
 
 enum { DEFAULT_PAIRS = 64, CIRCLE_LEVEL = 3 /* its panels must be many for many pairs */ };
 
@@ -94,7 +95,8 @@ static void compare(sg_profile *p, const sg_asymptotic *a, double tolerance) {
     bool good = true;
     p->disagreement = 0;
     for (int j = 0; j < m; j++) {
-        double total[3] = {a->fisher[j + j * m], a->dirichlet[j + j * m], a->cov_psi[j + j * m]}, sum[3] = {0}, rest[3];
+        double total[3] = {a->fisher[j + j * m], a->dirichlet[j + j * m], a->cov_psi[j + j * m] - a->noise[j + j * m]};
+        double sum[3] = {0}, rest[3];
         for (int k = p->count - 1; k >= 0; k--) {
             double w = p->weight[j * p->count + k], l = p->eigenvalue[k];
             sum[0] += w, sum[1] += l * w, sum[2] += l * l * w;
@@ -130,6 +132,84 @@ static void resampling(sg_profile *p, const sg_asymptotic *a) {
     for (int j = 0; j < p->m; j++) p->weight[j] = a->fisher[j + j * p->m];
 }
 
+/* ---------------------------------------------------------------- finite sets */
+
+/* The statistics at all n states (or counts), out [m][n]; the row of likelihood gives them. */
+static sg_status statistics(const sg_model *model, const sg_states_spectrum *spectrum, double *out) {
+    sg_status status;
+    sg_nodes *nodes = NULL;
+    sg_loss *loss = NULL;
+    sg_lens *lens = NULL;
+    double weight[SG_BLOCK];
+    if ((status = sg_nodes_new(model, model->truth, 0, spectrum->by_counts, &nodes))) goto out;
+    if ((status = sg_loss_new("mle", &loss))) goto out;
+    if ((status = sg_lens_new(model, loss, NULL, SG_SCORE, 0, &lens))) goto out;
+    for (long long b = 0; b < sg_nodes_blocks(nodes); b++) {
+        sg_nodes_block(nodes, b, &lens->block, weight);
+        sg_lens_look(lens, NULL, NULL, model->truth, &lens->block, SG_SCORE, 0);
+        for (int j = 0; j < model->m; j++)
+            memcpy(out + (size_t)j * (size_t)spectrum->n + (size_t)b * SG_BLOCK,
+                   lens->datum.score + (size_t)j * SG_BLOCK, (size_t)lens->block.n * sizeof(double));
+    }
+out:
+    sg_lens_delete(lens);
+    sg_loss_delete(loss);
+    sg_nodes_delete(nodes);
+    return status;
+}
+
+static double coefficient_of(const sg_states_spectrum *s, int k, const double *score) {
+    const double *f = s->function + (size_t)k * (size_t)s->n;
+    double sum = 0;
+    for (int x = 0; x < s->n; x++) sum += s->mass[x] * score[x] * f[x];
+    return sum;
+}
+
+/* Pairs of one eigenvalue are one, and those on which no score has any weight are left out. */
+static void merge(const sg_states_spectrum *s, const double *score, const sg_asymptotic *a, sg_profile *p) {
+    static const double none = 1e-24;
+    const int m = p->m, room = p->count;
+    p->count = 0;
+    for (int k = 0, end; k < s->count; k = end) {
+        double share = 0;
+        for (end = k + 1; end < s->count && s->value[end] - s->value[end - 1] <= 4 * s->error; end++) {
+        }
+        for (int j = 0; j < m; j++) {
+            double weight = 0;
+            for (int i = k; i < end; i++) {
+                const double c = coefficient_of(s, i, score + (size_t)j * (size_t)s->n);
+                weight += c * c;
+            }
+            p->weight[(size_t)j * (size_t)room + (size_t)p->count] = weight;
+            share = fmax(share, weight / a->fisher[j + j * m]);
+        }
+        if (share > none) p->eigenvalue[p->count++] = s->value[k];
+    }
+    for (int j = 1; j < m; j++)
+        memmove(p->weight + (size_t)j * (size_t)p->count, p->weight + (size_t)j * (size_t)room,
+                (size_t)p->count * sizeof(double));
+}
+
+static sg_status jump_pairs(const sg_model *model, const sg_loss *loss, const sg_asymptotic *a, int count,
+                            sg_profile **p, double *tolerance) {
+    sg_states_spectrum *spectrum = NULL;
+    double *score = NULL;
+    const sg_row *row = loss->row;
+    if (row->averaged && row->averaged(loss->options))
+        return sg_fail(SG_REFUSED, "estimates averaged over sites have no generator, so no spectral profile: take "
+                                   "sites=pooled");
+    sg_status status = sg_loss_runs(loss, model);
+    if (!status) status = sg_states_spectrum_new(model, loss, count, &spectrum);
+    if (!status) status = sg_new(&score, (size_t)model->m * (size_t)spectrum->n, sizeof(double));
+    if (!status) status = statistics(model, spectrum, score);
+    if (!status) status = allocate(model->m, spectrum->count, p);
+    if (!status) merge(spectrum, score, a, *p);
+    if (!status) *tolerance = fmax(*tolerance, 4 * spectrum->error / spectrum->value[0]);
+    sg_delete(score);
+    sg_states_spectrum_delete(spectrum);
+    return status;
+}
+
 sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic, int count,
                          sg_profile **out) {
     sg_status status = SG_OK;
@@ -156,6 +236,8 @@ sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_as
                 double c = coefficient[(size_t)j * spectrum->count + k];
                 p->weight[(size_t)j * sure + k] = c * c;
             }
+    } else if (loss->row->kind == SG_JUMP && model->space.shape == SG_FINITE) {
+        if ((status = jump_pairs(model, loss, asymptotic, count, &p, &tolerance))) goto out;
     } else {
         status = sg_fail(SG_REFUSED, "no spectral profile for this kind of generator");
         goto out;

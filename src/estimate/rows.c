@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/vecmath.h"
+#include "estimate/direction.h"
 
 static sg_status allocate(sg_rows_table *t) {
     sg_status status = SG_OK;
@@ -76,10 +77,11 @@ static sg_status make_local(const sg_model *model, const sg_loss *loss, const sg
     size_t m = (size_t)chart->m;
     if (!loss->row->local) return SG_OK;
     double *zero = NULL;
+    const sg_nodes nodes = {.model = model, .n = panels->n, .panels = (sg_panels *)panels};
     if ((status = sg_new(&local->gradient, m, sizeof(double)))) return status;
     if ((status = sg_new(&local->hessian, m * m, sizeof(double)))) return status;
     if ((status = sg_new(&zero, m, sizeof(double)))) return status;
-    status = sg_partition_new(model, chart, panels, partition);
+    status = sg_partition_new(model, chart, &nodes, partition);
     if (!status) status = sg_partition_at(*partition, zero, local);
     sg_delete(zero);
     return status;
@@ -128,17 +130,12 @@ out:
 
 /* The column that the factor cannot tell from the others, as a direction in the parameters. */
 static sg_status name_direction(const sg_model *model, int m, const double *factor) {
-    double values[64], vectors[64 * 64];
-    char text[256] = "", name[SG_NAME];
+    double values[8], vectors[64];
+    char text[256];
     if (m > 8 || sg_singular_values(m, factor, values, vectors))
         return sg_fail(SG_SINGULAR,
                        "the Dirichlet matrix of the loss is singular: fix some of the parameters with free=");
-    size_t used = 0;
-    for (int j = 0; j < m && used < sizeof text; j++) {
-        sg_model_parameter(model, j, name);
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.3g %s", j ? ", " : "",
-                                 vectors[(size_t)(m - 1) * m + j], name);
-    }
+    sg_direction_text(model, vectors + (size_t)(m - 1) * m, sizeof text, text);
     return sg_fail(SG_SINGULAR,
                    "the Dirichlet matrix of the loss is singular along (%s): fix one of them with free=", text);
 }
@@ -192,17 +189,8 @@ static double ascend(int m, const double *moment, double *v) {
     return best;
 }
 
-double sg_rows_worst_hessian(const sg_rows_table *t) {
-    int m = t->m, pairs = m * (m + 1) / 2;
-    double *moment = NULL, v[SG_REALS], best = 0;
-    if (m > SG_REALS || sg_new(&moment, (size_t)pairs * pairs, sizeof(double))) return NAN;
-    for (int p = 0; p < pairs; p++)
-        for (int r = 0; r <= p; r++) {
-            double sum = 0;
-            for (int i = 0; i < t->n; i++)
-                sum += t->curvature[(size_t)p * t->n + i] * t->curvature[(size_t)r * t->n + i];
-            moment[(size_t)p * pairs + r] = moment[(size_t)r * pairs + p] = sum;
-        }
+double sg_worst_quartic(int m, const double *moment) {
+    double v[SG_REALS], best = 0;
     for (int a = 0; a < m; a++)
         for (int b = 0; b <= a; b++)
             for (int sign = -1; sign <= 1; sign += 2) {
@@ -212,6 +200,21 @@ double sg_rows_worst_hessian(const sg_rows_table *t) {
                 double q = ascend(m, moment, v);
                 if (q > best) best = q;
             }
-    sg_delete(moment);
     return best > 1 ? best - 1 : 0;
+}
+
+double sg_rows_worst_hessian(const sg_rows_table *t) {
+    int m = t->m, pairs = m * (m + 1) / 2;
+    double *moment = NULL;
+    if (m > SG_REALS || sg_new(&moment, (size_t)pairs * pairs, sizeof(double))) return NAN;
+    for (int p = 0; p < pairs; p++)
+        for (int r = 0; r <= p; r++) {
+            double sum = 0;
+            for (int i = 0; i < t->n; i++)
+                sum += t->curvature[(size_t)p * t->n + i] * t->curvature[(size_t)r * t->n + i];
+            moment[(size_t)p * pairs + r] = moment[(size_t)r * pairs + p] = sum;
+        }
+    double best = sg_worst_quartic(m, moment);
+    sg_delete(moment);
+    return best;
 }

@@ -28,5 +28,7 @@ SG_MUST_CHECK sg_status sg_rows_whitening(const sg_model *model, sg_rows_table *
 
 /* max over directions v of E (v'Av)^2 / (v'v)^2 - 1 in whitened coordinates, by ascent from many starts. */
 double sg_rows_worst_hessian(const sg_rows_table *table);
+/* The same from the second moments of the packed Hessians, [pairs,pairs]; m <= SG_REALS. */
+double sg_worst_quartic(int m, const double *moment);
 
 #endif

@@ -66,7 +66,7 @@ static sg_status new_pilot(sg_fitter *f, sg_two_step *t) {
     if ((status = sg_loss_prepare(t->pilot_loss, f->model, f->panels, &prepared))) goto out;
     if ((status = sg_chart_new(f->model, f->chart->origin, NULL, &plain))) goto out;
     if ((status = whitening(f, t->pilot_loss, prepared, plain, f->panels, f->a))) goto out;
-    status = sg_fitter_new(f->model, t->pilot_loss, f->chart->origin, f->a, f->panels, &t->pilot);
+    status = sg_fitter_new(f->model, t->pilot_loss, f->chart->origin, f->a, f->nodes, &t->pilot);
 out:
     sg_chart_delete(plain);
     sg_loss_release(t->pilot_loss, prepared);

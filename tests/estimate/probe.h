@@ -87,7 +87,8 @@ static inline void probe_open(const sg_model *model, const sg_loss *loss, const 
     if (loss->row->local) {
         assert_int_equal(sg_new(&p->local.gradient, m, sizeof(double)), SG_OK);
         assert_int_equal(sg_new(&p->local.hessian, m * m, sizeof(double)), SG_OK);
-        assert_int_equal(sg_partition_new(model, p->chart, panels, &p->partition), SG_OK);
+        const sg_nodes nodes = {.model = model, .n = panels->n, .panels = (sg_panels *)panels};
+        assert_int_equal(sg_partition_new(model, p->chart, &nodes, &p->partition), SG_OK);
     }
     probe_at(p, zero, p->centre);
 }

@@ -38,6 +38,7 @@ static const sg_gap_bound *find(const sg_gap_bounds *list, const char *name, con
 /* Sides bracket: log lo <= log gap <= log hi. */
 static void check(const sg_model *model, const sg_gap *gap, const sg_gap_bounds *list, tally *seen) {
     const sg_log_sobolev *c = &list->log_sobolev;
+    const sg_tensorization *t = &list->tensorization;
     const double log_gap = gap->log10_gap * M_LN10;
     seen->models++;
     assert_true(list->count > 0);
@@ -46,7 +47,8 @@ static void check(const sg_model *model, const sg_gap *gap, const sg_gap_bounds 
         const bool upper = !strcmp(b->side, "upper"), of_gap = !strcmp(b->of, "gap");
         assert_true(b->holds == isfinite(b->log_value));
         if (!b->holds) assert_true(b->note[0]);
-        const double truth = of_gap ? log_gap : c->log_value;
+        const bool of_entropy = !strcmp(b->of, "log-sobolev");
+        const double truth = of_gap ? log_gap : of_entropy ? c->log_value : t->log_value;
         if (!b->holds || isnan(truth)) continue;
         if (of_gap && gap->status != SG_OK && gap->status != SG_UNDERFLOW) continue;
         const double slack = QUADRATURE + (of_gap && gap->gap > 0 ? log(gap->gap_upper / gap->gap) : 0);
@@ -54,7 +56,11 @@ static void check(const sg_model *model, const sg_gap *gap, const sg_gap_bounds 
             fail_msg("%s: %s (%s, %s) %.12g against %.12g", model->text, b->name, b->of, b->side, b->log_value, truth);
         seen->lower += of_gap && !upper;
         seen->upper += of_gap && upper;
-        seen->entropy += !of_gap;
+        seen->entropy += of_entropy;
+    }
+    if (t->method && !isnan(t->log_value)) {
+        assert_true(t->log_value >= -log_gap - QUADRATURE || gap->status != SG_OK);
+        assert_true(t->log_value <= t->log_upper + QUADRATURE);
     }
     if (!c->method || isnan(c->log_value)) return;
     assert_true(c->log_value >= -log_gap - QUADRATURE || gap->status != SG_OK);

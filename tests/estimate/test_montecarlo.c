@@ -389,18 +389,18 @@ static void kl_is_quadratic(void **state) {
         sg_model *model = NULL;
         sg_loss *loss = NULL;
         sg_asymptotic *a = NULL;
-        sg_panels *panels = NULL;
+        sg_nodes *nodes = NULL;
         assert_int_equal(sg_model_new(families[k], 0, NULL, &model), SG_OK);
         assert_int_equal(sg_loss_new("mle", &loss), SG_OK);
         assert_int_equal(sg_asymptotic_new(model, loss, &a), SG_OK);
-        assert_int_equal(sg_model_panels(model, model->truth, 0, &panels), SG_OK);
+        assert_int_equal(sg_nodes_new(model, model->truth, 0, false, &nodes), SG_OK);
         double theta[3], kl, quadratic = 0, step = 1e-4;
         for (int j = 0; j < a->m; j++) theta[j] = a->theta[j] + step;
         for (int i = 0; i < a->m * a->m; i++) quadratic += 0.5 * step * step * a->fisher[i];
-        assert_int_equal(sg_kl(model, panels, theta, &kl), SG_OK);
+        assert_int_equal(sg_kl(model, nodes, theta, &kl), SG_OK);
         if (!(fabs(kl / quadratic - 1) < 2e-3))
             fail_msg("%s: KL %.6g, quadratic form %.6g", families[k], kl, quadratic);
-        sg_panels_delete(panels);
+        sg_nodes_delete(nodes);
         sg_asymptotic_delete(a);
         sg_loss_delete(loss);
         sg_model_delete(model);

@@ -28,7 +28,7 @@ enum { M = 4, N = 20000 };
 
 typedef struct {
     sg_model *model;
-    sg_panels *panels;
+    sg_nodes *nodes;
     sg_sampler *sampler;
     sg_source source;
     double *packed;
@@ -44,8 +44,8 @@ static data open_data(const char *text) {
     if (colon) *colon = '\0';
     OK(sg_pairs_split(colon ? colon + 1 : nothing, 8, pairs, &count));
     OK(sg_model_new(copy, count, pairs, &d.model));
-    OK(sg_model_panels(d.model, d.model->truth, 0, &d.panels));
-    OK(sg_sampler_new(d.model, d.model->truth, d.panels, &d.sampler));
+    OK(sg_nodes_new(d.model, d.model->truth, 0, false, &d.nodes));
+    OK(sg_sampler_new(d.model, d.model->truth, d.nodes->panels, &d.sampler));
     OK(sg_new(&d.packed, N + SG_BLOCK, sizeof(double)));
     return d;
 }
@@ -58,7 +58,7 @@ static void draw(data *d, long long n, uint32_t replicate) {
 static void close_data(data *d) {
     sg_delete(d->packed);
     sg_sampler_delete(d->sampler);
-    sg_panels_delete(d->panels);
+    sg_nodes_delete(d->nodes);
     sg_model_delete(d->model);
 }
 
@@ -74,7 +74,7 @@ static void open_estimator(const data *d, const char *loss, bool whiten, estimat
     memset(e, 0, sizeof *e);
     OK(sg_loss_new(loss, &e->loss));
     if (whiten) OK(sg_asymptotic_new(d->model, e->loss, &e->asymptotic));
-    OK(sg_fitter_new(d->model, e->loss, d->model->truth, whiten ? e->asymptotic->whiten : NULL, d->panels, &e->fitter));
+    OK(sg_fitter_new(d->model, e->loss, d->model->truth, whiten ? e->asymptotic->whiten : NULL, d->nodes, &e->fitter));
     e->fit.theta = e->theta;
     e->fit.covariance = e->covariance;
 }
@@ -360,7 +360,7 @@ static void test_set_up_without_memory(void **state) {
     int k = 0;
     for (sg_status status = SG_NO_MEMORY; status; k++) {
         sg_memory_fail_after(k + 1);
-        status = sg_fitter_new(d.model, loss, d.model->truth, NULL, d.panels, &fitter);
+        status = sg_fitter_new(d.model, loss, d.model->truth, NULL, d.nodes, &fitter);
         sg_memory_fail_after(0);
         if (!status) break;
         assert_int_equal(status, SG_NO_MEMORY);
