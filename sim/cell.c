@@ -97,8 +97,9 @@ static void record_summary(const sg_summary *s, const sg_asymptotic *a, sg_recor
     out->failed_not_converged = s->failed[SG_NOT_CONVERGED];
     out->failed_not_integrable = s->failed[SG_NOT_INTEGRABLE];
     out->failed_pilot = s->failed[SG_PILOT_FAILED];
+    out->failed_separated = s->failed[SG_SEPARATED];
     out->failed_other = out->replicates - s->failed[SG_OK] - out->failed_singular - out->failed_not_converged -
-                        out->failed_not_integrable - out->failed_pilot;
+                        out->failed_not_integrable - out->failed_pilot - out->failed_separated;
     out->montecarlo_inefficiency = s->worst;
     out->montecarlo_inefficiency_se = s->worst_se;
     if (s->status == SG_OK) out->montecarlo_norm = sg_norm2(s->m, s->covariance);

@@ -21,11 +21,12 @@ static sg_status at_estimate(const sim_args *args, line *l) {
     if ((status = sg_model_new(args->positional[0], args->pairs, args->pair, &l->fitted))) goto out;
     if (args->theta.n && (status = sg_model_set_truth(l->fitted, args->theta.n, args->theta.v))) goto out;
     if ((status = sg_model_set_truth(l->fitted, l->fitted->m, l->fit->theta))) goto out;
-    if ((status = sg_spectrum_gap(l->fitted, l->loss, NULL, &gap, NULL))) goto out;
-    if (gap.status == SG_OK)
+    status = sg_spectrum_gap(l->fitted, l->loss, NULL, &gap, NULL);
+    if (status == SG_NO_MEMORY) goto out;
+    if (!status && gap.status == SG_OK)
         l->gap = gap.gap;
-    else
-        snprintf(l->message, sizeof l->message, "gap: %s", gap.message);
+    else /* the inefficiency still stands */
+        snprintf(l->message, sizeof l->message, "gap: %s", status ? sg_message() : gap.message);
     if ((status = sg_asymptotic_new(l->fitted, l->loss, &a))) goto out;
     if (a->status == SG_OK)
         l->inefficiency = a->inefficiency[a->m - 1];

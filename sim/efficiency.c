@@ -21,22 +21,33 @@ static void note(answer *w, sg_status status, const char *message) {
     snprintf(w->message + used, sizeof w->message - used, "%s%s", used ? "; " : "", message);
 }
 
+/* Where no solver gives a gap, the covariance and the bounds without it still stand. */
+static sg_status read_gap(answer *w) {
+    sg_status status = sg_spectrum_gap(w->setting.model, w->setting.loss, NULL, &w->gap, NULL);
+    if (status == SG_NO_MEMORY || (status && sg_status_exit(status) == 2)) return status;
+    if (status) {
+        w->gap = (sg_gap){.status = status, .gap = NAN, .gap_lower = NAN, .gap_upper = NAN, .poincare = NAN};
+        snprintf(w->gap.message, sizeof w->gap.message, "gap: %.240s", sg_message());
+    }
+    note(w, w->gap.status, w->gap.message);
+    return SG_OK;
+}
+
 static sg_status compute(const sim_args *args, answer *w) {
     sim_setting *s = &w->setting;
     sg_status status;
     if ((status = sim_setting_open(args, s))) return status;
-    if (s->model->space.shape == SG_FINITE)
-        return sg_fail(SG_REFUSED, "%s is a family on a finite set: `scoregap gap` takes it, this command does not",
-                       s->model->text);
+    if (s->model->family->can & SG_RATES)
+        return sg_fail(SG_REFUSED, "%s has no density: `scoregap gap` takes it, this command does not", s->model->text);
     status = sg_asymptotic_new(s->model, s->loss, &w->a);
     if (status && (status == SG_NO_MEMORY || sg_status_exit(status) == 2)) return status;
     if (status)
         note(w, status, sg_message()); /* the gap and the bounds that need no covariance still stand */
     else
         note(w, w->a->status, w->a->message);
-    if ((status = sg_spectrum_gap(s->model, s->loss, NULL, &w->gap, NULL))) return status;
-    note(w, w->gap.status, w->gap.message);
-    if ((status = sg_bounds_of(s->model, s->loss, w->a, &w->gap, &w->bounds))) return status;
+    if ((status = read_gap(w))) return status;
+    const bool known = w->gap.status == SG_OK || w->gap.status == SG_UNCERTIFIED || w->gap.status == SG_NOT_ATTAINED;
+    if ((status = sg_bounds_of(s->model, s->loss, w->a, known ? &w->gap : NULL, &w->bounds))) return status;
     if (!w->a) return SG_OK;
     status = sg_profile_new(s->model, s->loss, w->a, 0, &w->profile);
     if (status == SG_NO_MEMORY) return status;

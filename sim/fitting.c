@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-static sg_status check_range(const sg_model *model, const sim_data *data) {
+/* ------------------------------------------------------------------- the data */
+
+static sg_status check_line(const sg_model *model, const sim_data *data) {
     const sg_space *space = &model->space;
     for (long long i = 0; i < data->n; i++) {
         double x = data->rows[i * data->d];
@@ -14,11 +16,76 @@ static sg_status check_range(const sg_model *model, const sim_data *data) {
     return SG_OK;
 }
 
+/* Two states: -1 and +1, or 0 and 1, one of the two in the whole file; becomes -1 and +1. */
+static sg_status read_signs(const char *path, sim_data *data) {
+    long long first[3] = {-1, -1, -1}; /* where -1, 0 and +1 stand for the first time */
+    const long long count = data->n * data->d;
+    const int d = data->d;
+    for (long long k = 0; k < count; k++) {
+        const double x = data->rows[k];
+        if (x != -1 && x != 0 && x != 1)
+            return sg_fail(SG_BAD_DATA,
+                           "%s, row %lld, column %lld: %g is no state of a site: write -1 and 1, or 0 and 1", path,
+                           k / d + 1, k % d + 1, x);
+        if (first[(int)x + 1] < 0) first[(int)x + 1] = k;
+    }
+    if (first[0] >= 0 && first[1] >= 0) {
+        const long long k = first[0] > first[1] ? first[0] : first[1];
+        return sg_fail(SG_BAD_DATA,
+                       "%s, row %lld, column %lld: %g beside %g in row %lld: write the two states as -1 and 1, or as 0 "
+                       "and 1, in the whole file",
+                       path, k / d + 1, k % d + 1, data->rows[k], data->rows[first[0] + first[1] - k],
+                       (first[0] + first[1] - k) / d + 1);
+    }
+    for (long long k = 0; first[1] >= 0 && k < count; k++) data->rows[k] = data->rows[k] == 0 ? -1 : 1;
+    return SG_OK;
+}
+
+static sg_status check_states(const char *path, int q, const sim_data *data) {
+    for (long long k = 0; k < data->n * data->d; k++) {
+        const double x = data->rows[k];
+        if (!(x >= 0 && x < q) || x != (double)(int)x)
+            return sg_fail(SG_BAD_DATA, "%s, row %lld, column %lld: %g is no state of a site: write 0 to %d", path,
+                           k / data->d + 1, k % data->d + 1, x, q - 1);
+    }
+    return SG_OK;
+}
+
+/* A datum that the family forbids has no likelihood, whatever theta. */
+static sg_status check_allowed(const char *path, const sg_model *model, const sim_data *data) {
+    sg_arena *arena = NULL;
+    sg_jet jet;
+    const int d = data->d;
+    const size_t bytes = sg_jet_bytes(model->full, d, SG_LOGP) + (size_t)d * SG_BLOCK * sizeof(double) + 1024;
+    if (!(model->family->can & SG_HARD) || !model->family->jet) return SG_OK;
+    sg_status status = sg_arena_new(bytes, &arena);
+    if (status == SG_OK) status = sg_jet_take(arena, model->full, d, SG_LOGP, &jet);
+    sg_block block = {.d = d, .draws = 1};
+    if (status == SG_OK) block.x = sg_arena_take(arena, (size_t)d * SG_BLOCK, sizeof(double));
+    for (long long at = 0; status == SG_OK && at < data->n; at += SG_BLOCK) {
+        block.n = data->n - at < SG_BLOCK ? (int)(data->n - at) : SG_BLOCK;
+        for (int a = 0; a < d; a++)
+            for (int i = 0; i < block.n; i++) block.x[(size_t)a * SG_BLOCK + i] = data->rows[(at + i) * d + a];
+        model->family->jet(model, model->truth, &block, &jet);
+        for (int i = 0; i < block.n && status == SG_OK; i++)
+            if (!(jet.logp[i] > -INFINITY))
+                status = sg_fail(SG_BAD_DATA, "%s, row %lld is a state that %s forbids", path, at + i + 1, model->text);
+    }
+    sg_arena_delete(arena);
+    return status;
+}
+
+static sg_status check_range(const char *path, const sg_model *model, sim_data *data) {
+    if (model->space.shape != SG_FINITE) return check_line(model, data);
+    sg_status status = model->space.q == 2 ? read_signs(path, data) : check_states(path, model->space.q, data);
+    return status == SG_OK ? check_allowed(path, model, data) : status;
+}
+
 sg_status sim_data_open(const sim_args *args, const sg_model *model, sim_data *data) {
     sg_status status;
     memset(data, 0, sizeof *data);
-    if (model->space.shape == SG_FINITE)
-        return sg_fail(SG_REFUSED, "%s is a family on a finite set: `scoregap gap` takes it, this command does not",
+    if (model->space.d < 1 || (model->space.shape == SG_FINITE && !(model->family->can & SG_STATES)))
+        return sg_fail(SG_REFUSED, "%s has no loss to fit: `scoregap gap` takes it, this command does not",
                        model->text);
     if (!args->data) return sg_fail(SG_BAD_SYNTAX, "give the data with --data FILE");
     if ((status = sg_data_read(args->data, &data->n, &data->d, &data->rows))) return status;
@@ -27,7 +94,7 @@ sg_status sim_data_open(const sim_args *args, const sg_model *model, sim_data *d
                        model->space.d);
     if (data->n <= model->m)
         return sg_fail(SG_BAD_DATA, "%s has %lld data, too few for %d parameters", args->data, data->n, model->m);
-    return check_range(model, data);
+    return check_range(args->data, model, data);
 }
 
 void sim_fit_delete(sim_fit *fit) {
@@ -48,14 +115,16 @@ static sg_status allocate(int m, sim_fit **out) {
     return sg_new(&fit->covariance, (size_t)m * (size_t)m, sizeof(double));
 }
 
+/* -------------------------------------------------------------------- the fit */
+
 /* The whitening of the data themselves: coordinates in which the estimating equation is well conditioned, whatever the
  * start. */
-static sg_status whitened_fit(const sg_model *model, const sg_loss *loss, const sg_panels *panels,
+static sg_status whitened_fit(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes,
                               const sg_source *source, double *whiten, sim_fit *out) {
     sg_fitter *fitter = NULL;
     sg_fit fit = {.theta = out->theta, .covariance = out->covariance};
-    sg_status status = sg_data_whitening(model, loss, model->truth, panels, source, whiten, &out->condition);
-    if (!status) status = sg_fitter_new(model, loss, model->truth, whiten, panels, &fitter);
+    sg_status status = sg_data_whitening(model, loss, model->truth, nodes, source, whiten, &out->condition);
+    if (!status) status = sg_fitter_new(model, loss, model->truth, whiten, nodes, &fitter);
     if (!status) status = sg_fit_source(fitter, source, SG_FIT_SANDWICH, &fit);
     sg_fitter_delete(fitter);
     out->status = fit.status;
@@ -63,9 +132,18 @@ static sg_status whitened_fit(const sg_model *model, const sg_loss *loss, const 
     return status;
 }
 
+/* On finite sets, in the form that suits the loss. */
+static sg_status gather(const sg_model *model, const sg_loss *loss, sg_source *source, sg_gathered **gathered) {
+    const int form = sg_loss_form(model, loss);
+    sg_status status = form ? sg_gathered_new(model, source->n, form, gathered) : SG_OK;
+    if (status == SG_OK && form) sg_source_gather(source, *gathered);
+    return status;
+}
+
 sg_status sim_fit_new(const sg_model *model, const sg_loss *loss, const sim_data *data, sim_fit **out) {
     sg_status status = SG_OK;
-    sg_panels *panels = NULL;
+    sg_nodes *nodes = NULL;
+    sg_gathered *gathered = NULL;
     double *whiten = NULL;
     sim_fit *fit = NULL;
     sg_source source = {.n = data->n, .d = data->d, .rows = data->rows};
@@ -73,8 +151,9 @@ sg_status sim_fit_new(const sg_model *model, const sg_loss *loss, const sim_data
     *out = NULL;
     if ((status = allocate(m, &fit))) goto out;
     if ((status = sg_new(&whiten, (size_t)m * (size_t)m, sizeof(double)))) goto out;
-    if ((status = sg_model_panels(model, model->truth, 0, &panels))) goto out;
-    status = whitened_fit(model, loss, panels, &source, whiten, fit);
+    if ((status = sg_fit_nodes(model, loss, model->truth, false, &nodes))) goto out;
+    if ((status = gather(model, loss, &source, &gathered))) goto out;
+    status = whitened_fit(model, loss, nodes, &source, whiten, fit);
     if (status == SG_SINGULAR) { /* of the data: an answer, not a failure of the program */
         fit->status = status;
         for (int j = 0; j < m; j++) fit->theta[j] = NAN;
@@ -87,7 +166,8 @@ sg_status sim_fit_new(const sg_model *model, const sg_loss *loss, const sim_data
     for (int j = 0; j < m; j++) fit->se[j] = sqrt(fit->covariance[j + j * m]);
 out:
     sg_delete(whiten);
-    sg_panels_delete(panels);
+    sg_gathered_delete(gathered);
+    sg_nodes_delete(nodes);
     if (status) {
         sim_fit_delete(fit);
         return status;

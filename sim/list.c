@@ -102,7 +102,7 @@ static json_t *row_json(const sg_row *row) {
     json_object_set_new(o, "name", json_string(row->name));
     if (row->sampler_only) json_object_set_new(o, "loss", json_null());
     json_object_set_new(o, "summary", json_string(row->summary));
-    json_object_set_new(o, "fitted", json_boolean(row->datum != NULL));
+    json_object_set_new(o, "fitted", json_boolean(row->datum || row->sites));
     json_object_set_new(o, "generator", json_string(row->generator_formula));
     json_object_set_new(o, "dynamics", json_string(row->dynamics));
     json_object_set_new(o, "clock", json_string(row->clock));
@@ -123,7 +123,8 @@ static int list_rows(bool json, bool dynamics) {
             if (row->sampler_only) print_fields(row->options);
         } else {
             printf("%s\n    %s\n    generator %s; dynamics: %s\n%s", row->name, row->summary, row->generator_formula,
-                   row->dynamics, row->datum ? "" : "    its process alone: this version does not fit the loss\n");
+                   row->dynamics,
+                   row->datum || row->sites ? "" : "    its process alone: this version does not fit the loss\n");
             print_fields(row->options);
         }
     }

@@ -116,15 +116,24 @@ static sg_status walk_draws(const sim_args *args, source *s, sink *out) {
 }
 
 static const char *start_of(const source *s) {
+    const bool finite = s->setting.model->space.shape == SG_FINITE; /* on the line the error is rounding */
+    if (s->sampler && finite && sg_sampler_error(s->sampler) > 0) return "started from draws that are not exact";
     if (s->sampler) return "started from exact draws";
     return s->setting.model->family->rates ? "started in state 0, not yet from the law"
                                            : "started with all sites at -1, not yet from the law";
 }
 
+/* On finite sets the error is 0 or the method is not exact. */
+static const char *dynamics_of(const source *s) {
+    if (s->dynamics) return s->setting.loss->row->dynamics;
+    return s->setting.model->space.shape == SG_FINITE && sg_sampler_error(s->sampler) > 0 ? "heat-bath" : "exact";
+}
+
 static int print_json(const sim_args *args, const source *s, json_t *draws) {
     json_t *o = json_object();
     json_object_set_new(o, "family", json_string(s->setting.model->text));
-    json_object_set_new(o, "dynamics", json_string(s->dynamics ? s->setting.loss->row->dynamics : "exact"));
+    json_object_set_new(o, "dynamics", json_string(dynamics_of(s)));
+    json_object_set_new(o, "sampler", s->sampler ? json_string(sg_sampler_method(s->sampler)) : json_null());
     json_object_set_new(o, "n", json_integer(args->n));
     json_object_set_new(o, "seed", json_sprintf("%llu", (unsigned long long)args->seed));
     json_object_set_new(o, "step", sim_json_real(s->dynamics ? s->step : NAN));
@@ -147,6 +156,9 @@ static int produce(const sim_args *args, source *s) {
     if (status) return sim_fail(status);
     if (out.failed) return sim_complain(1, "writing %s failed", args->output ? args->output : "standard output");
     if (args->json) return print_json(args, s, out.array);
+    if (!s->dynamics && s->setting.model->space.shape == SG_FINITE)
+        fprintf(stderr, "scoregap: draws by %s; error %.2g\n", sg_sampler_method(s->sampler),
+                sg_sampler_error(s->sampler));
     if (s->dynamics && isfinite(s->acceptance))
         fprintf(stderr, "scoregap: %s, step %.4g, acceptance %.3f, %s\n", s->setting.loss->row->dynamics, s->step,
                 s->acceptance, start_of(s));

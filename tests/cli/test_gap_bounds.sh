@@ -55,6 +55,15 @@ if leaves 1 gap ising -p graph=regular -p n=60 -p beta=0.1 --bounds && grep -q '
 json "resampling" 0 gap ising -p n=5 --loss mle
 json "a loss without pairwise bounds" 0 gap ising -p n=6 --loss masked:k=2
 
+prints "tensorization of entropy" '^tensorization +4\.063085[67]' gap parity -p n=5 -p k=3 --bounds
+check "with sides" grep -q '^  sides .*from above by Holley-Stroock' out
+check "below the value, C_P" grep -Eq '^Poincare +tensorization +lower +3\.19954' out
+prints "of masks" '^tensorization +6\.545168[89]' gap ising -p n=5 -p graph=complete -p beta=0.2 --loss masked:k=2 --bounds
+prints "a product" '^tensorization +1 ' gap ising -p n=5 -p graph=path -p beta=0 -p h=1 --bounds
+json "JSON of more than two states" 0 gap potts -p n=3 -p graph=path -p q=3
+check "has the constant" keys out tensorization ratio_poincare share upper_bound
+if leaves 0 gap ising -p n=6 -p graph=ring --loss probability-flow --bounds && ! grep -q '^tensorization' out; then pass "none where nothing is resampled"; else fail "none where nothing is resampled" "$(head -n 3 out)"; fi
+
 # ------------------------------------------------------------------------ R^d
 prints "conditional gaps in the plane are exact for turned products" '^conditional gaps +gap +lower +0\.0555228[0-9]* +1 +axes turned by 0\.7' gap rotated-wells -p angle=.7 --bounds
 check "they fail in other axes, and say so" grep -q '^conditional gaps  *gap  *lower  *-  *-  does not hold: axes of x: couplings outweigh' out

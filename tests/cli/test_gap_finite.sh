@@ -113,14 +113,38 @@ check "as an object" leaves 1 gap ising -p n=25 --json
 check "status refused" test "$(value gap) $(text status)" = "null refused"
 check "more memory than allowed" leaves 1 gap ising -p n=20 --memory 1M
 check "tells how much" grep -q 'MiB' err
-refused() { leaves 1 "$@" && [ ! -s out ] && [ "$(wc -l < err)" = 1 ]; }
-printf '1,1,1,1,1,1,1,1\n-1,1,1,1,-1,1,1,1\n' > spins.csv
-check "efficiency on a finite set" refused efficiency ising --loss pseudolikelihood
-check "exact draws of many sites" refused sample ising -p n=30 -n 5
-check "nor by resampling" refused sample ising -p n=30 -n 5 --dynamics resampling
-check "fit" refused fit ising --data spins.csv --loss pseudolikelihood
-check "compare" refused compare ising --data spins.csv
-
+# ------------------------------------------------------------- more than two states
+gap "one edge of five colours" "$(number '5 / (exp(1.3) + 4)')" 1e-9 potts -p graph=path -p n=2 -p q=5 -p beta=1.3
+gap "potts of two states is ising" "$(formula '1 - tanh(1.2)')" 1e-9 potts -p q=2 -p beta=1.2
+gap "independent sites, masks of two" 0.4 1e-9 potts -p n=5 -p q=4 -p beta=0 --loss masked:k=2
+near "in sweeps" "$(value relaxation_sweeps)" 1 1e-9
+for process in glauber block-glauber flow-jumps ratio-jumps concrete-jumps; do
+    check "gap of potts by $process" leaves 0 gap potts -p n=4 -p beta=.2 --dynamics $process
+done
+check "mean field, too many states" leaves 1 gap potts -p graph=curie-weiss -p n=20 -p free=tied -p beta=3.5 --json
+check "an upper bound" grep -q 'only an upper bound' out
+check "mixing of several states" leaves 1 mixing potts -p n=4
+check "says so" grep -q 'two states each, and potts' err
+cat > model.yaml << 'END'
+# Two couplings and a field.
+n: 3
+q: 2
+cliques:
+  - {sites: [0, 1], weight: 1}
+  - {sites: [1, 2], weight: 0.5}
+  - sites: [2]
+    weight: 0.1
+END
+gap "a log-linear model" .211193693456753 1e-9 loglinear -p model=@model.yaml
+check "sealed" grep -q 'loglinear(model=@model.yaml#[0-9a-f]\{16\},free=all)' out
+printf 'n: 2\nq: 3\ncliques:\n  - {sites: [0, 1], table: [1.3, 0, 0, 0, 1.3, 0, 0, 0, 1.3]}\n' > edge.yaml
+gap "an edge as a table" "$(number '3 / (exp(1.3) + 2)')" 1e-9 loglinear -p model=@edge.yaml
+gap "the usual model" .42 1 loglinear
+printf 'n: 2\nq: 2\ncliques:\n  - {sites: [0, 2], weight: 1}\n' > bad.yaml
+refuses "a site that is not there" 'bad\.yaml:4:17: a site = 2 is out of range' gap loglinear -p model=@bad.yaml
+refuses "no such model" 'missing\.yaml cannot be read' gap loglinear -p model=@missing.yaml
+refuses "a spin glass elsewhere" 'couplings=sk of family ising belongs to graph=complete' gap ising -p couplings=sk
+gap "a mean-field spin glass" 0.3 1 ising -p graph=complete -p couplings=sk -p n=7
 # ---------------------------------------------------------------------- samples
 spins_only() { [ "$(sed 1d draws.csv | tr -d '\n,1-' | wc -c)" = 0 ] && [ "$(wc -l < draws.csv)" = "$1" ]; }
 check "exact draws" leaves 0 sample ising -n 300 -o draws.csv
@@ -133,7 +157,7 @@ done
 check "ten thousand sites" leaves 0 sample ising -p graph=lattice -p shape=100x100 -p beta=.3 -p free=tied \
     --dynamics swendsen-wang -n 8 --thin 5 -o draws.csv
 check "are spins" spins_only 9
-check "the start is told" grep -q 'swendsen-wang, .*all sites at -1, not yet from the law' err
+check "the start is told, here by coupling from the past" grep -q 'swendsen-wang, .*started from exact draws' err
 check "the last draw has lost it" awk -F, 'END { for (i = 1; i <= NF; i++) s += $i; exit !(NF == 10000 && s * s < 1e6) }' draws.csv
 leaves 0 sample ising -n 9 --dynamics wolff --seed 5 > /dev/null && awk 'NR % 3 == 1' out > thinned
 check "three updates a draw" leaves 0 sample ising -n 3 --dynamics wolff --seed 5 --step 3

@@ -36,7 +36,7 @@ static int draw(const sg_model *model, const sg_panels *panels, double *x) {
 }
 
 /* theta-hat lies within five standard errors of the truth, and these are those of the theory within 10 %. */
-static int fit(const sg_model *model, const sg_panels *panels, const char *name, const double *x) {
+static int fit(const sg_model *model, const sg_nodes *nodes, const char *name, const double *x) {
     sg_loss *loss = NULL;
     sg_asymptotic *theory = NULL;
     sg_fitter *fitter = NULL;
@@ -45,7 +45,7 @@ static int fit(const sg_model *model, const sg_panels *panels, const char *name,
     sg_source source = {.n = N, .d = 1, .rows = x};
     REQUIRE(sg_loss_new(name, &loss) == SG_OK);
     REQUIRE(sg_asymptotic_new(model, loss, &theory) == SG_OK);
-    REQUIRE(sg_fitter_new(model, loss, model->truth, theory->whiten, panels, &fitter) == SG_OK);
+    REQUIRE(sg_fitter_new(model, loss, model->truth, theory->whiten, nodes, &fitter) == SG_OK);
     REQUIRE(sg_fit_source(fitter, &source, SG_FIT_SANDWICH, &result) == SG_OK);
     REQUIRE(result.status == SG_OK);
     for (int j = 0; j < 2; j++) {
@@ -63,13 +63,14 @@ int main(void) {
     static double x[N];
     const sg_pair wrong[] = {{"omgea", "2"}}, keys[] = {{"omega", "2"}};
     sg_model *model = NULL;
-    sg_panels *panels = NULL;
+    sg_nodes *nodes = NULL;
     REQUIRE(sg_model_new("sinusoid", 1, wrong, &model) == SG_UNKNOWN && !model);
     REQUIRE(strstr(sg_message(), "nearest is 'omega'"));
     REQUIRE(sg_model_new("sinusoid", 1, keys, &model) == SG_OK && model->m == 2);
-    REQUIRE(sg_model_panels(model, model->truth, 0, &panels) == SG_OK);
-    if (draw(model, panels, x) || fit(model, panels, "mle", x) || fit(model, panels, "score-matching", x)) return 1;
-    sg_panels_delete(panels);
+    REQUIRE(sg_nodes_new(model, model->truth, 0, false, &nodes) == SG_OK);
+    if (draw(model, nodes->panels, x) || fit(model, nodes, "mle", x) || fit(model, nodes, "score-matching", x))
+        return 1;
+    sg_nodes_delete(nodes);
     sg_model_delete(model);
     REQUIRE(sg_memory_live() == 0);
     return 0;

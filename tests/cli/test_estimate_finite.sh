@@ -1,0 +1,74 @@
+#!/bin/sh
+# efficiency, fit, compare, run and replay on finite sets: values with a closed form, codings of the data, what is refused.
+. "$(dirname "$0")/lib.sh"
+
+text() { sed -n "s/^ *\"$1\": \"\\(.*\\)\",\\{0,1\\}\$/\\1/p" out | head -n 1; }
+flat() { tr -d ' \n' < out; }
+list() { flat | sed -n "s/.*\"$1\":\[\([^]]*\)\].*/\1/p"; }
+ring='-p graph=ring -p n=8'
+
+# ------------------------------------------------------------------- efficiency
+check "a ring" leaves 0 efficiency ising $ring -p beta=0.6 -p free=beta --loss pseudolikelihood --json
+near "its coupling" "$(list inefficiency)" "$(awk 'BEGIN { printf "%.17g", 1 / .666580500219878 }')" 1e-13
+check "bound of Kantorovich above" awk -v b="$(value bound_kantorovich)" 'BEGIN { exit !(b > 1.5001939) }'
+check "a profile" sh -c 'tr -d " \n" < out | grep -q "\"profile\":{\"eigenvalues\":\[0.4"'
+check "two thousand sites that are alike" leaves 0 efficiency ising -p graph=curie-weiss -p n=2000 -p beta=0.5 \
+    -p free=h --loss pseudolikelihood --json
+near "the field is efficient there" "$(list inefficiency)" 1 1e-6
+# ------------------------------------------------------------------------- data
+"$scoregap" sample ising $ring -p beta=0.6 -p free=tied -n 4000 -o spins.csv 2> /dev/null
+sed 's/-1/0/g' spins.csv > bits.csv
+check "signs" leaves 0 fit ising $ring -p free=tied --loss pseudolikelihood --data spins.csv --json
+signs=$(list theta)
+check "bits" leaves 0 fit ising $ring -p free=tied --loss pseudolikelihood --data bits.csv --json
+check "are the same" test "$(list theta)" = "$signs"
+{ cat spins.csv; echo '1,1,1,0,1,1,1,1'; } > mixed.csv
+refuses "a mixture of both" 'row 4001, column 4: 0 beside -1' fit ising $ring --data mixed.csv --loss pseudolikelihood
+{ cat spins.csv; echo '1,1,2,1,1,1,1,1'; } > wrong.csv
+refuses "another number" 'row 4001, column 3: 2 is no state' fit ising $ring --data wrong.csv --loss pseudolikelihood
+refuses "too few columns" 'dimension 6' fit ising -p graph=ring -p n=6 --data spins.csv --loss pseudolikelihood
+printf '1,1,0\n0,1,0\n1,0,1\n0,0,0\n' > hard.csv
+refuses "a forbidden state" 'row 1 is a state that' fit hardcore -p graph=path -p n=3 --data hard.csv --loss pseudolikelihood
+printf '0,1,2\n2,2,3\n0,0,0\n1,0,0\n' > colours.csv
+refuses "a colour too many" 'row 2, column 3: 3 is no state' fit potts -p graph=path -p n=3 -p q=3 -p free=tied \
+    --data colours.csv --loss pseudolikelihood
+
+# ------------------------------------------------------------------------- fits
+printf '1,1\n1,1\n-1,1\n1,1\n' > up.csv
+check "separated data" leaves 1 fit ising -p graph=path -p n=2 -p beta=0 -p free=h1 --loss pseudolikelihood \
+    --data up.csv --json
+check "are said to be" test "$(text status)" = separated
+check "and along what" sh -c 'grep -q "(1 h1)" out'
+check "all losses" leaves 0 compare ising $ring -p free=tied --data spins.csv --json
+check "nine of them" test "$(grep -c '"loss"' out)" -ge 8
+check "one is recommended" test -n "$(text recommended)"
+awk 'BEGIN { srand(3); for (i = 0; i < 60; i++) { s = 1; for (a = 0; a < 900; a++) {
+    if (rand() < 0.35) s = -s; printf "%d%s", s, a < 899 ? "," : "\n" } } }' > long.csv
+check "nine hundred sites" leaves 0 fit ising -p graph=path -p n=900 -p free=beta --loss pseudolikelihood \
+    --data long.csv --json
+near "by pseudolikelihood" "$(list theta)" 0.3095 0.1
+
+# ---------------------------------------------------------------- run and replay
+cat > spins.yaml << 'END'
+schema: scoregap-experiment-1
+name: spins
+claim: A ring of spins.
+seed: 5
+family: ising
+parameters: {graph: ring, n: 6, free: tied}
+losses: [mle, pseudolikelihood, "masked-random:k=2", rise]
+grid:
+  beta: [0.3, 1.2]
+sample_sizes: [30]
+replicates: 40
+measure: [gap, efficiency, bounds, montecarlo, kl]
+END
+check "an experiment" leaves 0 run spins.yaml -o spins.h5 --threads 1
+check "again" leaves 0 run spins.yaml -o again.h5 --threads 3
+check "the same bytes on three threads" cmp spins.h5 again.h5
+check "a table" leaves 0 table spins.h5
+check "counts what is separated" awk -F '\t' 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "failed_separated") c = i }
+    NR > 1 { sum += $c } END { exit !(c && sum > 0) }' out
+check "replay" leaves 0 replay spins.h5 --cell 1 --replicate 3
+check "has the bits" test "$(grep -c 'stored bits agree' out)" = 4
+finish
