@@ -7,8 +7,8 @@
 #ifndef SCOREGAP_SIM_EXPERIMENT_H
 #define SCOREGAP_SIM_EXPERIMENT_H
 
+#include "base/yaml.h"
 #include "sim.h"
-#include "yaml.h"
 
 #define SIM_EXPERIMENT_SCHEMA "scoregap-experiment-1"
 #define SIM_AXES SG_RECORD_AXES
@@ -51,12 +51,12 @@ extern const char *const sim_measure_names[SIM_MEASURES]; /* bit k is named [k] 
 typedef struct {
     char text[SG_TEXT];
     double number;
-    const sim_node *at;
+    const sg_yaml *at;
 } sim_value;
 
 typedef struct {
     const char *key;
-    const sim_node *at;
+    const sg_yaml *at;
     bool numeric;
     int count;
     sim_value *value; /* [count] */
@@ -64,15 +64,15 @@ typedef struct {
 
 typedef struct {
     sg_loss *loss;
-    const sim_node *at;
+    const sg_yaml *at;
 } sim_loss_choice;
 
 typedef struct {
     const char *name;
-    const sim_node *at;
+    const sg_yaml *at;
     int pairs, losses;
     sg_pair pair[SIM_PAIRS];
-    const sim_node *pair_at[SIM_PAIRS];
+    const sg_yaml *pair_at[SIM_PAIRS];
     sim_loss_choice loss[SIM_LOSSES]; /* its own, after those of all */
 } sim_family;
 
@@ -80,15 +80,15 @@ typedef struct {
 typedef struct {
     double epsilon;
     const char *start;
-    int points;         /* of the profile TV(t) */
-    const sim_node *at; /* NULL: not given */
+    int points;        /* of the profile TV(t) */
+    const sg_yaml *at; /* NULL: not given */
 } sim_mixing;
 
 typedef struct sim_experiment {
     char *path, *text; /* of the file; everything below points into the tree */
-    sim_node *root;
+    sg_yaml *root;
     const char *name, *claim, *figure[SIM_FIGURES];
-    const sim_node *figure_at[SIM_FIGURES];
+    const sg_yaml *figure_at[SIM_FIGURES];
     uint64_t seed;
     int families, losses, axes, sizes, replicates, figures;
     sim_family *family;
@@ -112,8 +112,8 @@ void sim_experiment_delete(sim_experiment *experiment);
 /* Its figures as one text: "sweep/heavy-tails"; empty if there is none. */
 void sim_experiment_figures(const sim_experiment *experiment, char text[SIM_FIGURES_TEXT]);
 /* Reads `grid`, and lists and ranges of numbers: grid.c. */
-SG_MUST_CHECK sg_status sim_grid_read(sim_experiment *experiment, const sim_node *node);
-SG_MUST_CHECK sg_status sim_values_read(const char *path, const char *what, const sim_node *node, int *count,
+SG_MUST_CHECK sg_status sim_grid_read(sim_experiment *experiment, const sg_yaml *node);
+SG_MUST_CHECK sg_status sim_values_read(const char *path, const char *what, const sg_yaml *node, int *count,
                                         sim_value **value);
 
 /* One family with all its keys: what all sample sizes share. */

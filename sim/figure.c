@@ -124,7 +124,7 @@ sg_status sim_figure_known(const sim_experiment *e) {
         sim_figure figure;
         sg_status status = sim_figure_find(e->figure[k], &figure);
         if (status == SG_CANNOT_READ) return SG_OK;
-        if (status != SG_OK) return sim_yaml_within(e->path, e->figure_at[k], status);
+        if (status != SG_OK) return sg_yaml_within(e->path, e->figure_at[k], status);
     }
     return SG_OK;
 }

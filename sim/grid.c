@@ -13,25 +13,25 @@ typedef struct {
     bool log;
 } range;
 
-static sg_status read_number(const char *path, const sim_node *map, const char *what, const char *key, double *value) {
-    const sim_node *node = sim_yaml_find(map, key);
-    if (!node) return sim_yaml_fail(path, map, SG_BAD_SYNTAX, "the range of %s needs '%s'", what, key);
-    if (node->kind != SIM_SCALAR || !sg_number_read(node->text, value))
-        return sim_yaml_fail(path, node, SG_BAD_TYPE, "'%s' in the range of %s must be a number", key, what);
+static sg_status read_number(const char *path, const sg_yaml *map, const char *what, const char *key, double *value) {
+    const sg_yaml *node = sg_yaml_find(map, key);
+    if (!node) return sg_yaml_fail(path, map, SG_BAD_SYNTAX, "the range of %s needs '%s'", what, key);
+    if (node->kind != SG_YAML_SCALAR || !sg_number_read(node->text, value))
+        return sg_yaml_fail(path, node, SG_BAD_TYPE, "'%s' in the range of %s must be a number", key, what);
     return SG_OK;
 }
 
-static sg_status read_scale(const char *path, const sim_node *map, const char *what, bool *logarithmic) {
-    const sim_node *node = sim_yaml_find(map, "scale");
+static sg_status read_scale(const char *path, const sg_yaml *map, const char *what, bool *logarithmic) {
+    const sg_yaml *node = sg_yaml_find(map, "scale");
     *logarithmic = false;
     if (!node) return SG_OK;
-    if (node->kind == SIM_SCALAR && !strcmp(node->text, "linear")) return SG_OK;
+    if (node->kind == SG_YAML_SCALAR && !strcmp(node->text, "linear")) return SG_OK;
     *logarithmic = true;
-    if (node->kind == SIM_SCALAR && !strcmp(node->text, "log")) return SG_OK;
-    return sim_yaml_fail(path, node, SG_OUT_OF_RANGE, "'scale' in the range of %s must be linear or log", what);
+    if (node->kind == SG_YAML_SCALAR && !strcmp(node->text, "log")) return SG_OK;
+    return sg_yaml_fail(path, node, SG_OUT_OF_RANGE, "'scale' in the range of %s must be linear or log", what);
 }
 
-static sg_status read_range(const char *path, const sim_node *map, const char *what, range *r) {
+static sg_status read_range(const char *path, const sg_yaml *map, const char *what, range *r) {
     static const char *const names[] = {"from", "to", "steps", "scale"};
     double steps;
     for (int k = 0; k < map->count; k++) {
@@ -49,13 +49,12 @@ static sg_status read_range(const char *path, const sim_node *map, const char *w
     if (status == SG_OK) status = read_scale(path, map, what, &r->log);
     if (status != SG_OK) return status;
     if (!(steps >= 1 && steps <= STEPS_MOST) || steps != floor(steps))
-        return sim_yaml_fail(
-            path, sim_yaml_find(map, "steps"), SG_OUT_OF_RANGE,
+        return sg_yaml_fail(
+            path, sg_yaml_find(map, "steps"), SG_OUT_OF_RANGE,
             "'steps' in the range of %s must be a whole number >= 1 and <= %d: the grid is empty otherwise", what,
             STEPS_MOST);
     if (r->log && !(r->from > 0 && r->to > 0))
-        return sim_yaml_fail(path, map, SG_OUT_OF_RANGE, "the range of %s has scale log: from and to must be > 0",
-                             what);
+        return sg_yaml_fail(path, map, SG_OUT_OF_RANGE, "the range of %s has scale log: from and to must be > 0", what);
     r->steps = (int)steps;
     return SG_OK;
 }
@@ -72,7 +71,7 @@ static double range_value(const range *r, int k) {
     return strtod(text, NULL);
 }
 
-static sg_status unfold_range(const char *path, const sim_node *node, const char *what, int *count, sim_value **value) {
+static sg_status unfold_range(const char *path, const sg_yaml *node, const char *what, int *count, sim_value **value) {
     range r;
     sg_status status = read_range(path, node, what, &r);
     if (status == SG_OK) status = sg_new(value, (size_t)r.steps, sizeof **value);
@@ -87,27 +86,26 @@ static sg_status unfold_range(const char *path, const sim_node *node, const char
     return SG_OK;
 }
 
-sg_status sim_values_read(const char *path, const char *what, const sim_node *node, int *count, sim_value **value) {
+sg_status sim_values_read(const char *path, const char *what, const sg_yaml *node, int *count, sim_value **value) {
     *count = 0;
     *value = NULL;
-    if (node->kind == SIM_MAP) return unfold_range(path, node, what, count, value);
-    if (node->kind != SIM_LIST)
-        return sim_yaml_fail(path, node, SG_BAD_TYPE, "%s must be a list or {from, to, steps, scale}, not '%.64s'",
-                             what, node->text);
-    if (!node->count) return sim_yaml_fail(path, node, SG_OUT_OF_RANGE, "the grid is empty: give values of %s", what);
+    if (node->kind == SG_YAML_MAP) return unfold_range(path, node, what, count, value);
+    if (node->kind != SG_YAML_LIST)
+        return sg_yaml_fail(path, node, SG_BAD_TYPE, "%s must be a list or {from, to, steps, scale}, not '%.64s'", what,
+                            node->text);
+    if (!node->count) return sg_yaml_fail(path, node, SG_OUT_OF_RANGE, "the grid is empty: give values of %s", what);
     if (node->count > STEPS_MOST)
-        return sim_yaml_fail(path, node, SG_OUT_OF_RANGE, "%s has more than %d values", what, STEPS_MOST);
+        return sg_yaml_fail(path, node, SG_OUT_OF_RANGE, "%s has more than %d values", what, STEPS_MOST);
     sg_status status = sg_new(value, (size_t)node->count, sizeof **value);
     if (status != SG_OK) return status;
     *count = node->count;
     for (int k = 0; k < node->count; k++) {
-        const sim_node *item = node->item[k];
+        const sg_yaml *item = node->item[k];
         sim_value *v = &(*value)[k];
-        if (item->kind != SIM_SCALAR || !*item->text)
-            return sim_yaml_fail(path, item, SG_BAD_TYPE, "a value of %s must be a number or a word", what);
+        if (item->kind != SG_YAML_SCALAR || !*item->text)
+            return sg_yaml_fail(path, item, SG_BAD_TYPE, "a value of %s must be a number or a word", what);
         if (strlen(item->text) >= sizeof v->text)
-            return sim_yaml_fail(path, item, SG_OUT_OF_RANGE, "a value of %s has more than %d bytes", what,
-                                 SG_TEXT - 1);
+            return sg_yaml_fail(path, item, SG_OUT_OF_RANGE, "a value of %s has more than %d bytes", what, SG_TEXT - 1);
         strcpy(v->text, item->text);
         v->at = item;
         if (!sg_number_read(item->text, &v->number)) v->number = NAN;
@@ -116,7 +114,7 @@ sg_status sim_values_read(const char *path, const char *what, const sim_node *no
 }
 
 /* A key of the grid must be one of every family. */
-static sg_status check_key(const sim_experiment *e, const sim_node *key) {
+static sg_status check_key(const sim_experiment *e, const sg_yaml *key) {
     for (int f = 0; f < e->families; f++) {
         const char *names[SIM_PAIRS + 1];
         const sg_family *family = sg_family_find(e->family[f].name);
@@ -138,34 +136,34 @@ static sg_status check_key(const sim_experiment *e, const sim_node *key) {
     return SG_OK;
 }
 
-static sg_status read_mode(sim_experiment *e, const sim_node *node) {
-    e->zip = node->kind == SIM_SCALAR && !strcmp(node->text, "zip");
-    if (e->zip || (node->kind == SIM_SCALAR && !strcmp(node->text, "product"))) return SG_OK;
-    return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "mode of grid must be product or zip");
+static sg_status read_mode(sim_experiment *e, const sg_yaml *node) {
+    e->zip = node->kind == SG_YAML_SCALAR && !strcmp(node->text, "zip");
+    if (e->zip || (node->kind == SG_YAML_SCALAR && !strcmp(node->text, "product"))) return SG_OK;
+    return sg_yaml_fail(e->path, node, SG_OUT_OF_RANGE, "mode of grid must be product or zip");
 }
 
 static sg_status check_lengths(const sim_experiment *e) {
     for (int k = 1; e->zip && k < e->axes; k++)
         if (e->axis[k].count != e->axis[0].count)
-            return sim_yaml_fail(e->path, e->axis[k].at, SG_OUT_OF_RANGE,
-                                 "mode zip needs lists of one length: %s has %d values and %s has %d", e->axis[0].key,
-                                 e->axis[0].count, e->axis[k].key, e->axis[k].count);
+            return sg_yaml_fail(e->path, e->axis[k].at, SG_OUT_OF_RANGE,
+                                "mode zip needs lists of one length: %s has %d values and %s has %d", e->axis[0].key,
+                                e->axis[0].count, e->axis[k].key, e->axis[k].count);
     return SG_OK;
 }
 
-sg_status sim_grid_read(sim_experiment *e, const sim_node *node) {
+sg_status sim_grid_read(sim_experiment *e, const sg_yaml *node) {
     sg_status status = SG_OK;
-    if (node->kind != SIM_MAP && !(node->kind == SIM_SCALAR && !*node->text))
-        return sim_yaml_fail(e->path, node, SG_BAD_TYPE, "grid must be a mapping {mode, key: values}");
+    if (node->kind != SG_YAML_MAP && !(node->kind == SG_YAML_SCALAR && !*node->text))
+        return sg_yaml_fail(e->path, node, SG_BAD_TYPE, "grid must be a mapping {mode, key: values}");
     for (int k = 0; k < node->count && status == SG_OK; k++) {
-        const sim_node *key = node->key[k];
+        const sg_yaml *key = node->key[k];
         sim_axis *axis = &e->axis[e->axes];
         if (!strcmp(key->text, "mode")) {
             status = read_mode(e, node->item[k]);
             continue;
         }
         if (e->axes == SIM_AXES)
-            return sim_yaml_fail(e->path, key, SG_OUT_OF_RANGE, "grid has more than %d keys", SIM_AXES);
+            return sg_yaml_fail(e->path, key, SG_OUT_OF_RANGE, "grid has more than %d keys", SIM_AXES);
         if ((status = check_key(e, key))) return status;
         *axis = (sim_axis){.key = key->text, .at = node->item[k], .numeric = true};
         e->axes++;
@@ -174,7 +172,7 @@ sg_status sim_grid_read(sim_experiment *e, const sim_node *node) {
     }
     if (status != SG_OK) return status;
     if (!e->axes)
-        return sim_yaml_fail(e->path, node, SG_OUT_OF_RANGE,
-                             "the grid is empty: give a key with values, or leave grid out");
+        return sg_yaml_fail(e->path, node, SG_OUT_OF_RANGE,
+                            "the grid is empty: give a key with values, or leave grid out");
     return check_lengths(e);
 }

@@ -11,7 +11,7 @@ typedef struct {
     const sim_family *family;
     int pairs;
     sg_pair pair[SIM_PAIRS + SIM_AXES];
-    const sim_node *at[SIM_PAIRS + SIM_AXES];
+    const sg_yaml *at[SIM_PAIRS + SIM_AXES];
 } naming;
 
 static int combinations(const sim_experiment *e) {
@@ -49,7 +49,7 @@ static void name_it(const sim_experiment *e, const sim_family *family, int combi
  * family. */
 static sg_status locate(const sim_experiment *e, const naming *n, sg_status status) {
     char message[512];
-    const sim_node *at = n->family->at;
+    const sg_yaml *at = n->family->at;
     snprintf(message, sizeof message, "%s", sg_message());
     for (int k = 0; k < n->pairs; k++) {
         sg_model *model = NULL;
@@ -59,15 +59,15 @@ static sg_status locate(const sim_experiment *e, const naming *n, sg_status stat
         at = n->at[k];
         break;
     }
-    return sim_yaml_fail(e->path, at, status, "%s", message);
+    return sg_yaml_fail(e->path, at, status, "%s", message);
 }
 
 static sg_status check_equal(const sim_experiment *e, const sim_plan *plan, const naming *n) {
     const sim_group *last = &plan->group[plan->groups - 1];
     for (int g = 0; g + 1 < plan->groups; g++)
         if (!strcmp(plan->group[g].model->text, last->model->text))
-            return sim_yaml_fail(e->path, n->pairs ? n->at[n->pairs - 1] : n->family->at, SG_BAD_SYNTAX,
-                                 "%s stands twice in the plan: keep one", last->model->text);
+            return sg_yaml_fail(e->path, n->pairs ? n->at[n->pairs - 1] : n->family->at, SG_BAD_SYNTAX,
+                                "%s stands twice in the plan: keep one", last->model->text);
     return SG_OK;
 }
 
@@ -75,25 +75,24 @@ static sg_status check_texts(const sim_experiment *e, const sim_group *group, co
     const sg_record *record = NULL;
     size_t name = strlen(group->model->family->name);
     if (strlen(group->model->text) - name - 2 >= sizeof record->parameters)
-        return sim_yaml_fail(e->path, n->family->at, SG_OUT_OF_RANGE,
-                             "the keys of %.200s take more than %zu bytes: shorten them", group->model->text,
-                             sizeof record->parameters - 1);
+        return sg_yaml_fail(e->path, n->family->at, SG_OUT_OF_RANGE,
+                            "the keys of %.200s take more than %zu bytes: shorten them", group->model->text,
+                            sizeof record->parameters - 1);
     for (int l = 0; l < group->losses; l++)
         if (strlen(group->loss[l]->text) >= sizeof record->loss)
-            return sim_yaml_fail(e->path, NULL, SG_OUT_OF_RANGE,
-                                 "the loss %.200s takes more than %zu bytes: shorten it", group->loss[l]->text,
-                                 sizeof record->loss - 1);
+            return sg_yaml_fail(e->path, NULL, SG_OUT_OF_RANGE, "the loss %.200s takes more than %zu bytes: shorten it",
+                                group->loss[l]->text, sizeof record->loss - 1);
     return SG_OK;
 }
 
 static sg_status add_loss(const sim_experiment *e, const sim_loss_choice *choice, sim_group *group) {
     if (group->losses == SIM_LOSSES)
-        return sim_yaml_fail(e->path, choice->at, SG_OUT_OF_RANGE, "a cell has more than %d losses", SIM_LOSSES);
+        return sg_yaml_fail(e->path, choice->at, SG_OUT_OF_RANGE, "a cell has more than %d losses", SIM_LOSSES);
     const bool fitted = e->measure & (SIM_EFFICIENCY | SIM_MONTECARLO);
     sg_status status = fitted ? sg_loss_fits(choice->loss, group->model) : sg_loss_runs(choice->loss, group->model);
     if (status != SG_OK) {
         status = sg_fail_within(status, "%s with %s", choice->loss->text, group->model->text);
-        return sim_yaml_within(e->path, choice->at, status);
+        return sg_yaml_within(e->path, choice->at, status);
     }
     group->loss[group->losses++] = choice->loss;
     return SG_OK;
@@ -102,7 +101,7 @@ static sg_status add_loss(const sim_experiment *e, const sim_loss_choice *choice
 static sg_status check_start(const sim_experiment *e, const sim_group *group) {
     if (!(e->measure & SIM_MIXING)) return SG_OK;
     sg_status status = sg_mixing_start_check(group->model, e->mixing.start);
-    return status == SG_OK ? SG_OK : sim_yaml_within(e->path, e->mixing.at, status);
+    return status == SG_OK ? SG_OK : sg_yaml_within(e->path, e->mixing.at, status);
 }
 
 static sg_status add_group(sim_plan *plan, const sim_family *family, int combination) {
@@ -155,7 +154,7 @@ static sg_status add_cells(sim_plan *plan) {
     bool sampled = (e->measure & SIM_MONTECARLO) && e->sizes;
     int sizes = sampled ? e->sizes : 1;
     if ((long long)plan->groups * sizes > CELLS_MOST)
-        return sim_yaml_fail(e->path, NULL, SG_OUT_OF_RANGE, "the plan has more than %d cells", CELLS_MOST);
+        return sg_yaml_fail(e->path, NULL, SG_OUT_OF_RANGE, "the plan has more than %d cells", CELLS_MOST);
     sg_status status = sg_new(&plan->cell, (size_t)(plan->groups * sizes), sizeof *plan->cell);
     for (int g = 0; g < plan->groups && status == SG_OK; g++)
         for (int k = 0; k < sizes && status == SG_OK; k++) {
@@ -174,7 +173,7 @@ sg_status sim_plan_new(const sim_experiment *e, sim_plan **result) {
     int points = combinations(e);
     *result = NULL;
     if ((long long)points * e->families > CELLS_MOST)
-        return sim_yaml_fail(e->path, NULL, SG_OUT_OF_RANGE, "the plan has more than %d cells", CELLS_MOST);
+        return sg_yaml_fail(e->path, NULL, SG_OUT_OF_RANGE, "the plan has more than %d cells", CELLS_MOST);
     sg_status status = sg_new(&plan, 1, sizeof *plan);
     if (status != SG_OK) return status;
     plan->experiment = e;
