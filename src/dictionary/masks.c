@@ -23,8 +23,9 @@ static sg_status check_sites(const sg_model *model, int most) {
 }
 
 static sg_status take(int count, sg_site_blocks *out) {
-    out->count = count;
-    return sg_new(&out->mask, (size_t)count, sizeof *out->mask);
+    sg_status status = sg_new(&out->mask, (size_t)count, sizeof *out->mask);
+    out->count = status == SG_OK ? count : 0; /* no masks, none to fill */
+    return status;
 }
 
 void sg_masks_free(sg_site_blocks *blocks) {
