@@ -37,7 +37,8 @@ typedef struct {
     double shift;               /* conductances were taken times e^-shift */
     double mode[SG_WELLS][SG_WELLS]; /* eigenvector k is about sum_i mode[k][i] h_i */
     double *h;                       /* [wells][n] */
-    double *function; /* [count][n] the eigenvectors, of mean 0; those that are too slow for it constant in wells, exactly */
+    double *function; /* [count][n] the eigenvectors, of mean 0; those that are too slow for it constant in wells,
+                         exactly */
 } sg_capacity;
 
 /*

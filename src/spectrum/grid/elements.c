@@ -173,8 +173,7 @@ static sg_status choose_nodes(sg_mesh *m) {
 static sg_status make_tables(sg_mesh *m) {
     size_t room = 0;
     for (int a = 0; a < SG_DIM; a++)
-        for (int k = 0; k < m->slabs.count[a]; k++)
-            room += 2 * (size_t)m->side[a][k].points * (size_t)m->nodes[a];
+        for (int k = 0; k < m->slabs.count[a]; k++) room += 2 * (size_t)m->side[a][k].points * (size_t)m->nodes[a];
     sg_status status = sg_new(&m->tables, room, sizeof(double));
     double *at = m->tables;
     for (int a = 0; a < SG_DIM && !status; a++)

@@ -83,8 +83,8 @@ static inline const sg_side *sg_mesh_side(const sg_mesh *m, int e, int a) {
     return m->side[a] + m->element[e * SG_DIM + a];
 }
 
-/* Of one element at its points: weight p; f less its first node's value, which is returned; weight e^-shift p D grad u .
- * grad v.  The last returns false, and fills nothing, when u or v is constant there, exactly. */
+/* Of one element at its points: weight p; f less its first node's value, which is returned; weight e^-shift p D grad u
+ * . grad v.  The last returns false, and fills nothing, when u or v is constant there, exactly. */
 void sg_mesh_mass_on(const sg_mesh *mesh, int e, double *out);
 double sg_mesh_values_on(const sg_mesh *mesh, int e, const double *f, double *out);
 bool sg_mesh_energy_on(const sg_mesh *mesh, int e, double shift, const double *u, const double *v, double *out);
@@ -96,11 +96,6 @@ double sg_mesh_top_energy(const sg_mesh *mesh, int e, int a, double shift, const
 double sg_mesh_energy(const void *mesh, double shift, const double *u, const double *v); /* of sg_form */
 /* log of E(f,f)/Var f by the mesh's own points; the energy is summed times e^-shift. */
 double sg_mesh_log_quotient(const sg_mesh *mesh, double shift, const double *f);
-
-/* out [w_2][w_1][w_0] = sum over the points of one element of c t_2 t_1 t_0; table[a] [points[a]][width[a]].
- * scratch [2][largest intermediate]. */
-void sg_contract(const int *points, const int *width, const double *const *table, const double *c, double *first,
-                 double *second, double *out);
 
 /* Fills form.a and form.m, scaled by form.log_scale, which it sets. */
 SG_MUST_CHECK sg_status sg_mesh_assemble(sg_mesh *mesh, size_t memory);

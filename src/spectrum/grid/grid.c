@@ -27,7 +27,8 @@ static sg_status read_settings(const sg_grid_problem *p, const sg_grid_settings 
     if (p->d < 1 || p->d > SG_GRID_DIMENSIONS)
         return sg_fail(SG_OUT_OF_RANGE, "the grid has %d dimensions: it must be 1, 2 or 3", p->d);
     if (s->count < 1 || s->count > SG_GRID_MOST - 1)
-        return sg_fail(SG_OUT_OF_RANGE, "%d eigenvalues were asked for: it must be 1 to %d", s->count, SG_GRID_MOST - 1);
+        return sg_fail(SG_OUT_OF_RANGE, "%d eigenvalues were asked for: it must be 1 to %d", s->count,
+                       SG_GRID_MOST - 1);
     if (s->order < LEAST_ORDER || s->order > SG_ORDER)
         return sg_fail(SG_OUT_OF_RANGE, "the order is %d: it must be %d to %d", s->order, LEAST_ORDER, SG_ORDER);
     if (!(s->tol >= 1e-12 && s->tol < 1))
@@ -52,7 +53,8 @@ static double worst_error(const sg_grid_work *w) {
 
 /* A lower degree, or smaller elements, where polynomials that are small wherever p is not make matrices singular. */
 static bool soften(sg_grid_work *w) {
-    if (w->s.cells[0] || (w->s.order <= LOW_ORDER && w->most_degree <= LEAST_DEGREE)) return false;
+    const int least = w->problem->d == 3 ? 2 * LEAST_DEGREE : LEAST_DEGREE;
+    if (w->s.cells[0] || (w->s.order <= LOW_ORDER && w->most_degree <= least)) return false;
     if (w->s.order > LOW_ORDER)
         w->s.order -= 2;
     else
@@ -98,7 +100,6 @@ static sg_status refine(sg_grid_work *w) {
         if (status) {
             placed = false;
             done = !((status == SG_SINGULAR && soften(w)) || (status == SG_NO_MEMORY && shrink(w, &error)));
-            done |= status == SG_SINGULAR && isfinite(least);
             if (!done || isfinite(least)) status = SG_OK;
             continue;
         }

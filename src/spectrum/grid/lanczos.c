@@ -42,8 +42,8 @@ static sg_status extend(state *s, int from) {
     for (int k = 0; k < width; k++) sg_form_weigh(s->form, s->v + (size_t)(from + k) * n, next + (size_t)k * n);
     sg_status status = sg_sparse_solve(s->form->a, width, next, next);
     if (!status)
-        s->columns = sg_basis_push(&s->basis, to, to + width, s->v, s->t + from * (s->most + s->block),
-                                   s->most + s->block);
+        s->columns =
+            sg_basis_push(&s->basis, to, to + width, s->v, s->t + from * (s->most + s->block), s->most + s->block);
     return status;
 }
 
@@ -51,8 +51,7 @@ static sg_status extend(state *s, int from) {
 static sg_status ritz(state *s, int columns, int last, int count, double *residual) {
     const int stride = s->most + s->block, beyond = s->columns - columns;
     for (int j = 0; j < columns; j++)
-        for (int i = 0; i <= j; i++)
-            s->small[i + columns * j] = s->small[j + columns * i] = s->t[j * stride + i];
+        for (int i = 0; i <= j; i++) s->small[i + columns * j] = s->small[j + columns * i] = s->t[j * stride + i];
     sg_status status = sg_symmetric_eigen(columns, s->small, s->value, s->vector);
     *residual = columns < count ? INFINITY : 0;
     for (int k = 0; k < count && k < columns && !status; k++) {
@@ -86,8 +85,10 @@ static sg_status iterate(state *s, int count, const volatile int *stop, int *use
         last = columns;
     }
     if (residual < 1e-6) return SG_OK;
-    return sg_fail(SG_NOT_CONVERGED, "the Lanczos iteration did not converge on a matrix of order %d: the eigenvalues "
-                   "are too close, or too small for it", s->form->n);
+    return sg_fail(SG_NOT_CONVERGED,
+                   "the Lanczos iteration did not converge on a matrix of order %d: the eigenvalues "
+                   "are too close, or too small for it",
+                   s->form->n);
 }
 
 sg_status sg_lanczos(const sg_form *form, double shift, int count, size_t memory, const volatile int *stop,
@@ -104,7 +105,7 @@ sg_status sg_lanczos(const sg_form *form, double shift, int count, size_t memory
     for (int k = 0; k < count; k++) {
         const double *y = s.vector + (size_t)used * (size_t)(used - 1 - k);
         value[k] = 1 / s.value[used - 1 - k] - shift;
-        for (int j = 0; j < used; j++) sg_add(form->n, y[j], s.v + (size_t)j * n, function + (size_t)k * n);
+        for (int j = 0; j < used; j++) sg_basis_add(form->n, y[j], s.v + (size_t)j * n, function + (size_t)k * n);
     }
     sg_form_unscale(form, count, function);
 out:

@@ -7,7 +7,7 @@
 enum { SPLITS = 12, LEAST_ORDER = 4 };
 
 sg_status sg_grid_look(sg_grid_work *w) {
-    static const int resolution[] = {0, 600, 80, 26}, most[] = {0, 10000, 320, 40};
+    static const int resolution[] = {0, 600, 64, 26}, most[] = {0, 10000, 320, 40};
     const sg_grid_settings *s = &w->s;
     const int d = w->problem->d;
     bool turn = !s->fixed_frame && !s->cells[0];
@@ -61,8 +61,7 @@ static sg_status settle(sg_grid_work *w) {
         weight = NULL;
         status = sg_scout_weigh(w->scout, share, &w->slabs, &weight);
         if (!status)
-            status = sg_slabs_resolve(w->problem, w->scout, weight, tol, w->most_degree, !given, &w->slabs,
-                                      &halved);
+            status = sg_slabs_resolve(w->problem, w->scout, weight, tol, w->most_degree, !given, &w->slabs, &halved);
         w->unresolved = halved > 0;
         if (given) break;
     }

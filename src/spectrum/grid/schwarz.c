@@ -72,8 +72,10 @@ static sg_status make_locals(levels *l, double shift, size_t memory) {
         if ((status = sg_sparse_block(f->form.m, f->local, node, mass))) break;
         for (size_t i = 0; i < size; i++) a[i] += shift * mass[i];
         if (LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', f->local, a, f->local))
-            status = sg_fail(SG_SINGULAR, "the matrix of an element of order %d is not positive definite to working "
-                             "precision", f->local);
+            status = sg_fail(SG_SINGULAR,
+                             "the matrix of an element of order %d is not positive definite to working "
+                             "precision",
+                             f->local);
     }
     sg_delete(mass);
     return status;
@@ -111,8 +113,7 @@ sg_status sg_schwarz_lobpcg(const sg_grid_problem *problem, const sg_frame *fram
     levels l = {.fine = mesh};
     sg_status status = make_coarse(&l, problem, frame, keep, shift, memory);
     if (!status) status = make_locals(&l, shift, memory);
-    if (!status)
-        status = sg_new(&l.r, (size_t)mesh->n + (size_t)l.coarse->n + (size_t)mesh->local, sizeof(double));
+    if (!status) status = sg_new(&l.r, (size_t)mesh->n + (size_t)l.coarse->n + (size_t)mesh->local, sizeof(double));
     if (status) goto out;
     l.c = l.r + mesh->n;
     l.x = l.c + l.coarse->n;

@@ -3,7 +3,6 @@
 
 #include "scout.h"
 
-
 enum { HALVINGS = 12, BINS = 96 };
 static const double SMOOTHEST = 1e-2; /* log slope of a gradient, times the width of the box, that does not matter */
 

@@ -8,7 +8,8 @@
 
 typedef struct sg_sparse sg_sparse;
 
-/* Room for `entries` calls of sg_sparse_add, which adds v at (i,j) and (j,i) (once when i == j; every i == j must occur); then sg_sparse_close.
+/* Room for `entries` calls of sg_sparse_add, which adds v at (i,j) and (j,i) (once when i == j; every i == j must
+ * occur); then sg_sparse_close.
  */
 SG_MUST_CHECK sg_status sg_sparse_new(int n, size_t entries, sg_sparse **matrix);
 void sg_sparse_add(sg_sparse *matrix, int i, int j, double v);
@@ -18,7 +19,6 @@ void sg_sparse_delete(sg_sparse *matrix);
 /* y = A x */
 void sg_sparse_multiply(const sg_sparse *matrix, const double *x, double *y);
 double sg_sparse_norm(const sg_sparse *matrix); /* max row sum of |A|: bounds the eigenvalues */
-void sg_sparse_diagonal(const sg_sparse *matrix, double *diagonal);
 /* block [count][count], symmetric: the rows and columns of these nodes. */
 SG_MUST_CHECK sg_status sg_sparse_block(const sg_sparse *matrix, int count, const int *node, double *block);
 

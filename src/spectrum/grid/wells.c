@@ -130,8 +130,8 @@ sg_status sg_cells_wells(const sg_cells *s, const double *log_p, sg_wells *out) 
             break;
         }
     if (!status && out->pass < -DEEPEST)
-        status =
-            sg_fail(SG_UNDERFLOW, "the barrier between two wells is e^%.0f deep: beyond the range of the solver", out->pass);
+        status = sg_fail(SG_UNDERFLOW, "the barrier between two wells is e^%.0f deep: beyond the range of the solver",
+                         out->pass);
 out:
     sg_delete(rank);
     sg_delete(parent);

@@ -32,10 +32,10 @@ SG_MUST_CHECK sg_status sg_cells_wells(const sg_cells *cells, const double *log_
 /*
  * Finds, by levels of log p alone, the part of the frame's box that matters, the principal axes of the mean of
  * grad log p grad log p' there, and turns and shrinks the frame accordingly.  A few rounds; where the law is cut off by
- * a face of the problem's box the frame is not turned.  Also sets frame->top and deeper, and *pass (see sg_wells; NULL: not
- * wanted).  Errors: as above, and SG_REFUSED (log p is NaN or +infinity at a point, p vanishes on the whole box).
+ * a face of the problem's box the frame is not turned.  Also sets frame->top and deeper, and *pass (see sg_wells; NULL:
+ * not wanted).  Errors: as above, and SG_REFUSED (log p is NaN or +infinity at a point, p vanishes on the whole box).
  */
 SG_MUST_CHECK sg_status sg_grid_fit_frame(const sg_grid_problem *problem, bool turn, double deeper, sg_frame *frame,
-                                            double *pass);
+                                          double *pass);
 
 #endif
