@@ -62,7 +62,7 @@ static sg_status measure(const char *label, const double *h, const sg_grid_setti
 }
 
 int main(int argc, char **argv) {
-    static const sg_grid_settings quick = {.order = 10, .tol = 1e-4};
+    static const sg_grid_settings quick = {.tol = 1e-5};
     sg_status status = SG_OK;
     gsl_set_error_handler_off();
     openblas_set_num_threads(1);
@@ -71,7 +71,7 @@ int main(int argc, char **argv) {
         status = reference(&h);
     } else if (argc == 4 && !strcmp(argv[1], "time")) {
         const double truth = strtod(argv[3], NULL);
-        status = measure("ours, tolerance 1e-4", &h, &quick, truth);
+        status = measure("ours, tolerance 1e-5", &h, &quick, truth);
         if (!status) status = measure("ours, as it comes", &h, NULL, truth);
     } else {
         return fprintf(stderr, "usage: grid reference H | grid time H GAP\n"), 2;

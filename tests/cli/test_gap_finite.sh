@@ -158,6 +158,8 @@ check "ten thousand sites" leaves 0 sample ising -p graph=lattice -p shape=100x1
     --dynamics swendsen-wang -n 8 --thin 5 -o draws.csv
 check "are spins" spins_only 9
 check "the start is told, here by coupling from the past" grep -q 'swendsen-wang, .*started from exact draws' err
+check "draws of a family without a sampler" leaves 0 sample parity -p n=30 --dynamics glauber -n 2
+check "tell their start" grep -q 'glauber, .*all sites at -1, not yet from the law' err
 check "the last draw has lost it" awk -F, 'END { for (i = 1; i <= NF; i++) s += $i; exit !(NF == 10000 && s * s < 1e6) }' draws.csv
 leaves 0 sample ising -n 9 --dynamics wolff --seed 5 > /dev/null && awk 'NR % 3 == 1' out > thinned
 check "three updates a draw" leaves 0 sample ising -n 3 --dynamics wolff --seed 5 --step 3

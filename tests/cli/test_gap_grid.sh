@@ -24,8 +24,15 @@ check "constant D multiplies it" leaves 0 gap rotated-wells -p c=0.5 --loss prec
 near "by three" "$(value gap)" 0.1614259748559 1e-8
 check "another truth" leaves 0 gap rotated-wells -p h=9 --theta 0,10,5,0,4 --json
 near "h = 5 again" "$(value gap)" 0.0555228127315 1e-8
-check "a barrier beyond double precision" leaves 1 gap rotated-wells -p h=900 --json
+check "a gap beyond double precision" leaves 1 gap rotated-wells -p h=900 -p angle=0.3 --json
 check "says so" test "$(text status)" = underflow
+near "and has a logarithm, that of the line" "$(value log10_gap)" -387.65554724458 1e-9
+for angle in 0 0.4; do
+    check "three dimensions, turned by $angle" leaves 0 gap rotated-wells -p d=3 -p h=5 -p angle=$angle --json
+    near "the gap of the line again" "$(value gap)" 0.0555228127315 1e-6
+done
+check "three dimensions, h = 20" leaves 0 gap rotated-wells -p d=3 -p h=20 -p angle=0.8 --json
+near "its gap" "$(value gap)" 7.27721139945e-08 1e-6
 refuses "four dimensions" "d = 4 of family rotated-wells" gap rotated-wells -p d=4
 refuses "no height" "h = 0 of family rotated-wells" gap rotated-wells -p h=0
 finish

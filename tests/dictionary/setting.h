@@ -13,15 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../model.h"
 #include "scoregap/dictionary.h"
 
 enum { B = SG_BLOCK, WANT_ALL = SG_PSI | SG_ROOT | SG_VALUE | SG_CURVATURE, M_MOST = 8 };
-
-#define OK(call)                                                                                        \
-    do {                                                                                                \
-        sg_status ok_status = (call);                                                                   \
-        if (ok_status != SG_OK) fail_msg("%s: %s: %s", #call, sg_status_name(ok_status), sg_message()); \
-    } while (0)
 
 /* In double precision, which cmocka's assert_float_equal is not. */
 static inline void near_at(double value, double known, double tolerance, int line) {
@@ -29,20 +24,6 @@ static inline void near_at(double value, double known, double tolerance, int lin
         fail_msg("line %d: %.17g, known %.17g, tolerance %g", line, value, known, tolerance);
 }
 #define assert_near(value, known, tolerance) near_at(value, known, tolerance, __LINE__)
-
-/* "bimodal:a=3,free=erf" */
-static inline sg_model *model_of(const char *text) {
-    char copy[256];
-    sg_pair pairs[8];
-    int count = 0;
-    sg_model *model;
-    snprintf(copy, sizeof copy, "%s", text);
-    char *colon = strchr(copy, ':'), nothing[] = "";
-    if (colon) *colon = '\0';
-    OK(sg_pairs_split(colon ? colon + 1 : nothing, 8, pairs, &count));
-    OK(sg_model_new(copy, count, pairs, &model));
-    return model;
-}
 
 typedef struct {
     sg_model *model;

@@ -15,29 +15,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../model.h"
 #include "scoregap/dictionary.h"
 
 enum { B = SG_BLOCK, MOST = 5, STATES = 1 << MOST, REPLICATES = 60, LARGEST = 1 << 10 };
 static const char *const rows[] = {"swendsen-wang", "wolff"};
-
-#define OK(call)                                                                                        \
-    do {                                                                                                \
-        sg_status ok_status = (call);                                                                   \
-        if (ok_status != SG_OK) fail_msg("%s: %s: %s", #call, sg_status_name(ok_status), sg_message()); \
-    } while (0)
-
-static sg_model *model_of(const char *text) {
-    char copy[256];
-    sg_pair pairs[8];
-    int count = 0;
-    sg_model *model;
-    snprintf(copy, sizeof copy, "%s", text);
-    char *colon = strchr(copy, ':');
-    *colon = '\0';
-    OK(sg_pairs_split(colon + 1, 8, pairs, &count));
-    OK(sg_model_new(copy, count, pairs, &model));
-    return model;
-}
 
 /* Couplings and fields of both signs, some of them 0; fields only if asked for. */
 static sg_model *random_model(const char *text, bool fields, double size, uint32_t number) {

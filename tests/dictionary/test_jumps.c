@@ -14,15 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../ok.h"
 #include "scoregap/dictionary.h"
 
 enum { STATES = 6, B = SG_BLOCK, REPLICATES = 200 };
-
-#define OK(call)                                                                                        \
-    do {                                                                                                \
-        sg_status ok_status = (call);                                                                   \
-        if (ok_status != SG_OK) fail_msg("%s: %s: %s", #call, sg_status_name(ok_status), sg_message()); \
-    } while (0)
 
 /* Rates by rows; two of them, one reversible (a weighted graph), one not. */
 typedef struct {

@@ -16,16 +16,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../ok.h"
 #include "scoregap/dictionary.h"
 
 enum { B = SG_BLOCK, STATES = 256, REPLICATES = 100 };
 static const double LEVEL = 6e-7;
-
-#define OK(call)                                                                                        \
-    do {                                                                                                \
-        sg_status ok_status = (call);                                                                   \
-        if (ok_status != SG_OK) fail_msg("%s: %s: %s", #call, sg_status_name(ok_status), sg_message()); \
-    } while (0)
 
 typedef struct {
     sg_model *model;

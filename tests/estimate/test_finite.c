@@ -11,6 +11,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "../model.h"
 #include "scoregap/estimate.h"
 
 void openblas_set_num_threads(int threads);
@@ -20,20 +21,6 @@ typedef struct {
     sg_loss *loss;
     sg_asymptotic *a;
 } finite_case;
-
-static sg_model *model_of(const char *text) {
-    char copy[512], *bracket;
-    sg_pair pairs[16];
-    sg_model *model = NULL;
-    int count = 0;
-    snprintf(copy, sizeof copy, "%s", text);
-    bracket = strchr(copy, '(');
-    *bracket++ = '\0';
-    bracket[strlen(bracket) - 1] = '\0';
-    assert_int_equal(sg_pairs_split(bracket, 16, pairs, &count), SG_OK);
-    if (sg_model_new(copy, count, pairs, &model)) fail_msg("%s: %s", text, sg_message());
-    return model;
-}
 
 static finite_case open_case(const char *family, const char *loss) {
     finite_case c = {.model = model_of(family)};

@@ -13,14 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../model.h"
 #include "estimate/source.h"
 
 void openblas_set_num_threads(int threads);
-
-#define OK(call)                                           \
-    do {                                                   \
-        if ((call) != SG_OK) fail_msg("%s", sg_message()); \
-    } while (0)
 
 enum { REPLICATES = 1000, MOST = 16, M = 16 };
 
@@ -45,20 +41,6 @@ typedef struct {
     sg_asymptotic *a[MOST];
     sg_montecarlo_plan plan;
 } cell;
-
-static sg_model *model_of(const char *text) {
-    char copy[512], *bracket;
-    sg_pair pairs[16];
-    sg_model *model = NULL;
-    int count = 0;
-    snprintf(copy, sizeof copy, "%s", text);
-    bracket = strchr(copy, '(');
-    *bracket++ = '\0';
-    bracket[strlen(bracket) - 1] = '\0';
-    OK(sg_pairs_split(bracket, 16, pairs, &count));
-    OK(sg_model_new(copy, count, pairs, &model));
-    return model;
-}
 
 static void open_cell(const char *model, int count, const char *const *texts, long long n, int replicates, cell *c) {
     memset(c, 0, sizeof *c);

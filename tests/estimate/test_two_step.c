@@ -15,14 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../ok.h"
 #include "estimate/pass.h"
 #include "scoregap/estimate.h"
-
-#define OK(call)                                                                                        \
-    do {                                                                                                \
-        sg_status ok_status = (call);                                                                   \
-        if (ok_status != SG_OK) fail_msg("%s: %s: %s", #call, sg_status_name(ok_status), sg_message()); \
-    } while (0)
 
 enum { M = 4, N = 20000 };
 

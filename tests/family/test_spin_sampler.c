@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../ok.h"
 #include "family/elimination.h"
 #include "family/spin-sampler-past.h"
 #include "family/spin-sampler.h"
@@ -22,11 +23,6 @@
 
 enum { B = SG_BLOCK, STATES_MOST = 1 << 12, LEAST = 8, SITES_MOST = 64 };
 static const double ALARM = 1e-6, SIGMAS = 5, WORK = 0x1p19;
-
-#define OK(call)                                           \
-    do {                                                   \
-        if ((call) != SG_OK) fail_msg("%s", sg_message()); \
-    } while (0)
 
 /* Any of the samplers. */
 typedef struct {

@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../ok.h"
 #include "scoregap/spectrum.h"
 
 static void near_at(double value, double truth, double tolerance, int line) {
@@ -19,12 +20,6 @@ static void near_at(double value, double truth, double tolerance, int line) {
         fail_msg("line %d: %.17g is not within %g of %.17g", line, value, tolerance, truth);
 }
 #define assert_near(value, truth, tolerance) near_at(value, truth, tolerance, __LINE__)
-#define OK(call)                                                \
-    do {                                                        \
-        sg_status ok_status = (call);                           \
-        if (ok_status) fail_msg("%s: %s", #call, sg_message()); \
-    } while (0)
-
 enum { WAVES = 4, MODES = 60, SIZE = 2 * MODES + 1 };
 
 /* log q = sum_k a_k cos kx + b_k sin kx on [open, open + 2 pi] */

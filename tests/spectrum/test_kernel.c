@@ -17,15 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../ok.h"
 #include "scoregap/spectrum.h"
 
 enum { NODES = 8, BONDS = 9 };
-
-#define OK(call)                                                                                        \
-    do {                                                                                                \
-        sg_status ok_status = (call);                                                                   \
-        if (ok_status != SG_OK) fail_msg("%s: %s: %s", #call, sg_status_name(ok_status), sg_message()); \
-    } while (0)
 
 static sg_model *model_of(const char *text) {
     char copy[256];

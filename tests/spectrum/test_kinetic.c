@@ -16,15 +16,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../ok.h"
 #include "scoregap/spectrum.h"
 
 enum { B = SG_BLOCK };
-
-#define OK(call)                                                                                        \
-    do {                                                                                                \
-        sg_status ok_status = (call);                                                                   \
-        if (ok_status != SG_OK) fail_msg("%s: %s: %s", #call, sg_status_name(ok_status), sg_message()); \
-    } while (0)
 
 static sg_model *model_of(const char *family, const char *key, const char *value) {
     const sg_pair pair = {key, value};

@@ -13,13 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../ok.h"
 #include "scoregap/mixing.h"
-
-#define OK(call)                                                \
-    do {                                                        \
-        sg_status ok_status = (call);                           \
-        if (ok_status) fail_msg("%s: %s", #call, sg_message()); \
-    } while (0)
 
 static void near_at(double value, double truth, double tolerance, int line) {
     if (!(fabs(value - truth) <= tolerance))

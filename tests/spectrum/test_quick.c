@@ -13,13 +13,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "../ok.h"
 #include "spectrum/line/quick.h"
-
-#define OK(call)                                                \
-    do {                                                        \
-        sg_status ok_status = (call);                           \
-        if (ok_status) fail_msg("%s: %s", #call, sg_message()); \
-    } while (0)
 
 static sg_model *model_of(const char *family, const char *keys, int count, const double *theta) {
     sg_model *model = NULL;

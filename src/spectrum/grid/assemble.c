@@ -15,8 +15,9 @@ typedef struct {
     double *tables, *c, *first, *second, *part, *k, *m; /* k, m: [local][local], rows i >= j */
 } work;
 
-void sg_contract(const int *points, const int *width, const double *const *table, const double *c, double *first,
-                 double *second, double *out) {
+/* out [w_2][w_1][w_0] = sum over the points of one element of c t_2 t_1 t_0; table[a] [points[a]][width[a]]. */
+static void sum_products(const int *points, const int *width, const double *const *table, const double *c,
+                         double *first, double *second, double *out) {
     const int rows = points[2] * points[1], wide = width[1] * width[0];
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, width[0], points[0], 1, c, points[0], table[0],
                 width[0], 0, first, width[0]);
@@ -122,7 +123,7 @@ static void contract(const work *w, int e, const int *kind) {
         width[a] = w->width[a][kind[a]];
         table[a] = table_of(w, e, a, kind[a]);
     }
-    sg_contract(points, width, table, w->c, w->first, w->second, w->part);
+    sum_products(points, width, table, w->c, w->first, w->second, w->part);
 }
 
 /* Indices of a local node. */

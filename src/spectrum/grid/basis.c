@@ -4,14 +4,14 @@
 
 #include "lanczos.h"
 
-double sg_dot(int n, const double *x, const double *y) {
+double sg_basis_dot(int n, const double *x, const double *y) {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int i = 0; i < n; i++) sum += x[i] * y[i];
     return sum;
 }
 
-void sg_add(int n, double c, const double *restrict x, double *restrict y) {
+void sg_basis_add(int n, double c, const double *restrict x, double *restrict y) {
 #pragma omp simd
     for (int i = 0; i < n; i++) y[i] += c * x[i];
 }
@@ -40,7 +40,7 @@ sg_status sg_basis_open(const sg_form *form, sg_basis *basis) {
     basis->scratch = basis->weighed + n;
     for (size_t i = 0; i < n; i++) basis->constant[i] = exp(form->log_scale[i]);
     sg_form_weigh(form, basis->constant, basis->weighed);
-    const double size = sqrt(sg_dot(form->n, basis->constant, basis->weighed));
+    const double size = sqrt(sg_basis_dot(form->n, basis->constant, basis->weighed));
     for (size_t i = 0; i < n; i++) basis->constant[i] /= size, basis->weighed[i] /= size;
     return SG_OK;
 }
@@ -59,15 +59,15 @@ int sg_basis_push(const sg_basis *basis, int from, int to, double *v, double *co
         double before = 0, size = 0;
         for (int twice = 0; twice < 2; twice++) {
             sg_form_weigh(basis->form, x, basis->scratch);
-            size = sg_dot(n, x, basis->scratch);
+            size = sg_basis_dot(n, x, basis->scratch);
             if (!twice) before = sqrt(fmax(0, size));
-            const double mean = sg_dot(n, basis->weighed, x);
-            sg_add(n, -mean, basis->constant, x);
+            const double mean = sg_basis_dot(n, basis->weighed, x);
+            sg_basis_add(n, -mean, basis->constant, x);
             size -= mean * mean;
             for (int j = 0; j < columns; j++) {
-                const double *b = v + (size_t)j * (size_t)n, product = sg_dot(n, b, basis->scratch);
+                const double *b = v + (size_t)j * (size_t)n, product = sg_basis_dot(n, b, basis->scratch);
                 if (c) c[j] = product + (twice ? c[j] : 0);
-                sg_add(n, -product, b, x);
+                sg_basis_add(n, -product, b, x);
                 size -= product * product;
             }
         }

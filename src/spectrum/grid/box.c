@@ -31,9 +31,10 @@ static double highest(const sg_grid_problem *p, int axis, double at) {
 }
 
 /* Moves every face outwards by doubling until it lies deep enough; returns whether one had to move. */
-static bool push_out(sg_grid_problem *p, const double *at, double level) {
+static bool push_out(sg_grid_problem *p, const bool *along, const double *at, double level) {
     bool moved = false;
     for (int a = 0; a < p->d; a++) {
+        if (!along[a]) continue;
         if (!(highest(p, a, p->lo[a]) <= level)) p->lo[a] += p->lo[a] - at[a], moved = true;
         if (!(highest(p, a, p->hi[a]) <= level)) p->hi[a] += p->hi[a] - at[a], moved = true;
     }
@@ -55,6 +56,11 @@ static void pull_in(sg_grid_problem *p, int axis, double *face, double inside, d
 }
 
 sg_status sg_grid_box(sg_grid_problem *p, const double *at, double depth) {
+    static const bool all[SG_GRID_DIMENSIONS] = {true, true, true};
+    return sg_grid_box_along(p, all, at, depth);
+}
+
+sg_status sg_grid_box_along(sg_grid_problem *p, const bool *along, const double *at, double depth) {
     double x[SG_GRID_DIMENSIONS], top;
     if (p->d < 1 || p->d > SG_GRID_DIMENSIONS)
         return sg_fail(SG_OUT_OF_RANGE, "the grid has %d dimensions: it must be 1, 2 or 3", p->d);
@@ -63,12 +69,14 @@ sg_status sg_grid_box(sg_grid_problem *p, const double *at, double depth) {
     p->log_p(p->context, 1, x, &top);
     if (!isfinite(top))
         return sg_fail(SG_NOT_INTEGRABLE, "log p is %g at the point that the box is to surround: take another", top);
-    for (int a = 0; a < p->d; a++) p->lo[a] = at[a] - 1, p->hi[a] = at[a] + 1;
+    for (int a = 0; a < p->d; a++)
+        if (along[a]) p->lo[a] = at[a] - 1, p->hi[a] = at[a] + 1;
     for (int k = 0; k < DOUBLINGS; k++) {
         top = fmax(top, highest(p, -1, 0));
         if (!isfinite(top)) break;
-        if (push_out(p, at, top - depth)) continue;
+        if (push_out(p, along, at, top - depth)) continue;
         for (int a = 0; a < p->d; a++) {
+            if (!along[a]) continue;
             pull_in(p, a, &p->lo[a], at[a], top - depth);
             pull_in(p, a, &p->hi[a], at[a], top - depth);
         }

@@ -3,12 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "laplacian.h"
 #include "scoregap/numeric.h"
 
 enum { W = SG_WELLS, TERMS = 15, FIXED_POINTS = 60 };
 static const double SLOW = 1e-13; /* of the other rates: below, a mode is constant in its wells to working precision */
-
-typedef double square[W][W];
 
 typedef struct {
     const sg_form *form;
@@ -17,8 +16,8 @@ typedef struct {
     double *root,
         *wide;     /* [n] scale of each node, 0 where it underflows; the same times a power that keeps it in range */
     double *u, *v; /* [n] scratch */
-    double *h, *powers;    /* [wells][n] h_i; [2][wells][n] (K_0^-1 M_0)^k h_i, the last two */
-    square flux, s[TERMS]; /* conductances >= 0; S_1, S_2, ... */
+    double *h, *powers;       /* [wells][n] h_i; [2][wells][n] (K_0^-1 M_0)^k h_i, the last two */
+    sg_square flux, s[TERMS]; /* conductances >= 0; S_1, S_2, ... */
     sg_capacity *out;
 } work;
 
@@ -179,7 +178,7 @@ static void weigh(const work *w, const double *y, double *out) {
 }
 
 /* S[i][j] = x_i' M y_j */
-static void moments(const work *w, const double *x, const double *y, square s) {
+static void moments(const work *w, const double *x, const double *y, sg_square s) {
     const size_t n = (size_t)w->form->n;
     for (size_t j = 0; j < (size_t)w->wells; j++) {
         weigh(w, y + j * n, w->v);
@@ -209,14 +208,14 @@ static double longest(const work *w) {
     return most;
 }
 
-static void small_values(const work *w, double lambda, double *log_value, square mode);
+static void small_values(const work *w, double lambda, double *log_value, sg_square mode);
 
 /* Each power gives two more terms: with its predecessor and with itself. */
 static sg_status series(work *w) {
     const size_t block = (size_t)w->wells * (size_t)w->form->n;
     const double *last = w->h;
     double log_value[W];
-    square mode;
+    sg_square mode;
     moments(w, w->h, w->h, w->s[0]);
     for (w->terms = 1; w->terms < TERMS;) {
         double *x = w->powers + (w->terms / 2 % 2 ? block : 0);
@@ -237,41 +236,8 @@ static sg_status series(work *w) {
 
 /* ---------------------------------------------------------- the small problem */
 
-/*
- * L = U' D U, the Laplacian of the conductances grounded at the last well: elimination without subtraction, the
- * diagonal being the sum of what leaves.  Gives U^-1, whose entries are in [0, 1], and D; L^-1 itself would bury the
- * small relaxation times among large ones.
- */
-static void eliminate(int m, square w, double *out, square inverse, double *diagonal) {
-    memset(inverse, 0, sizeof(square));
-    for (int k = 0; k < m; k++) {
-        diagonal[k] = out[k];
-        for (int j = k + 1; j < m; j++) diagonal[k] += w[k][j];
-        for (int i = k + 1; i < m; i++) {
-            for (int j = k + 1; j < m; j++) w[i][j] += w[i][k] * (w[k][j] / diagonal[k]);
-            out[i] += w[i][k] * (out[k] / diagonal[k]);
-        }
-    }
-    for (int c = 0; c < m; c++) {
-        inverse[c][c] = 1;
-        for (int k = c - 1; k >= 0; k--)
-            for (int j = k + 1; j <= c; j++) inverse[k][c] += w[k][j] / diagonal[k] * inverse[j][c];
-    }
-}
-
-/* Lower triangular R with R R' = c. */
-static void root_of(int m, square c, square r) {
-    memset(r, 0, sizeof(square));
-    for (int j = 0; j < m; j++)
-        for (int i = j; i < m; i++) {
-            double sum = c[i][j];
-            for (int k = 0; k < j; k++) sum -= r[i][k] * r[j][k];
-            r[i][j] = i == j ? sqrt(fmax(sum, 1e-300)) : sum / r[j][j];
-        }
-}
-
 /* The heaviest well last: no variance below is then the small difference of two masses. */
-static void well_order(const work *w, square b, int *order) {
+static void well_order(const work *w, sg_square b, int *order) {
     int heaviest = 0;
     double most = 0;
     for (int i = 0; i < w->wells; i++) {
@@ -285,8 +251,8 @@ static void well_order(const work *w, square b, int *order) {
 }
 
 /* B = S_1 + lambda S_2 + ..., reduced to functions that vanish at the last well, their mean taken out. */
-static void variance(const work *w, double lambda, int *order, square c) {
-    square b = {{0}};
+static void variance(const work *w, double lambda, int *order, sg_square c) {
+    sg_square b = {{0}};
     double row[W] = {0}, total = 0;
     for (int k = w->terms - 1; k >= 0; k--)
         for (int i = 0; i < w->wells; i++)
@@ -303,18 +269,18 @@ static void variance(const work *w, double lambda, int *order, square c) {
  * Logs of the eigenvalues of (S_0, B(lambda)), ascending, with their vectors: with B = R R', the singular values of
  * R' U^-1 D^-1/2, whose graded columns one-sided Jacobi rotations respect.
  */
-static void small_values(const work *w, double lambda, double *log_value, square mode) {
+static void small_values(const work *w, double lambda, double *log_value, sg_square mode) {
     const int m = w->wells - 1;
     int order[W];
-    square c, r, link, inverse;
+    sg_square c, r, link, inverse;
     double out[W], diagonal[W], a[W * W] = {0}, value[W] = {0}, vector[W * W] = {0};
     variance(w, lambda, order, c);
-    root_of(m, c, r);
+    sg_square_root(m, c, r);
     for (int i = 0; i < m; i++) {
         out[i] = w->flux[order[i]][order[m]];
         for (int j = 0; j < m; j++) link[i][j] = i == j ? 0 : w->flux[order[i]][order[j]];
     }
-    eliminate(m, link, out, inverse, diagonal);
+    sg_laplacian_eliminate(m, link, out, inverse, diagonal);
     for (int j = 0; j < m; j++)
         for (int i = 0; i < m; i++)
             for (int k = i; k < m; k++) a[i + j * m] += r[k][i] * inverse[k][j] / sqrt(diagonal[j]);
@@ -334,7 +300,7 @@ static void small_values(const work *w, double lambda, double *log_value, square
 static void settle(const work *w) {
     sg_capacity *out = w->out;
     double log_value[W];
-    square mode;
+    sg_square mode;
     small_values(w, 0, out->log_value, out->mode);
     for (out->count = 0; out->count < w->wells - 1; out->count++) {
         const int k = out->count;

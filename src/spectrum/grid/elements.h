@@ -97,11 +97,6 @@ double sg_mesh_energy(const void *mesh, double shift, const double *u, const dou
 /* log of E(f,f)/Var f by the mesh's own points; the energy is summed times e^-shift. */
 double sg_mesh_log_quotient(const sg_mesh *mesh, double shift, const double *f);
 
-/* out [w_2][w_1][w_0] = sum over the points of one element of c t_2 t_1 t_0; table[a] [points[a]][width[a]].
- * scratch [2][largest intermediate]. */
-void sg_contract(const int *points, const int *width, const double *const *table, const double *c, double *first,
-                 double *second, double *out);
-
 /* Fills form.a and form.m, scaled by form.log_scale, which it sets. */
 SG_MUST_CHECK sg_status sg_mesh_assemble(sg_mesh *mesh, size_t memory);
 

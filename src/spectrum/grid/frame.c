@@ -204,7 +204,7 @@ static bool improve(const look *l, bool turn) {
 }
 
 sg_status sg_grid_fit_frame(const sg_grid_problem *problem, bool turn, double deeper, sg_frame *frame, double *pass) {
-    static const int resolution[] = {0, 200, 100, 16};
+    static const int resolution[] = {0, 200, 48, 16};
     look l = {.problem = problem, .frame = frame};
     const int d = problem->d;
     size_t total = 1;

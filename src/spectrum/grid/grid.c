@@ -53,7 +53,8 @@ static double worst_error(const sg_grid_work *w) {
 
 /* A lower degree, or smaller elements, where polynomials that are small wherever p is not make matrices singular. */
 static bool soften(sg_grid_work *w) {
-    if (w->s.cells[0] || (w->s.order <= LOW_ORDER && w->most_degree <= LEAST_DEGREE)) return false;
+    const int least = w->problem->d == 3 ? 2 * LEAST_DEGREE : LEAST_DEGREE;
+    if (w->s.cells[0] || (w->s.order <= LOW_ORDER && w->most_degree <= least)) return false;
     if (w->s.order > LOW_ORDER)
         w->s.order -= 2;
     else
@@ -99,7 +100,6 @@ static sg_status refine(sg_grid_work *w) {
         if (status) {
             placed = false;
             done = !((status == SG_SINGULAR && soften(w)) || (status == SG_NO_MEMORY && shrink(w, &error)));
-            done |= status == SG_SINGULAR && isfinite(least);
             if (!done || isfinite(least)) status = SG_OK;
             continue;
         }

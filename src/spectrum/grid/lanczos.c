@@ -105,7 +105,7 @@ sg_status sg_lanczos(const sg_form *form, double shift, int count, size_t memory
     for (int k = 0; k < count; k++) {
         const double *y = s.vector + (size_t)used * (size_t)(used - 1 - k);
         value[k] = 1 / s.value[used - 1 - k] - shift;
-        for (int j = 0; j < used; j++) sg_add(form->n, y[j], s.v + (size_t)j * n, function + (size_t)k * n);
+        for (int j = 0; j < used; j++) sg_basis_add(form->n, y[j], s.v + (size_t)j * n, function + (size_t)k * n);
     }
     sg_form_unscale(form, count, function);
 out:

@@ -25,8 +25,8 @@ void sg_form_weigh(const sg_form *form, const double *x, double *out);
 /* From that variable to functions, for `count` columns, in place. */
 void sg_form_unscale(const sg_form *form, int count, double *f);
 
-double sg_dot(int n, const double *x, const double *y);
-void sg_add(int n, double c, const double *x, double *y); /* y += c x */
+double sg_basis_dot(int n, const double *x, const double *y);
+void sg_basis_add(int n, double c, const double *x, double *y); /* y += c x */
 
 /*
  * Block Lanczos (full orthogonalization) with the factor of A + shift M, the constants taken out: multiple eigenvalues

@@ -47,7 +47,7 @@ static sg_status ritz(state *s, int old) {
     for (int j = 0; j < c; j++)
         for (int k = 0; k <= j; k++)
             s->gram[j + c * k] = s->gram[k + c * j] =
-                sg_dot(n, s->basis + (size_t)j * (size_t)n, s->image + (size_t)k * (size_t)n);
+                sg_basis_dot(n, s->basis + (size_t)j * (size_t)n, s->image + (size_t)k * (size_t)n);
     sg_status status = sg_symmetric_eigen(c, s->gram, s->value, s->vector);
     if (status) return status;
     memset(s->fresh, 0, 3 * block * sizeof(double));
@@ -56,9 +56,9 @@ static sg_status ritz(state *s, int old) {
             const double *b = s->basis + (size_t)j * (size_t)n, *a = s->image + (size_t)j * (size_t)n;
             const double y = s->vector[j + c * k];
             double *to = s->fresh + (size_t)k * (size_t)n;
-            sg_add(n, y, b, to);
-            sg_add(n, y, a, to + block);
-            if (j >= old) sg_add(n, y, b, to + 2 * block);
+            sg_basis_add(n, y, b, to);
+            sg_basis_add(n, y, a, to + block);
+            if (j >= old) sg_basis_add(n, y, b, to + 2 * block);
         }
     memcpy(s->basis, s->fresh, 3 * block * sizeof(double));
     return SG_OK;
@@ -76,7 +76,7 @@ static sg_status residuals(state *s) {
     double *w = s->basis + (size_t)s->count * n;
     for (int k = 0; k < s->count; k++) {
         sg_form_weigh(s->form, s->basis + (size_t)k * n, s->fresh);
-        sg_add(s->n, -s->value[k], s->fresh, w + (size_t)k * n);
+        sg_basis_add(s->n, -s->value[k], s->fresh, w + (size_t)k * n);
     }
     return s->precondition(s->context, s->count, w);
 }

@@ -7,7 +7,7 @@
 enum { SPLITS = 12, LEAST_ORDER = 4 };
 
 sg_status sg_grid_look(sg_grid_work *w) {
-    static const int resolution[] = {0, 600, 80, 26}, most[] = {0, 10000, 320, 40};
+    static const int resolution[] = {0, 600, 64, 26}, most[] = {0, 10000, 320, 40};
     const sg_grid_settings *s = &w->s;
     const int d = w->problem->d;
     bool turn = !s->fixed_frame && !s->cells[0];

@@ -6,7 +6,8 @@
 #include "scout.h"
 
 enum { LINES = 5 };
-static const double COARSEST = 1e-3; /* where next to nothing of the law is: so that basis functions have a mass */
+static const double COARSEST = 1e-3; /* where next to nothing of the law is: so that basis functions have a mass, */
+static const double STEEP = 1e-9;    /* and are independent where flux passes from little to much of it */
 
 typedef struct {
     const sg_grid_problem *problem;
@@ -107,8 +108,10 @@ sg_status sg_slabs_resolve(const sg_grid_problem *problem, const sg_scout *scout
     memset(slabs->degree, 0, sizeof slabs->degree);
     for (int i = 0; i < c[0] * c[1] * c[2]; i++) {
         const int e[SG_DIM] = {i % c[0], i / c[0] % c[1], i / c[0] / c[1]};
-        for (int a = 0; a < d && weight[i] > 0; a++)
-            look_along(w, e, a, fmin(COARSEST, tol / fmin(1, weight[i])), &slabs->degree[a][e[a]]);
+        for (int a = 0; a < d && weight[i] > 0; a++) {
+            const bool steep = sg_scout_steep(scout, a, slabs->edge[a][e[a]], slabs->edge[a][e[a] + 1]);
+            look_along(w, e, a, fmin(steep ? STEEP : COARSEST, tol / fmin(1, weight[i])), &slabs->degree[a][e[a]]);
+        }
     }
     for (int a = 0; a < d; a++)
         for (int k = 0; k < slabs->count[a] && !split; k++) *halved += slabs->degree[a][k] > most;

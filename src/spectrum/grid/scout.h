@@ -42,6 +42,12 @@ void sg_scout_delete(sg_scout *scout);
 /* Is the cell part of what the elements must cover, at this share? */
 bool sg_scout_keeps(const sg_scout *scout, int cell, double share);
 
+/*
+ * In wells deeper than e^-700 harmonic functions underflow, and their flux with them: it goes on uphill, so that what
+ * is kept of the law hangs together.
+ */
+void sg_scout_lead_uphill(sg_scout *scout);
+void sg_scout_fill_reaches(sg_scout *scout); /* scout->reach */
 /* Does flux pass between these places along axis a where log p rises steeply? */
 bool sg_scout_steep(const sg_scout *scout, int a, double from, double to);
 

@@ -107,14 +107,6 @@ double sg_sparse_norm(const sg_sparse *m) {
     return most;
 }
 
-void sg_sparse_diagonal(const sg_sparse *m, double *diagonal) {
-    const int *start = m->lower->p, *row = m->lower->i;
-    const double *value = m->lower->x;
-    for (int j = 0; j < m->n; j++)
-        for (int k = start[j]; k < start[j + 1]; k++)
-            if (row[k] == j) diagonal[j] = value[k];
-}
-
 sg_status sg_sparse_block(const sg_sparse *m, int count, const int *node, double *block) {
     const int *start = m->lower->p, *row = m->lower->i;
     const double *value = m->lower->x;

@@ -19,7 +19,6 @@ void sg_sparse_delete(sg_sparse *matrix);
 /* y = A x */
 void sg_sparse_multiply(const sg_sparse *matrix, const double *x, double *y);
 double sg_sparse_norm(const sg_sparse *matrix); /* max row sum of |A|: bounds the eigenvalues */
-void sg_sparse_diagonal(const sg_sparse *matrix, double *diagonal);
 /* block [count][count], symmetric: the rows and columns of these nodes. */
 SG_MUST_CHECK sg_status sg_sparse_block(const sg_sparse *matrix, int count, const int *node, double *block);
 
