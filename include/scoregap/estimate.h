@@ -261,7 +261,12 @@ typedef struct sg_summary {
     double *coverage, *coverage_se;       /* [m] share of 95 % intervals that hold the truth, over used replicates */
     double *robust;                       /* [m] n (IQR/1.349)^2 */
     double *quantile;                     /* [m][5] of sqrt(n)(theta_hat - theta): 0.025 0.25 0.5 0.75 0.975 */
-    double worst, worst_se; /* largest generalized eigenvalue of n Cov against gamma_mle, paired jackknife */
+    /*
+     * n Var of v . theta_hat over that of maximum likelihood, v the direction that is worst in theory, with its
+     * jackknife standard error; NaN where gamma is not known.  Unbiased for the worst inefficiency, as the largest
+     * eigenvalue of n Cov is not (1.5 in place of 1 for 21 parameters and 400 replicates).
+     */
+    double worst, worst_se;
     double kl_median, kl_mean, kl_mean_se; /* +inf possible */
     double kl_lo, kl_hi;                   /* 2.5 % and 97.5 % quantiles */
     bool asymptotic;                       /* rho/n <= 0.01 */

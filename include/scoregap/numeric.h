@@ -201,14 +201,6 @@ typedef struct {
 SG_MUST_CHECK sg_status sg_moments_of(int count, int m, const double *theta, const uint8_t *use, const double *truth,
                                       sg_moments *out);
 
-/*
- * Largest generalized eigenvalue of the replicate covariance against a fixed metric, i.e. of W cov W^T, and its
- * jackknife standard error (paired over replicates; delete-d in at most 200 groups of consecutive replicates).  `scale`
- * multiplies both (n).
- */
-SG_MUST_CHECK sg_status sg_moments_worst(int count, int m, const double *theta, const uint8_t *use,
-                                         const double *metric_root, double scale, double *worst, double *se);
-
 /* Share k/count with its binomial standard error sqrt(p(1-p)/count). */
 void sg_share(int k, int count, double *share, double *se);
 

@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { GROUPS = 200 };
-
 /* The replicates in use, by columns: value j of replicate r at d + j*n + r, less its mean. */
 typedef struct {
     int n, m;
@@ -107,104 +105,6 @@ sg_status sg_moments_of(int count, int m, const double *theta, const uint8_t *us
         out->bias_se[j] = sqrt(out->covariance[j + m * j] / s.n);
     }
 out:
-    sg_delete(s.memory);
-    return status;
-}
-
-/* ----------------------------------------------- the worst direction */
-
-/* Sums of y_j, and of y_j y_k (j <= k), over replicates from..to-1, packed: [m] then [m,m]. */
-static void group_sums(const sample *s, int from, int to, double *sums) {
-    size_t stride = (size_t)s->n, length = (size_t)(to - from);
-    for (int j = 0; j < s->m; j++) {
-        const double *a = s->d + (size_t)j * stride + from;
-        sums[j] = sg_sum(length, a);
-        for (int k = 0; k <= j; k++) {
-            const double *b = s->d + (size_t)k * stride + from;
-            for (size_t r = 0; r < length; r++) s->room[r] = a[r] * b[r];
-            sums[s->m + j + s->m * k] = sums[s->m + k + s->m * j] = sg_sum(length, s->room);
-        }
-    }
-}
-
-/* Largest eigenvalue of the covariance of n replicates whose sums are all less without. */
-static sg_status top_eigenvalue(int m, int n, const double *all, const double *without, double *work, double *top) {
-    double *cov = work, *values = work + m * m;
-    for (int j = 0; j < m; j++)
-        for (int k = 0; k < m; k++) {
-            int at = m + k + m * j;
-            double sj = all[j] - without[j], sk = all[k] - without[k];
-            cov[k + m * j] = (all[at] - without[at] - sj * sk / n) / (n - 1);
-        }
-    sg_status status = sg_symmetric_eigen(m, cov, values, NULL);
-    if (!status) *top = values[m - 1];
-    return status;
-}
-
-/* y = W d, replicate by replicate; then in units of the largest, so that products stay in range.  Returns the unit. */
-static double to_metric(sample *s, const double *w, double *column) {
-    size_t n = (size_t)s->n;
-    int m = s->m, e = 0;
-    double top = 0;
-    for (size_t r = 0; r < n; r++) {
-        for (int i = 0; i < m; i++) {
-            column[i] = 0;
-            for (int j = 0; j < m; j++) column[i] += w[i + m * j] * s->d[(size_t)j * n + r];
-        }
-        for (int i = 0; i < m; i++) {
-            s->d[(size_t)i * n + r] = column[i];
-            top = fmax(top, fabs(column[i]));
-        }
-    }
-    frexp(top, &e);
-    for (size_t i = 0; i < n * (size_t)m; i++) s->d[i] = ldexp(s->d[i], -e);
-    return ldexp(1, e);
-}
-
-/*
- * Jackknife over groups of sizes d_g that differ (Busing, Meijer and van der Leeden 1999): with h_g = n/d_g and
- * pseudo-values h_g t - (h_g - 1) t_(g), the variance is the mean of (pseudo-value - their weighted mean)^2/(h_g - 1).
- */
-static double group_jackknife(int n, int size, double whole, int groups, const double *without) {
-    double centre = groups * whole, sum = 0;
-    for (int g = 0; g < groups; g++) {
-        int d = g < groups - 1 ? size : n - size * (groups - 1);
-        centre -= (1 - (double)d / n) * without[g];
-    }
-    for (int g = 0; g < groups; g++) {
-        int d = g < groups - 1 ? size : n - size * (groups - 1);
-        double h = (double)n / d, pseudo = h * whole - (h - 1) * without[g];
-        sum += (pseudo - centre) * (pseudo - centre) / (h - 1);
-    }
-    return sqrt(sum / groups);
-}
-
-sg_status sg_moments_worst(int count, int m, const double *theta, const uint8_t *use, const double *metric_root,
-                           double scale, double *worst, double *se) {
-    sample s;
-    double *work = NULL, left_out[GROUPS], whole;
-    sg_status status = sample_new(count, m, theta, use, &s);
-    if (status) goto out;
-    size_t square = (size_t)m * (size_t)m, pack = square + (size_t)m;
-    status = sg_new(&work, 4 * pack, sizeof *work);
-    if (status) goto out;
-    double *all = work, *none = all + pack, *group = none + pack, *eigen = group + pack;
-    double unit = to_metric(&s, metric_root, eigen);
-    group_sums(&s, 0, s.n, all);
-    status = top_eigenvalue(m, s.n, all, none, eigen, &whole);
-    if (status) goto out;
-
-    int size = (s.n + GROUPS - 1) / GROUPS, groups = (s.n + size - 1) / size;
-    for (int g = 0; g < groups && s.n > 2; g++) {
-        int from = g * size, to = from + size < s.n ? from + size : s.n;
-        group_sums(&s, from, to, group);
-        status = top_eigenvalue(m, s.n - (to - from), all, group, eigen, &left_out[g]);
-        if (status) goto out;
-    }
-    *worst = scale * whole * unit * unit;
-    *se = s.n > 2 ? scale * group_jackknife(s.n, size, whole, groups, left_out) * unit * unit : NAN;
-out:
-    sg_delete(work);
     sg_delete(s.memory);
     return status;
 }

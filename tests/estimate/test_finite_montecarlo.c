@@ -98,7 +98,7 @@ static void check_loss(const cell *c, const sg_montecarlo *out, int l) {
                          got, se);
         }
     }
-    if (!(fabs(s->worst - a->inefficiency[a->m - 1]) <= 5 * s->worst_se + (next + 0.2) * s->worst)) /* biased upward */
+    if (!(fabs(s->worst - a->inefficiency[a->m - 1]) <= 5 * s->worst_se + next * s->worst))
         fail_msg("%s: worst %.6g, by replicates %.6g +- %.2g", who, a->inefficiency[a->m - 1], s->worst, s->worst_se);
     /* 2 n KL is a quadratic form in sqrt(n)(theta_hat - theta): its mean is the trace of Gamma against Gamma_MLE. */
     double trace = 0;

@@ -98,45 +98,10 @@ static void moments_by_brute_force(void **state) {
         }
 }
 
-/* The top eigenvalue of a symmetric 2 x 2 matrix W cov W', the covariance without replicates from..to-1. */
-static double plain_worst(int count, const double *theta, const double *w, int from, int to) {
-    double y[2], s[2] = {0}, ss[3] = {0};
-    int n = count - (to - from);
-    for (int r = 0; r < count; r++) {
-        if (r >= from && r < to) continue;
-        for (int i = 0; i < 2; i++) y[i] = w[i] * theta[2 * r] + w[i + 2] * theta[2 * r + 1], s[i] += y[i];
-        ss[0] += y[0] * y[0], ss[1] += y[0] * y[1], ss[2] += y[1] * y[1];
-    }
-    double a = (ss[0] - s[0] * s[0] / n) / (n - 1), b = (ss[1] - s[0] * s[1] / n) / (n - 1);
-    double c = (ss[2] - s[1] * s[1] / n) / (n - 1);
-    return (a + c) / 2 + hypot((a - c) / 2, b);
-}
-
-static void worst_by_brute_force(void **state) {
-    (void)state;
-    const double w[4] = {1.5, 0.25, -0.5, 2}; /* not symmetric */
-    const int counts[] = {3, 17, 200, 450};   /* 450 makes groups of three */
-    double theta[900], worst, se;
-    for (int c = 0; c < 4; c++) {
-        int count = counts[c], size = count > 200 ? 3 : 1, groups = count / size;
-        normals(40 + (uint64_t)c, 0, (size_t)(2 * count), theta);
-        assert_int_equal(sg_moments_worst(count, 2, theta, NULL, w, 7, &worst, &se), SG_OK);
-        double whole = plain_worst(count, theta, w, 0, 0), centre = 0, square = 0;
-        assert_true(fabs(worst / (7 * whole) - 1) < 1e-12);
-        for (int g = 0; g < groups; g++) centre += plain_worst(count, theta, w, g * size, (g + 1) * size) / groups;
-        for (int g = 0; g < groups; g++) {
-            double d = plain_worst(count, theta, w, g * size, (g + 1) * size) - centre;
-            square += d * d;
-        }
-        double expected = 7 * sqrt(square * (groups - 1) / groups);
-        assert_true(fabs(se / expected - 1) < 1e-9);
-    }
-}
-
 /* Rows that are left out must not matter, wherever they stand and whatever they hold. */
 static void rows_left_out(void **state) {
     (void)state;
-    double theta[90 * 2], kept[60 * 2], w[4] = {1, 0, 0, 1}, truth[2] = {0}, worst[2], se[2];
+    double theta[90 * 2], kept[60 * 2], truth[2] = {0};
     uint8_t use[90];
     storage s[2];
     sg_moments out[2] = {into(&s[0]), into(&s[1])};
@@ -150,9 +115,6 @@ static void rows_left_out(void **state) {
         assert_true(s[0].covariance_se[i] == s[1].covariance_se[i]);
     }
     assert_true(s[0].mean[0] == s[1].mean[0] && s[0].mean[1] == s[1].mean[1]);
-    assert_int_equal(sg_moments_worst(90, 2, theta, use, w, 1, &worst[0], &se[0]), SG_OK);
-    assert_int_equal(sg_moments_worst(60, 2, kept, NULL, w, 1, &worst[1], &se[1]), SG_OK);
-    assert_true(worst[0] == worst[1] && se[0] == se[1]);
 }
 
 /* ----------------------------------------------------------- by simulation */
@@ -246,34 +208,11 @@ static void standard_errors_match_the_spread(void **state) {
     for (int e = 0; e < 2; e++) free(cov[e]), free(se2[e]);
 }
 
-/* A simple top eigenvalue: its jackknife error is the spread over sets, to a bias of order 1/groups (allowed 4 %). */
-static void worst_matches_the_spread(void **state) {
-    (void)state;
-    enum { TIMES = 1500, EACH = 300 };
-    const double w[4] = {2, 0, 0, 1};
-    double *top = malloc(sizeof *top * TIMES), *se2 = malloc(sizeof *top * TIMES), theta[EACH * 2], se;
-    for (int i = 0; i < TIMES; i++) {
-        normals(90, (uint32_t)i, EACH * 2, theta);
-        for (int r = 0; r < EACH; r++) theta[2 * r + 1] = 0.5 * theta[2 * r] + theta[2 * r + 1];
-        assert_int_equal(sg_moments_worst(EACH, 2, theta, NULL, w, 10, &top[i], &se), SG_OK);
-        se2[i] = se * se;
-    }
-    /* W cov W' = [4, 1; 1, 1.25]; E of the top sample eigenvalue exceeds the true one by l1 l2/((l1 - l2) n) */
-    double l1 = 2.625 + hypot(1.375, 1), l2 = 2.625 - hypot(1.375, 1);
-    spread s = spread_of(TIMES, top), e = spread_of(TIMES, se2);
-    assert_true(fabs(s.mean - 10 * (l1 + l1 * l2 / ((l1 - l2) * EACH))) < 5 * s.se + 1e-4);
-    assert_true(fabs(e.mean - s.variance) < 5 * hypot(e.se, s.variance_se) + 0.04 * s.variance);
-    assert_true(fabs(s.variance / (200 * l1 * l1 / EACH) - 1) < 5 * s.variance_se / s.variance + 0.04);
-    free(top);
-    free(se2);
-}
-
 /* ------------------------------------------------------------------ corners */
 
 static void far_means_and_large_spreads(void **state) {
     (void)state;
-    double theta[6] = {1e8 + 1, 1e8 + 2, 1e8 + 4, 0, 0, 0}, truth[1] = {1e8}, base[3] = {1, 2, 4}, w[1] = {1}, worst,
-           se;
+    double theta[6] = {1e8 + 1, 1e8 + 2, 1e8 + 4, 0, 0, 0}, truth[1] = {1e8}, base[3] = {1, 2, 4};
     storage s, t;
     sg_moments out = into(&s), plain = into(&t);
     assert_int_equal(sg_moments_of(3, 1, theta, NULL, truth, &out), SG_OK);
@@ -285,42 +224,30 @@ static void far_means_and_large_spreads(void **state) {
         for (int r = 0; r < 3; r++) theta[r] = base[r] * pow(10, e);
         assert_int_equal(sg_moments_of(3, 1, theta, NULL, truth, &out), SG_OK);
         assert_true(fabs(s.covariance_se[0] / t.covariance_se[0] / pow(10, 2 * e) - 1) < 1e-13);
-        assert_int_equal(sg_moments_worst(3, 1, theta, NULL, w, 1, &worst, &se), SG_OK);
-        assert_true(fabs(worst / s.covariance[0] - 1) < 1e-13);
-        assert_true(fabs(se / s.covariance_se[0] - 1) < 1e-13);
     }
     for (int r = 0; r < 3; r++) theta[r] = 5; /* no spread at all */
     assert_int_equal(sg_moments_of(3, 1, theta, NULL, truth, &out), SG_OK);
     assert_true(s.covariance[0] == 0 && s.covariance_se[0] == 0 && s.bias_se[0] == 0 && s.mean[0] == 5);
-    assert_int_equal(sg_moments_worst(3, 1, theta, NULL, w, 1, &worst, &se), SG_OK);
-    assert_true(worst == 0 && se == 0);
 }
 
 static void too_few_and_bad(void **state) {
     (void)state;
-    double theta[6] = {1, 2, 3, 4, 5, 6}, truth[2] = {0}, w[4] = {1, 0, 0, 1}, worst, se;
+    double theta[6] = {1, 2, 3, 4, 5, 6}, truth[2] = {0};
     uint8_t use[3] = {1, 0, 0};
     storage s;
     sg_moments out = into(&s);
     assert_int_equal(sg_moments_of(3, 2, theta, use, truth, &out), SG_BAD_DATA);
     assert_non_null(strstr(sg_message(), "1 of 3"));
-    assert_int_equal(sg_moments_worst(3, 2, theta, use, w, 1, &worst, &se), SG_BAD_DATA);
     assert_int_equal(sg_moments_of(0, 2, theta, NULL, truth, &out), SG_BAD_DATA);
     assert_int_equal(sg_moments_of(3, 0, theta, NULL, truth, &out), SG_OUT_OF_RANGE);
     use[2] = 1; /* two: a covariance, but no error of it */
     assert_int_equal(sg_moments_of(3, 2, theta, use, truth, &out), SG_OK);
     assert_true(s.covariance[0] == 8 && isnan(s.covariance_se[0]) && s.bias_se[0] == 2);
-    assert_int_equal(sg_moments_worst(3, 2, theta, use, w, 1, &worst, &se), SG_OK);
-    assert_true(fabs(worst - 16) < 1e-14 && isnan(se));
     theta[5] = NAN;
     assert_int_equal(sg_moments_of(3, 2, theta, use, truth, &out), SG_BAD_DATA);
     assert_non_null(strstr(sg_message(), "parameter 1 of replicate 2"));
     theta[5] = 6;
     long live = sg_memory_live();
-    for (long k = 1; k <= 2; k++) {
-        sg_memory_fail_after(k);
-        assert_int_equal(sg_moments_worst(3, 2, theta, NULL, w, 1, &worst, &se), SG_NO_MEMORY);
-    }
     sg_memory_fail_after(1);
     assert_int_equal(sg_moments_of(3, 2, theta, NULL, truth, &out), SG_NO_MEMORY);
     sg_memory_fail_after(0);
@@ -374,10 +301,8 @@ static void quantiles_with_infinities(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moments_by_brute_force),
-        cmocka_unit_test(worst_by_brute_force),
         cmocka_unit_test(rows_left_out),
         cmocka_unit_test(standard_errors_match_the_spread),
-        cmocka_unit_test(worst_matches_the_spread),
         cmocka_unit_test(far_means_and_large_spreads),
         cmocka_unit_test(too_few_and_bad),
         cmocka_unit_test(shares),
