@@ -2,8 +2,8 @@
 #
 # The program defines, before it loads this file:
 #   format (pdf, png, svg, txt), width, height [cm], columns, rows, colour (of the terminal); directory, target; claim, caption, smoke
-#   files; S, series_loss[], series_family[], series_variant[], series_file[], series_n[], series_cells[], series_x[], series_lead[]:
-#     curve i stands in series(i), rows of the table `cells` by growing x; series_x is the column of x; lead is 1 for the first sample size
+#   files; S, series_loss[], series_family[], series_variant[], series_file[], series_n[], series_cells[], series_lead[]:
+#     curve i stands in series(i), rows of the table `cells` by growing x, which is a column of its own; lead is 1 for the first sample size
 #     of a curve, for which alone asymptotic values are drawn
 #   losses, loss[]; families, family[]; V, variant[]: family and keys, as far as they differ between curves
 #   x_key, x_help, x_log; n_least, n_most; records
@@ -28,7 +28,7 @@ letter = 0.14 # width of a letter, cm
 # ---- where things are
 series(i) = sprintf("%s/series-%d.tsv", directory, i)
 array_file(f, name) = sprintf("%s/%d-%s.tsv", directory, f, name)
-x_of(i) = column(series_x[i])
+x_of(i) = column("x")
 L(i) = loss[series_loss[i]]
 
 # ---- losses: colour by kind (Okabe and Ito's palette, safe for colour-blind readers) with light and dark shades, mark and dash by variant
@@ -39,21 +39,36 @@ otherwise(text, default) = strlen(text) ? text : default
 kind(l) = is_a(l, "preconditioned") ? otherwise(option(l, "with"), "constant") : ""
 exponent(l) = otherwise(option(l, "exponent"), "-0.5")
 place(l) = otherwise(option(l, "at"), "truth")
-variant_of(l) = kind(l) eq "stein" ? (place(l) eq "truth" ? 0 : place(l) eq "pilot" ? 2 : 1) : \
+masks(l) = is_a(l, "masked") || is_a(l, "masked-random")
+k_of(l) = int(otherwise(option(l, "k"), "1"))
+sites_of(l) = option(l, "sites")
+variant_of(l) = masks(l) ? k_of(l) - 1 : strlen(sites_of(l)) ? 1 : kind(l) eq "stein" ? (place(l) eq "truth" ? 0 : place(l) eq "pilot" ? 2 : 1) : \
     kind(l) eq "power" || kind(l) eq "exponential" ? (real(exponent(l)) < 0 ? 0 : 1) : 0
+# The more sites of a mask, the darker.
+greens = "#A6D8C4 #5FBF9C #009E73 #00785A #005541 #003328"
+reds = "#F6C6A4 #EE9A62 #D55E00 #A84A00 #7C3700 #502300"
+shade_of(shades, k) = word(shades, k < 6 ? k : 6)
 loss_colour(l) = is_a(l, "mle") ? "#000000" : is_a(l, "score-matching") ? "#0072B2" : \
     kind(l) eq "stein" ? (variant_of(l) == 0 ? "#D55E00" : variant_of(l) == 1 ? "#F2A97A" : "#7A3300") : \
     kind(l) eq "power" ? (variant_of(l) ? "#7FCDB0" : "#009E73") : kind(l) eq "exponential" ? (variant_of(l) ? "#E69F00" : "#CC79A7") : \
-    kind(l) eq "constant" ? "#56B4E9" : "#7B6FB0"
-loss_dash(l) = 1 + variant_of(l)
-loss_mark(l) = is_a(l, "mle") ? 7 : is_a(l, "score-matching") ? 5 : kind(l) eq "stein" ? 13 - 2 * variant_of(l) : kind(l) eq "constant" ? 15 : 9 + 2 * variant_of(l)
+    kind(l) eq "constant" ? "#56B4E9" : is_a(l, "pseudolikelihood") ? "#0072B2" : is_a(l, "masked") ? shade_of(greens, k_of(l)) : \
+    is_a(l, "masked-random") ? shade_of(reds, k_of(l)) : is_a(l, "probability-flow") ? "#E69F00" : is_a(l, "rise") ? "#CC79A7" : \
+    is_a(l, "ratio-matching") ? "#56B4E9" : is_a(l, "concrete-score") ? "#7A3300" : "#7B6FB0"
+loss_dash(l) = is_a(l, "masked") ? 1 : is_a(l, "masked-random") ? 2 : 1 + variant_of(l)
+loss_mark(l) = is_a(l, "mle") ? 7 : is_a(l, "score-matching") || is_a(l, "pseudolikelihood") ? 5 : masks(l) ? (is_a(l, "masked") ? 9 : 11) : \
+    is_a(l, "probability-flow") ? 13 : is_a(l, "rise") ? 15 : is_a(l, "ratio-matching") ? 11 : is_a(l, "concrete-score") ? 9 : kind(l) eq "stein" ? 13 - 2 * variant_of(l) : kind(l) eq "constant" ? 15 : 9 + 2 * variant_of(l)
 hollow(mark) = mark - 1 # every filled mark follows its outline
 minus(number) = number[1:1] eq "-" ? "−" . number[2:] : number
 stein_place(l) = place(l) eq "truth" ? " at the truth" : place(l) eq "pilot" ? " at a pilot" : " at " . place(l)
 stein_of(l) = strlen(option(l, "direction")) ? " of " . option(l, "direction") : ""
+plain_name(l) = (name_end = strstrt(l, ":"), name_text = name_end ? l[1:name_end - 1] : l, name_dash = strstrt(name_text, "-"), \
+    name_dash ? name_text[1:name_dash - 1] . " " . name_text[name_dash + 1:] : name_text)
+mask_title(l) = (is_a(l, "masked") ? "masks averaged" : "one random mask") . (strlen(option(l, "blocks")) ? ", " . option(l, "blocks") : "") . \
+    (strlen(option(l, "rate")) ? ", rate " . option(l, "rate") : strlen(option(l, "k")) || x_key ne "k" ? ", k = " . k_of(l) : "")
 loss_title(l) = is_a(l, "mle") ? "maximum likelihood" : is_a(l, "score-matching") ? "score matching" : kind(l) eq "stein" ? "Stein kernel" . stein_of(l) . stein_place(l) : \
     kind(l) eq "power" ? "D = p to the " . minus(exponent(l)) : kind(l) eq "exponential" ? "D = exp(" . minus(exponent(l)) . " p/max p)" : \
-    kind(l) eq "constant" ? "D = " . otherwise(option(l, "value"), "1") : l
+    kind(l) eq "constant" ? "D = " . otherwise(option(l, "value"), "1") : masks(l) ? mask_title(l) : strlen(sites_of(l)) ? plain_name(l) . ", sites " . sites_of(l) : \
+    is_a(l, "rise") ? "RISE" : plain_name(l)
 loss_short(l) = kind(l) eq "stein" ? "Stein kernel" . stein_place(l) : loss_title(l)
 series_title(i) = loss_title(L(i)) . (strlen(variant[series_variant[i]]) ? " (" . variant[series_variant[i]] . ")" : "")
 # Curves of one loss that differ in their keys are told apart by the dash, if the loss does not need it.
@@ -61,7 +76,9 @@ series_dash(i) = V > 1 && loss_dash(L(i)) == 1 ? 1 + (series_variant[i] - 1) % 4
 
 # ---- families: a mark each
 family_mark(f) = f eq "bimodal" ? 6 : f eq "mixture" ? 4 : f eq "polynomial" ? 8 : f eq "sparse-cut" ? 12 : f eq "monomial" ? 10 : f eq "sinusoid" ? 14 : \
-    f eq "double-well" ? 2 : f eq "gaussian" ? 1 : 3
+    f eq "double-well" ? 2 : f eq "gaussian" ? 1 : f eq "ising" ? 5 : f eq "potts" ? 9 : f eq "loglinear" ? 13 : f eq "hardcore" ? 11 : f eq "parity" ? 15 : 3
+# Curves that differ by their keys alone.
+variant_colour(v) = word("#0072B2 #D55E00 #009E73 #CC79A7 #E69F00 #56B4E9 #7A3300", 1 + (v - 1) % 7)
 
 # ---- sample sizes: larger marks for larger n
 sizes = ""

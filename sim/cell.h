@@ -12,7 +12,7 @@ typedef struct {
     sg_asymptotic *asymptotic; /* NULL when it failed */
     sg_profile *profile;
     sg_gap gap;
-    double updates; /* sites drawn afresh in one unit of time, over their number; NaN: none */
+    double updates; /* sg_loss_updates: events in one unit of time a site; NaN: none */
     sg_bounds bounds;
     sg_mixing mixing;
     sg_status mixing_status, efficiency_status, gap_status, bounds_status, profile_status;

@@ -7,10 +7,7 @@
 
 #include "table.h"
 
-#define NAME_TEXT(name, length, unit, description) #name,
-#define NAME_OTHER(name, unit, description) #name,
-static const char *const columns[] = {SG_RECORD_COLUMNS(NAME_TEXT, NAME_OTHER, NAME_OTHER, NAME_OTHER)};
-enum { COLUMNS = sizeof columns / sizeof *columns, VARIANT = 512, LABEL_LINE = 52, LOG_RANGE = 5 };
+enum { VARIANT = 512, LABEL_LINE = 52, LOG_RANGE = 5 };
 
 /* ---------------------------------------------------------------- variants */
 
@@ -28,7 +25,7 @@ static bool follows(const sg_result *result, int key, int x) {
 static unsigned running_axes(const sim_figure *figure, const sg_result *result) {
     int x = sim_figure_axis(result);
     unsigned bits = 0;
-    if (figure->x == SIM_X_SIZE || x < 0) return 0;
+    if (figure->x == SIM_X_SIZE || figure->x == SIM_X_OPTION || x < 0) return 0;
     for (int k = 0; k < result->axes && k < SG_RECORD_AXES; k++)
         if (k == x || follows(result, k, x)) bits |= 1u << k;
     return bits;
@@ -57,6 +54,28 @@ static void variant_text(const sg_result *result, unsigned running, const sg_rec
     snprintf(text + used, VARIANT - used, ")");
 }
 
+void sim_option_value(const char *text, const char *option, double *value, char *without, size_t size) {
+    sg_loss *loss = NULL;
+    const size_t length = strlen(option);
+    *value = NAN;
+    snprintf(without, size, "%s", text);
+    if (sg_loss_new(text, &loss) != SG_OK) return; /* a loss of another version of the program */
+    for (const sg_field *f = loss->row->options; f && f->key; f++) {
+        const char *at = (const char *)loss->options + f->offset;
+        if (strcmp(f->key, option)) continue;
+        if (f->type == SG_FIELD_INT && *(const int *)at > 0) *value = *(const int *)at;
+        if (f->type == SG_FIELD_REAL) memcpy(value, at, sizeof *value);
+    }
+    sg_loss_delete(loss);
+    for (char *at = strchr(without, ':'); at && isfinite(*value); at = strchr(at + 1, ',')) {
+        if (strncmp(at + 1, option, length) || at[1 + length] != '=') continue;
+        size_t cut = 1 + strcspn(at + 1, ",");
+        if (*at == ':' && at[cut] == ',') at++;
+        memmove(at, at + cut, strlen(at + cut) + 1);
+        break;
+    }
+}
+
 static int find_text(int count, const char *const *list, const char *text) {
     for (int k = 0; k < count; k++)
         if (!strcmp(list[k], text)) return k;
@@ -69,12 +88,13 @@ static int place_name(int *count, const char **list, const char *text) {
     return at;
 }
 
-static sg_status place_variant(sim_chart *chart, const char *text, int *at) {
-    *at = find_text(chart->variants, (const char *const *)chart->variant, text);
+/* The same, of a copy. */
+static sg_status place_copy(int *count, char **list, const char *text, int *at) {
+    *at = find_text(*count, (const char *const *)list, text);
     if (*at >= 0) return SG_OK;
-    sg_status status = sg_new(&chart->variant[chart->variants], strlen(text) + 1, 1);
+    sg_status status = sg_new(&list[*count], strlen(text) + 1, 1);
     if (status != SG_OK) return status;
-    strcpy(chart->variant[ *at = chart->variants++], text);
+    strcpy(list[ *at = (*count)++], text);
     return SG_OK;
 }
 
@@ -94,19 +114,31 @@ static int place_series(sim_chart *chart, const sim_series *like) {
 }
 
 static sg_status place_record(sim_chart *chart, int file, unsigned running, const sg_record *record, int *home) {
-    char text[VARIANT];
-    int variant;
+    char text[VARIANT], without[sizeof record->loss];
+    int variant, loss;
+    double value;
     variant_text(chart->result[file], running, record, text);
-    sg_status status = place_variant(chart, text, &variant);
+    sg_status status = place_copy(&chart->variants, chart->variant, text, &variant);
     if (status != SG_OK) return status;
+    snprintf(without, sizeof without, "%s", record->loss);
+    if (chart->figure->x == SIM_X_OPTION)
+        sim_option_value(record->loss, chart->figure->option, &value, without, sizeof without);
+    if ((status = place_copy(&chart->losses, chart->loss, without, &loss))) return status;
     const sim_series like = {.file = file,
                              .variant = variant,
-                             .loss = place_name(&chart->losses, chart->loss, record->loss),
+                             .loss = loss,
                              .family = place_name(&chart->families, chart->family, record->family),
                              .n = chart->figure->x == SIM_X_SIZE ? 0 : record->n};
     *home = place_series(chart, &like);
     chart->one[*home].cells++;
     return SG_OK;
+}
+
+static double option_of(const sim_figure *figure, const sg_record *record) {
+    char without[sizeof record->loss];
+    double value;
+    sim_option_value(record->loss, figure->option, &value, without, sizeof without);
+    return value;
 }
 
 /* Cells that the figure cannot show: another number of parameters, off the grid, none of its columns. */
@@ -116,6 +148,7 @@ static bool is_drawable(const sim_figure *figure, const sg_result *result, const
     if (figure->parameters && record->m != figure->parameters) return false;
     if (figure->x == SIM_X_AXIS && !isfinite(record->axis[axis])) return false;
     if (figure->x == SIM_X_SIZE && figure->columns && record->n <= 0) return false;
+    if (figure->x == SIM_X_OPTION && isnan(option_of(figure, record))) return false;
     for (int k = 0; k < figure->columns; k++)
         any = any || isfinite(sim_real_value(record, sim_real_column(figure->column[k])));
     return any;
@@ -179,6 +212,7 @@ out:
 void sim_chart_delete(sim_chart *chart) {
     if (!chart) return;
     for (int k = 0; k < chart->variants; k++) sg_delete(chart->variant[k]);
+    for (int k = 0; k < chart->losses; k++) sg_delete(chart->loss[k]);
     sg_delete(chart->variant);
     sg_delete(chart->loss);
     sg_delete(chart->family);
@@ -206,6 +240,7 @@ static double along_x(const sim_chart *chart, int file, int record) {
     const sg_result *result = chart->result[file];
     int axis = sim_figure_axis(result);
     if (chart->figure->x == SIM_X_SIZE) return result->record[record].n;
+    if (chart->figure->x == SIM_X_OPTION) return option_of(chart->figure, &result->record[record]);
     return axis < 0 ? record : result->record[record].axis[axis];
 }
 
@@ -230,8 +265,9 @@ static sg_status write_series(const sim_chart *chart, int series, int all, char 
     FILE *out = create(directory, name);
     if (!out) return sg_fail(SG_CANNOT_WRITE, "the tables of the figure cannot be written in %s", directory);
     int count = ordered(chart, series, all, order);
-    fprintf(out, "%s\n", line[0]);
-    for (int k = 0; k < count; k++) fprintf(out, "%s\n", line[order[k] + 1]);
+    fprintf(out, "%s\tx\n", line[0]);
+    for (int k = 0; k < count; k++)
+        fprintf(out, "%s\t%.17g\n", line[order[k] + 1], along_x(chart, chart->one[series].file, order[k]));
     return finish(out, directory);
 }
 
@@ -405,28 +441,40 @@ void sim_wrap(char *text, size_t most) {
         if (text[k] == ' ' && k >= line * next) text[k] = '\n', line++;
 }
 
-/* Meaning of a key as its family says it, up to the first semicolon. */
+/* Meaning of a key as the list says it, up to the first semicolon or comma. */
+static void field_help(const sg_field *field, const char *key, const char *ends, size_t size, char *text) {
+    text[0] = 0;
+    for (; field && field->key; field++)
+        if (!strcmp(field->key, key) && field->help)
+            snprintf(text, size, "%.*s", (int)strcspn(field->help, ends), field->help);
+    sim_wrap(text, LABEL_LINE);
+}
+
 static void key_help(const char *family, const char *key, size_t size, char *text) {
     const sg_family *found = sg_family_find(family);
-    text[0] = 0;
-    for (const sg_field *field = found ? found->keys : NULL; field && field->key; field++)
-        if (!strcmp(field->key, key) && field->help)
-            snprintf(text, size, "%.*s", (int)strcspn(field->help, ";"), field->help);
-    sim_wrap(text, LABEL_LINE);
+    field_help(found ? found->keys : NULL, key, ";", size, text);
+}
+
+static void option_help(const char *loss, const char *key, size_t size, char *text) {
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(loss, ":"), loss);
+    const sg_row *row = sg_row_find(name);
+    field_help(row ? row->options : NULL, key, ";,", size, text);
 }
 
 static void define_x(const sim_chart *chart, FILE *out) {
     const sg_result *first = chart->result[0];
-    int axis = sim_figure_axis(first), n = find_text(COLUMNS, columns, "n") + 1;
+    int axis = sim_figure_axis(first);
     char help[256] = "";
-    bool along_n = chart->figure->x == SIM_X_SIZE;
-    const char *key = along_n ? "n" : axis >= 0 ? first->axis[axis].name : "";
-    if (!along_n && axis >= 0 && chart->families == 1) key_help(chart->family[0], key, sizeof help, help);
+    const bool along_n = chart->figure->x == SIM_X_SIZE, along_option = chart->figure->x == SIM_X_OPTION;
+    const char *key = along_n ? "n" : along_option ? chart->figure->option : axis >= 0 ? first->axis[axis].name : "";
+    if (along_option)
+        option_help(chart->loss[0], key, sizeof help, help);
+    else if (!along_n && axis >= 0 && chart->families == 1)
+        key_help(chart->family[0], key, sizeof help, help);
     fputs("x_key = ", out), sim_put_quoted(out, key), fputs("; x_help = ", out),
         sim_put_quoted(out, along_n ? "sample size" : help);
-    fprintf(out, "; x_log = %d%c", along_n || (axis >= 0 && is_geometric(&first->axis[axis])), 0);
-    PUT_LIST("series_x", chart->series,
-             fprintf(out, "%d", along_n ? n : COLUMNS + 1 + sim_figure_axis(chart->result[chart->one[k].file])));
+    fprintf(out, "; x_log = %d%c", along_n || (!along_option && axis >= 0 && is_geometric(&first->axis[axis])), 0);
 }
 
 static void define_sizes(const sim_chart *chart, FILE *out) {

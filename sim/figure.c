@@ -63,14 +63,17 @@ static sg_status read_words(const char *path, char *text, int *count, char words
     return SG_OK;
 }
 
-static sg_status read_x(const char *path, const char *text, sim_x *x) {
+static sg_status read_x(sim_figure *figure, const char *text) {
     static const char *const names[] = {"axis", "n", "any"};
     for (int k = 0; k < 3; k++)
         if (!strcmp(text, names[k])) {
-            *x = (sim_x)k;
+            figure->x = (sim_x)k;
             return SG_OK;
         }
-    return sg_fail(SG_BAD_SYNTAX, "%s: x is '%s' but must be axis, n or any", path, text);
+    figure->x = SIM_X_OPTION;
+    if (sscanf(text, "option %15s", figure->option) == 1) return SG_OK;
+    return sg_fail(SG_BAD_SYNTAX, "%s: x is '%s' but must be axis, n, any, or `option` and its name", figure->path,
+                   text);
 }
 
 /* A line without its '#'.  Lines of prose mean nothing here. */
@@ -80,7 +83,7 @@ static sg_status read_line(sim_figure *figure, char *text) {
     if (!colon) return SG_OK;
     *colon++ = 0;
     colon += strspn(colon, " \t");
-    if (!strcmp(text, "x")) return read_x(figure->path, colon, &figure->x);
+    if (!strcmp(text, "x")) return read_x(figure, colon);
     if (!strcmp(text, "columns")) return read_words(figure->path, colon, &figure->columns, figure->column);
     if (!strcmp(text, "arrays")) return read_words(figure->path, colon, &figure->arrays, figure->array);
     if (!strcmp(text, "also")) return read_words(figure->path, colon, &figure->extras, figure->extra);

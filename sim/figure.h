@@ -2,7 +2,7 @@
  * Figures: a figure is a gnuplot script plots/fig-NAME.gp, whose opening comments say what it draws and what it needs:
  *
  *     # x: axis            one curve a loss against a grid key; `n`: against the sample size;
- *                          `any`: against a grid key if there is one
+ *                          `any`: against a grid key if there is one; `option k`: against that option of the losses
  *     # columns: A B       columns of the table cells of which at least one value must be there
  *     # arrays: A B        arrays that the result must have
  *     # also: A B          arrays that are drawn where the result has them
@@ -21,11 +21,12 @@
 
 enum { SIM_FIGURE_NEEDS = 8 };
 
-typedef enum { SIM_X_AXIS, SIM_X_SIZE, SIM_X_ANY } sim_x;
+typedef enum { SIM_X_AXIS, SIM_X_SIZE, SIM_X_ANY, SIM_X_OPTION } sim_x;
 
 typedef struct {
     char name[64], directory[PATH_MAX], path[PATH_MAX + 80];
     sim_x x;
+    char option[16];                         /* of SIM_X_OPTION */
     int columns, arrays, extras, parameters; /* parameters 0: any number */
     char column[SIM_FIGURE_NEEDS][48], array[SIM_FIGURE_NEEDS][48], extra[SIM_FIGURE_NEEDS][48];
     double width, height; /* cm */
@@ -51,8 +52,12 @@ SG_MUST_CHECK sg_status sim_figure_accepts(const sim_figure *figure, const char 
  * none. */
 int sim_figure_axis(const sg_result *result);
 
-/* One curve: cells of one file that differ in the grid key (or in n) alone.  Numbers count from 0 in the lists of the
- * chart. */
+/* Value of a loss's option that is a number, and the text of the loss without it; NaN: the loss has none, or takes it
+ * from another option. */
+void sim_option_value(const char *loss, const char *option, double *value, char *without, size_t size);
+
+/* One curve: cells of one file that differ in the grid key (or in n, or an option of the loss) alone.  Numbers count
+ * from 0 in the lists of the chart. */
 typedef struct {
     int file, variant, loss, family, n, cells;
     bool lead; /* the first sample size of this file, variant and loss: asymptotic values are drawn for it alone */
@@ -64,7 +69,8 @@ typedef struct {
     const char *const *file;
     sg_result *const *result;
     char **variant; /* family and the keys that do not run along x: family(key=value,...) */
-    const char **loss, **family;
+    char **loss;    /* without the option that runs along x */
+    const char **family;
     sim_series *one; /* [series] */
     int *home;       /* [records] of all files, one after the other: series, or -1 */
 } sim_chart;
@@ -74,8 +80,8 @@ SG_MUST_CHECK sg_status sim_chart_new(const sim_figure *figure, int files, const
                                       sg_result *const *result, sim_chart **chart);
 void sim_chart_delete(sim_chart *chart);
 
-/* Writes DIRECTORY/series-I.tsv (rows of the table cells, I from 1) and DIRECTORY/F-ARRAY.tsv (slashes as '_', F from
- * 1). */
+/* Writes DIRECTORY/series-I.tsv (rows of the table cells and a column x, I from 1) and DIRECTORY/F-ARRAY.tsv (slashes
+ * as '_', F from 1). */
 SG_MUST_CHECK sg_status sim_chart_write(const sim_chart *chart, const char *directory);
 
 /* gnuplot statements, each ended by a zero byte, that define what plots/style.gp describes. */

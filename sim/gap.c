@@ -23,7 +23,7 @@ typedef struct {
     sg_gap gap;
     sg_eigenvalues *values; /* NULL: not asked for */
     sg_gap_bounds *bounds;  /* NULL: not asked for */
-    double sweeps;          /* relaxation time in updates a site; NaN where nothing is resampled */
+    double sweeps;          /* relaxation time in events a site (sg_loss_updates); NaN on continuous spaces */
     double seconds;
 } answer;
 
@@ -127,7 +127,7 @@ static void print_text(const answer *a) {
         printf("Poincare         %.12g\n", gap->poincare);
         printf("relaxation time  %.12g (unit of time: %s)\n", gap->relaxation_time, a->loss->row->clock);
     }
-    if (isfinite(a->sweeps)) printf("  in sweeps      %.12g (updates a site)\n", a->sweeps);
+    if (isfinite(a->sweeps)) printf("  in sweeps      %.12g (updates or jumps a site)\n", a->sweeps);
     if (gap->irreversible) {
         printf("reversible       no: the gap is a real part\n");
         printf("decay rate       %.12g (in L2, from time 0 on)\n", gap->decay_rate);

@@ -204,9 +204,11 @@ void sg_loss_delete(sg_loss *loss);
 SG_MUST_CHECK sg_status sg_loss_fits(const sg_loss *loss, const sg_model *model);
 SG_MUST_CHECK sg_status sg_loss_runs(const sg_loss *loss, const sg_model *model);
 /*
- * Sites that are drawn afresh in one unit of time of the generator, over their number: what makes clocks comparable on
- * finite spaces.  NaN where nothing is drawn afresh: continuous spaces, moves whose rate depends on the state.  Errors:
- * those of sg_row.blocks.
+ * Events in one unit of time of the generator, over the number of sites: what makes clocks comparable on finite spaces.
+ * An event is a site drawn afresh (Glauber, blocks, resampling; it may stay what it was) or, for rates that depend on
+ * the state, a jump: then E sum_i rate_i, the mean number in equilibrium, over classes of states or all of them.  NaN
+ * on continuous spaces, for kernels (whose clusters have no fixed size), and beyond the states that are enumerated.
+ * Errors: those of sg_row.blocks, SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_loss_updates(const sg_loss *loss, const sg_model *model, double *updates);
 /*

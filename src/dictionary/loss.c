@@ -181,20 +181,6 @@ static sg_status place_given(const sg_loss *loss, const sg_model *model, const s
                    loss->row->name, model->text);
 }
 
-sg_status sg_loss_updates(const sg_loss *loss, const sg_model *model, double *updates) {
-    const sg_row *row = loss->row;
-    sg_site_blocks blocks = {0};
-    *updates = model->space.shape == SG_FINITE && (row->heat_bath || row->kind == SG_RESAMPLE) ? 1 : NAN;
-    if (model->space.shape != SG_FINITE || row->heat_bath || !row->blocks) return SG_OK;
-    sg_status status = row->blocks(loss->options, model, &blocks);
-    if (status == SG_OK) *updates = 0;
-    for (int b = 0; b < blocks.count; b++)
-        *updates += blocks.rate[b] * __builtin_popcount(blocks.mask[b]) / model->space.d;
-    sg_delete(blocks.mask);
-    sg_delete(blocks.rate);
-    return status;
-}
-
 sg_status sg_loss_reference(const sg_loss *loss, const sg_model *model, double *theta, sg_at *at) {
     sg_reals given = {0};
     sg_at from = loss->row->reference ? loss->row->reference(loss->options, &given) : SG_AT_TRUTH;

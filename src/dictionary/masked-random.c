@@ -11,8 +11,6 @@
 #include "dictionary/site-walk.h"
 #include "dictionary/sites.h"
 
-enum { USUAL_K = 1 };
-
 typedef struct {
     int k;
     double rate;
@@ -24,11 +22,14 @@ typedef struct {
     double *share;         /* [sites + 1] how often a mask has so many sites, where those of the model are alike */
 } constants;
 
+/* One of the two says what a mask is; without either it is one site. */
 static sg_status settle(void *options) {
-    const choices *own = options;
-    if (!(own->rate > 0) || own->k == USUAL_K) return SG_OK;
-    return sg_fail(SG_BAD_SYNTAX, "k = %d of loss masked-random has no meaning beside rate: keep one of the two",
-                   own->k);
+    choices *own = options;
+    if (own->rate > 0 && own->k > 0)
+        return sg_fail(SG_BAD_SYNTAX, "k = %d of loss masked-random has no meaning beside rate: keep one of the two",
+                       own->k);
+    if (!(own->rate > 0) && !own->k) own->k = 1;
+    return SG_OK;
 }
 
 static sg_status blocks(const void *options, const sg_model *model, sg_site_blocks *out) {
@@ -154,10 +155,10 @@ static const sg_field options[] = {
      .type = SG_FIELD_INT,
      .role = SG_OPTION,
      .offset = offsetof(choices, k),
-     .initial = "1",
-     .lo = 1,
+     .initial = "0",
+     .lo = 0,
      .hi = SG_MASKS_SITES,
-     .help = "sites in a mask"},
+     .help = "sites in a mask, 1 where rate does not say it"},
     {.key = "rate",
      .type = SG_FIELD_REAL,
      .role = SG_OPTION,

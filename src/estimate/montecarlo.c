@@ -116,7 +116,12 @@ static sg_status finish(const shared *s, worker *w, const sg_fit *fit, double *s
         se[j] = variance >= 0 ? sqrt(variance) : NAN;
     }
     *kl = NAN;
-    return w->kl ? sg_kl_tool_at(w->kl, fit->theta, kl) : SG_OK;
+    if (!w->kl) return SG_OK;
+    if (fit->status == SG_SEPARATED) { /* the fitted law, in the limit, forbids states that p has */
+        *kl = INFINITY;
+        return SG_OK;
+    }
+    return sg_kl_tool_at(w->kl, fit->theta, kl);
 }
 
 static sg_status run_replicate(const shared *s, worker *w, int replicate, sg_montecarlo *out) {
