@@ -46,6 +46,7 @@ variant_of(l) = masks(l) ? k_of(l) - 1 : strlen(sites_of(l)) ? 1 : kind(l) eq "s
     kind(l) eq "power" || kind(l) eq "exponential" ? (real(exponent(l)) < 0 ? 0 : 1) : 0
 # The more sites of a mask, the darker.
 greens = "#A6D8C4 #5FBF9C #009E73 #00785A #005541 #003328"
+blues = "#9ECAE1 #56B4E9 #0072B2 #7B6FB0 #CC79A7 #7A3300"
 reds = "#F6C6A4 #EE9A62 #D55E00 #A84A00 #7C3700 #502300"
 shade_of(shades, k) = word(shades, k < 6 ? k : 6)
 loss_colour(l) = is_a(l, "mle") ? "#000000" : is_a(l, "score-matching") ? "#0072B2" : \
