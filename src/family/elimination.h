@@ -112,15 +112,35 @@ typedef struct {
 void sg_elimination_up(const sg_elimination *plan, const sg_factors *factors, const sg_elimination_pass *pass,
                        double *log_z, double *mean, double *covariance);
 
-/* ------------------------------------------------ many sums, elimination-down.c */
+/* ------------------------------------------------------------------- solutions */
 
 /*
- * sg_elimination_covariance where there are too many sums for pairs of them at every entry: means from the marginals
+ * Room for the solutions of one plan, all zero at first: it grows to what the largest of them needs and is used again
+ * by those that need no more.
+ */
+typedef struct {
+    int components;                         /* numbers an entry that there is room for; 0: none */
+    int *given, *index;                     /* [n], [sums] */
+    double *message, *table;                /* of a pass up */
+    double *result;                         /* few sums: means and covariances */
+    double *conditional, *deviation;        /* many sums: what a pass up keeps, */
+    double *probability, *weighted, *below; /* [messages], [a][messages], [1 + a][largest] the pass down */
+    double *small;                          /* of a factor */
+} sg_elimination_scratch;
+void sg_elimination_scratch_free(sg_elimination_scratch *scratch);
+
+/* sg_elimination_covariance in scratch: without allocation once a call that wanted as much has been made. */
+SG_MUST_CHECK sg_status sg_elimination_solve(const sg_elimination *plan, const sg_factors *factors,
+                                             sg_elimination_scratch *scratch, double *log_z, double *mean,
+                                             double *covariance);
+/*
+ * The same where there are too many sums for pairs of them at every entry, elimination-down.c: means from the marginals
  * of all tables, and covariances with a few sums at a time from the means of these given each table.  A plan without
  * cuts.
  */
-SG_MUST_CHECK sg_status sg_elimination_marginals(const sg_elimination *plan, const sg_factors *factors, double *log_z,
-                                                 double *mean, double *covariance);
+SG_MUST_CHECK sg_status sg_elimination_marginals(const sg_elimination *plan, const sg_factors *factors,
+                                                 sg_elimination_scratch *scratch, double *log_z, double *mean,
+                                                 double *covariance);
 
 /* --------------------------------------------------- draws, elimination-draw.c */
 
@@ -131,9 +151,5 @@ SG_MUST_CHECK sg_status sg_elimination_sampler_new(const sg_model *model, const 
 void sg_elimination_sampler_delete(sg_elimination_sampler *sampler);
 /* Point i takes the same numbers however many points there are. */
 void sg_elimination_sampler_draw(const sg_elimination_sampler *sampler, sg_stream *stream, sg_block *block);
-
-/* sg_family.log_z for families with sg_family.factors.  Refuses where listing all states is as little work. */
-sg_status sg_elimination_log_z(const sg_model *model, const double *theta, double *value, double *gradient,
-                               double *hessian);
 
 #endif

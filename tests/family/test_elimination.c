@@ -110,7 +110,7 @@ static void check_factors(const char *what, const sg_factors *factors) {
             same_law(what, factors->sums, &got, &want);
         }
         if (!cuts) {
-            assert_int_equal(sg_elimination_marginals(plan, factors, &got.log_z, got.mean, got.covariance), SG_OK);
+            assert_int_equal(sg_elimination_marginals(plan, factors, &scratch, &got.log_z, got.mean, got.covariance), SG_OK);
             same_law(what, factors->sums, &got, &want);
         }
         sg_elimination_delete(plan);
@@ -216,7 +216,7 @@ static void refused(const char *keys, const char *part) {
     sg_model *model = finite_model("ising", keys);
     const long live = sg_memory_live();
     double value;
-    const sg_status status = model->family->log_z(model, model->truth, &value, NULL, NULL);
+    const sg_status status = sg_model_log_z(model, model->truth, &value, NULL, NULL);
     if (status != SG_REFUSED || !strstr(sg_message(), part)) fail_msg("%s: %d, %s", keys, status, sg_message());
     assert_int_equal(sg_memory_live(), live);
     sg_model_delete(model);
@@ -275,7 +275,7 @@ static void check_model(const char *family, const char *keys) {
         if (way < 2)
             assert_int_equal(sg_elimination_covariance(plan, factors, &got.log_z, got.mean, got.covariance), SG_OK);
         else
-            assert_int_equal(sg_elimination_marginals(plan, factors, &got.log_z, got.mean, got.covariance), SG_OK);
+            assert_int_equal(sg_elimination_marginals(plan, factors, &scratch, &got.log_z, got.mean, got.covariance), SG_OK);
         same_law(keys, full, &got, &want);
         sg_elimination_delete(plan);
     }
@@ -390,7 +390,7 @@ static void check_torus(int m, int n, double K) {
     double value;
     snprintf(keys, sizeof keys, "graph=lattice,shape=%dx%d,beta=%.17g,free=tied", m, n, K);
     sg_model *model = finite_model("ising", keys);
-    if (model->family->log_z(model, model->truth, &value, NULL, NULL) != SG_OK) fail_msg("%s", sg_message());
+    if (sg_model_log_z(model, model->truth, &value, NULL, NULL) != SG_OK) fail_msg("%s", sg_message());
     close_to(keys, value, kaufman(m, n, K), 1e-12 * fmax(1, value / 100));
     sg_model_delete(model);
 }
@@ -422,7 +422,7 @@ static void check_draws(const char *family, const char *keys, int blocks) {
     sg_stream stream;
     sg_jet jet;
     sg_block block = {.n = SG_BLOCK, .d = d, .draws = 1, .x = x};
-    if (model->family->log_z(model, model->truth, &value, gradient, hessian)) fail_msg("%s", sg_message());
+    if (sg_model_log_z(model, model->truth, &value, gradient, hessian)) fail_msg("%s", sg_message());
     if (sg_sampler_new(model, model->truth, NULL, &sampler)) fail_msg("%s", sg_message());
     assert_int_equal(sg_arena_new(sg_jet_bytes(full, d, SG_DT), &arena), SG_OK);
     assert_int_equal(sg_jet_take(arena, full, d, SG_DT, &jet), SG_OK);
@@ -535,7 +535,7 @@ static void test_memory(void **unused) {
         for (long fail = 1; status != SG_OK; fail++) {
             sg_sampler *sampler = NULL;
             sg_memory_fail_after(fail);
-            status = model->family->log_z(model, model->truth, &value, gradient, hessian);
+            status = sg_model_log_z(model, model->truth, &value, gradient, hessian);
             if (status == SG_OK) status = sg_sampler_new(model, model->truth, NULL, &sampler);
             sg_memory_fail_after(0);
             assert_true(status == SG_OK || status == SG_NO_MEMORY);
@@ -566,7 +566,7 @@ static void test_errors(void **unused) {
     close_to("two free sites", value, log(4), 1e-15);
     for (int s = 0; s < 4; s++) factor->log_p[s] = -INFINITY;
     assert_int_equal(sg_elimination_covariance(plan, factors, &value, NULL, NULL), SG_NOT_INTEGRABLE);
-    assert_int_equal(sg_elimination_marginals(plan, factors, &value, NULL, NULL), SG_NOT_INTEGRABLE);
+    assert_int_equal(sg_elimination_marginals(plan, factors, &scratch, &value, NULL, NULL), SG_NOT_INTEGRABLE);
     sg_elimination_delete(plan);
     sg_factors_delete(factors);
     sg_factors_delete(other);
