@@ -59,6 +59,13 @@ typedef struct {
     uint32_t *mask;
     double *rate;
 } sg_site_blocks;
+/* The same of any number of sites: block b has site[start[b]] .. site[start[b + 1] - 1], ascending. */
+typedef struct {
+    int count;
+    int *start, *site; /* [count + 1] */
+    double *rate;
+} sg_site_lists;
+void sg_site_lists_free(sg_site_lists *lists);
 
 /*
  * What rows on finite sets see of an exponential family: statistics and single-site moves in the free parameters, at
@@ -150,6 +157,8 @@ typedef struct sg_row {
      * sites).
      */
     sg_status (*blocks)(const void *options, const sg_model *model, sg_site_blocks *blocks);
+    /* The same blocks as lists.  NULL: blocks of one site each (heat_bath), or none. */
+    sg_status (*lists)(const void *options, const sg_model *model, sg_site_lists *lists);
     /*
      * The dynamics: one step of size dt of every chain of the block (chain i = point i), leaving p_theta exactly
      * invariant; adds the number of accepted proposals to *accepted.  `scratch` belongs to the caller (sg_walk_new).

@@ -183,15 +183,14 @@ static sg_status place_given(const sg_loss *loss, const sg_model *model, const s
 
 sg_status sg_loss_updates(const sg_loss *loss, const sg_model *model, double *updates) {
     const sg_row *row = loss->row;
-    sg_site_blocks blocks = {0};
+    sg_site_lists blocks = {0};
     *updates = model->space.shape == SG_FINITE && (row->heat_bath || row->kind == SG_RESAMPLE) ? 1 : NAN;
-    if (model->space.shape != SG_FINITE || row->heat_bath || !row->blocks) return SG_OK;
-    sg_status status = row->blocks(loss->options, model, &blocks);
+    if (model->space.shape != SG_FINITE || row->heat_bath || !row->lists) return SG_OK;
+    sg_status status = row->lists(loss->options, model, &blocks);
     if (status == SG_OK) *updates = 0;
     for (int b = 0; b < blocks.count; b++)
-        *updates += blocks.rate[b] * __builtin_popcount(blocks.mask[b]) / model->space.d;
-    sg_delete(blocks.mask);
-    sg_delete(blocks.rate);
+        *updates += blocks.rate[b] * (blocks.start[b + 1] - blocks.start[b]) / model->space.d;
+    sg_site_lists_free(&blocks);
     return status;
 }
 
