@@ -183,6 +183,8 @@ typedef struct sg_row {
      * averaged (option sites=averaged)?  `sites` then gives the sum over all sites.  NULL: no.
      */
     bool (*averaged)(const void *options);
+    /* The one site that the loss is of (option sites=I); -1: all of them.  NULL: all. */
+    int (*site)(const void *options);
     /*
      * SG_KERNEL: time is discrete and the generator P - 1; the kernel at the theta that was prepared, within `memory`
      * bytes.  Errors: SG_REFUSED (too many sites: says how many are not), SG_NO_MEMORY (says how much it takes).

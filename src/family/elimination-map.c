@@ -58,12 +58,9 @@ void sg_table_map_lists(int q, int in, const int *large, int of, const int *smal
     finish_map(map);
 }
 
-void sg_table_map_places(int q, int count, const int *place, int of, const int *small, sg_table_map *map) {
-    size_t stride = 1;
-    start_map(q, count, map);
-    for (int a = of - 1; a >= 0; a--, stride *= (size_t)q)
-        for (int d = 0; d < count; d++)
-            if (place[d] == small[a]) map->stride[d] = stride;
+void sg_table_map_strides(int q, int digits, const size_t *stride, sg_table_map *map) {
+    start_map(q, digits, map);
+    for (int d = 0; d < digits; d++) map->stride[d] = stride[d];
     finish_map(map);
 }
 

@@ -235,6 +235,16 @@ static int next_tree(sg_elimination_sites *s, int count, const int *site, int *r
     return found;
 }
 
+/* From p to the table at hand. */
+static void map_places(const sg_elimination_sites *s, int count, sg_table_map *map) {
+    const int q = s->law->plan->q;
+    size_t stride[SG_MAP_DIGITS] = {0}, power = 1;
+    for (int a = s->digits - 1; a >= 0; a--, power *= (size_t)q)
+        for (int d = 0; d < count; d++)
+            if (s->place[d] == s->digit[a]) stride[d] = power;
+    sg_table_map_strides(q, count, stride, map);
+}
+
 sg_status sg_elimination_sites_at(sg_elimination_sites *s, int count, const int *site, double *p) {
     const int q = s->law->plan->q;
     const size_t size = sg_elimination_power(q, count);
@@ -242,13 +252,13 @@ sg_status sg_elimination_sites_at(sg_elimination_sites *s, int count, const int 
     int root = -1, found = next_tree(s, count, site, &root);
     sg_status status = one_tree(s, found);
     if (status != SG_OK) return status;
-    sg_table_map_places(q, count, s->place, s->digits, s->digit, &map);
+    map_places(s, count, &map);
     memset(p, 0, size * sizeof(double));
     sg_table_spread(&map, s->table, p);
     while ((found = next_tree(s, count, site, &root))) {
         if ((status = make_room(size, &s->parts, &s->part))) return status;
         if ((status = one_tree(s, found))) return status;
-        sg_table_map_places(q, count, s->place, s->digits, s->digit, &map);
+        map_places(s, count, &map);
         memset(s->part, 0, size * sizeof(double));
         sg_table_spread(&map, s->table, s->part);
         for (size_t x = 0; x < size; x++) p[x] *= s->part[x];

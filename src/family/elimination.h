@@ -91,8 +91,8 @@ void sg_table_map_factor(const sg_elimination *plan, int k, const sg_factor *fac
                          sg_table_map *map);
 /* From a table over an ascending list of positions to one over some of them. */
 void sg_table_map_lists(int q, int in, const int *large, int of, const int *small, sg_table_map *map);
-/* From a table whose digit d is at position place[d] [count] to one over an ascending list. */
-void sg_table_map_places(int q, int count, const int *place, int of, const int *small, sg_table_map *map);
+/* From a table of `digits` digits to one in which digit d has the stride stride[d], 0 where it has no part. */
+void sg_table_map_strides(int q, int digits, const size_t *stride, sg_table_map *map);
 /* large += small; small += large. */
 void sg_table_spread(const sg_table_map *map, const double *small, double *large);
 void sg_table_gather(const sg_table_map *map, const double *large, double *small);
