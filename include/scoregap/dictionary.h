@@ -59,6 +59,13 @@ typedef struct {
     uint32_t *mask;
     double *rate;
 } sg_site_blocks;
+/* The same of any number of sites: block b has site[start[b]] .. site[start[b + 1] - 1], ascending. */
+typedef struct {
+    int count;
+    int *start, *site; /* [count + 1] */
+    double *rate;
+} sg_site_lists;
+void sg_site_lists_free(sg_site_lists *lists);
 
 /*
  * What rows on finite sets see of an exponential family: statistics and single-site moves in the free parameters, at
@@ -150,6 +157,8 @@ typedef struct sg_row {
      * sites).
      */
     sg_status (*blocks)(const void *options, const sg_model *model, sg_site_blocks *blocks);
+    /* The same blocks as lists.  NULL: blocks of one site each (heat_bath), or none. */
+    sg_status (*lists)(const void *options, const sg_model *model, sg_site_lists *lists);
     /*
      * The dynamics: one step of size dt of every chain of the block (chain i = point i), leaving p_theta exactly
      * invariant; adds the number of accepted proposals to *accepted.  `scratch` belongs to the caller (sg_walk_new).
@@ -174,6 +183,8 @@ typedef struct sg_row {
      * averaged (option sites=averaged)?  `sites` then gives the sum over all sites.  NULL: no.
      */
     bool (*averaged)(const void *options);
+    /* The one site that the loss is of (option sites=I); -1: all of them.  NULL: all. */
+    int (*site)(const void *options);
     /*
      * SG_KERNEL: time is discrete and the generator P - 1; the kernel at the theta that was prepared, within `memory`
      * bytes.  Errors: SG_REFUSED (too many sites: says how many are not), SG_NO_MEMORY (says how much it takes).
@@ -208,7 +219,7 @@ SG_MUST_CHECK sg_status sg_loss_runs(const sg_loss *loss, const sg_model *model)
  * An event is a site drawn afresh (Glauber, blocks, resampling; it may stay what it was) or, for rates that depend on
  * the state, a jump: then E sum_i rate_i, the mean number in equilibrium, over classes of states or all of them.  NaN
  * on continuous spaces, for kernels (whose clusters have no fixed size), and beyond the states that are enumerated.
- * Errors: those of sg_row.blocks, SG_NO_MEMORY.
+ * Errors: those of sg_row.lists, SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_loss_updates(const sg_loss *loss, const sg_model *model, double *updates);
 /*

@@ -242,9 +242,8 @@ struct sg_family {
     bool (*exchangeable)(const sg_model *model);
     void (*counted)(const sg_model *model, const double *theta, int n, const double *k, double *logp, double *dt);
     /*
-     * log Z(theta) of a finite set and its derivatives in the coordinates, gradient [full] and hessian [full,full]
-     * (NULL: not wanted), without enumerating states, where the structure gives it (transfer matrices).  NULL or
-     * SG_REFUSED: it does not.
+     * A closed form of log Z(theta) of a finite set and of its derivatives in the coordinates, gradient [full] and
+     * hessian [full,full] (NULL: not wanted).  NULL: none, or the factors give it (below).
      */
     sg_status (*log_z)(const sg_model *model, const double *theta, double *value, double *gradient, double *hessian);
     /* The transitions of a SG_RATES family; arrays belong to the model. */
@@ -394,7 +393,7 @@ typedef struct {
 
 /*
  * Evaluates sg_local near a reference theta, the chart's origin, on `nodes` (which were built there; chart and nodes
- * are borrowed by sg_partition_new only; NULL for SG_NORMALIZED, and for finite sets with sg_family.log_z).  One object
+ * are borrowed by sg_partition_new only; NULL for SG_NORMALIZED, and for finite sets with sg_model_log_z).  One object
  * a thread (it holds scratch).  A NULL gradient or hessian is not wanted.
  *
  * On the line the statistics along the chart are kept at the nodes, so that one evaluation is one exp and m(m+3)/2 sums
@@ -403,13 +402,13 @@ typedef struct {
  * are left out of the sums.
  *
  * Finite sets, at any theta: the same sums, exactly, over all states or counts while log p and the statistics take less
- * than 64 MiB; beyond that log_z is asked; where it is not known, states pass in blocks, with the statistics of the
- * coordinates that the chart moves (210 of 2^20 states: 0.2 s, 1.6 s with the Hessian).  All on this thread, without
- * allocation but for the first Hessian by log_z.
+ * than 64 MiB; beyond that as sg_model_log_z, with one plan; where that refuses, states pass in blocks, with the
+ * statistics of the coordinates that the chart moves (210 of 2^20 states: 0.2 s, 1.6 s with the Hessian).  All on this
+ * thread, and after the first Hessian without allocation.
  *
- * sg_partition_new errors: SG_REFUSED (a family that is neither linear nor normalized; a finite set without nodes whose
- * log_z is not known), SG_NO_MEMORY, those of log_z.  sg_partition_at errors: SG_NOT_INTEGRABLE when theta is not
- * inside, or p_theta is not resolved by the panels and panels rebuilt at theta fail too; those of log_z.
+ * sg_partition_new errors: SG_REFUSED (a family that is neither linear nor normalized; a finite set without nodes that
+ * sg_model_log_z refuses), SG_NO_MEMORY.  sg_partition_at errors: SG_NOT_INTEGRABLE when theta is not
+ * inside, or p_theta is not resolved by the panels and panels rebuilt at theta fail too; those of sg_model_log_z.
  */
 typedef struct sg_partition sg_partition;
 SG_MUST_CHECK sg_status sg_partition_new(const sg_model *model, const sg_chart *chart, const sg_nodes *nodes,
@@ -515,6 +514,13 @@ void sg_elimination_costs(const sg_elimination *plan, sg_elimination_cost *cost)
  */
 SG_MUST_CHECK sg_status sg_elimination_covariance(const sg_elimination *plan, const sg_factors *factors, double *log_z,
                                                   double *mean, double *covariance);
+/*
+ * log Z(theta) of a finite set and its derivatives in the coordinates, gradient [full] and hessian [full,full] (NULL:
+ * not wanted), without listing states: by sg_family.log_z or elimination.  Errors: SG_REFUSED (neither is known, or
+ * listing all states is as little work), SG_NOT_INTEGRABLE, SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_model_log_z(const sg_model *model, const double *theta, double *value, double *gradient,
+                                       double *hessian);
 
 #ifdef __cplusplus
 }

@@ -92,14 +92,19 @@ void sg_block_law_sites(sg_block_law *w, int k, const int *site) {
     w->stride = sg_block_law_points(w->states);
 }
 
+static void gather_site(sg_block_law *w, int site) {
+    const double *x = w->view->block->x + (size_t)site * B;
+    double *out = w->points.x + (size_t)site * B;
+    for (int i = 0; i < w->points.n; i++) out[i] = x[w->index[i]];
+}
+
 void sg_block_law_gather(sg_block_law *w, int n) {
-    const sg_block *block = w->view->block;
     w->points.n = n;
-    for (int a = 0; a < w->view->d; a++) {
-        const double *x = block->x + (size_t)a * B;
-        double *out = w->points.x + (size_t)a * B;
-        for (int i = 0; i < n; i++) out[i] = x[w->index[i]];
-    }
+    for (int a = 0; a < w->view->d; a++) gather_site(w, a);
+}
+
+void sg_block_law_restore(sg_block_law *w) {
+    for (int l = 0; l < w->k; l++) gather_site(w, w->site[l]);
 }
 
 static void turn(sg_block_law *w, int l, int move) {

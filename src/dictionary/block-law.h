@@ -44,6 +44,8 @@ void sg_block_law_sites(sg_block_law *law, int k, const int *site);
 int sg_block_law_points(int states);
 /* The points index[0 .. n-1] of the view's block. */
 void sg_block_law_gather(sg_block_law *law, int n);
+/* Their sites of the block as they were gathered. */
+void sg_block_law_restore(sg_block_law *law);
 
 /* p and value = log sum_y p(y)/p(x), and, if asked, the mean.  A point without mass gets zeros. */
 void sg_block_law_find(sg_block_law *law, bool mean);

@@ -88,7 +88,10 @@ static void one_block(work *w, bool noise) {
     if (spreads) sg_block_law_spread(law);
     if (want & SG_CURVATURE) add_gram(w, w->datum->curvature_sum);
     if (want & SG_DIRICHLET) add_gram(w, w->datum->dirichlet_sum);
-    if (law->from_zero || law->points.n != n) sg_block_law_gather(law, n);
+    if (law->points.n != n)
+        sg_block_law_gather(law, n);
+    else if (law->from_zero)
+        sg_block_law_restore(law);
 }
 
 /* Noise is what the blocks spread about their mean: sums of squares so far. */
@@ -103,6 +106,9 @@ static void take_mean_off(work *w) {
 
 sg_status sg_block_loss_fits(const char *loss, const sg_model *model, int sites) {
     const double states = pow(model->space.q, sites);
+    if (model->space.d > SG_BLOCK_SITES)
+        return sg_fail(SG_MISFIT, "%s takes models of at most %d sites, and %s has %d: take pseudolikelihood", loss,
+                       (int)SG_BLOCK_SITES, model->text, model->space.d);
     if (states <= SG_BLOCK_STATES) return SG_OK;
     return sg_fail(SG_MISFIT,
                    "%s enumerates the %.4g states of a block of %d sites of %s, at most %d: take smaller blocks", loss,
@@ -115,7 +121,7 @@ static int states_of(int q, int k) {
     return states;
 }
 
-void sg_block_loss(const sg_site_blocks *blocks, const sg_local *local, sg_site_view *view, sg_datum *datum) {
+void sg_block_loss(const sg_site_lists *blocks, const sg_local *local, sg_site_view *view, sg_datum *datum) {
     const size_t mark = sg_arena_mark(view->arena);
     const bool noise = datum->want & SG_NOISE;
     const int together = sg_block_law_points(states_of(view->q, sg_masks_largest(blocks)));
@@ -126,7 +132,7 @@ void sg_block_loss(const sg_site_blocks *blocks, const sg_local *local, sg_site_
         gather_range(&w, first, left < together ? left : together);
         for (int b = 0; b < blocks->count; b++) {
             w.rate = blocks->rate[b];
-            set_mask(&w, blocks->mask[b]);
+            sg_block_law_sites(&w.law, blocks->start[b + 1] - blocks->start[b], blocks->site + blocks->start[b]);
             one_block(&w, noise);
         }
     }

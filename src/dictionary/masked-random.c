@@ -18,8 +18,8 @@ typedef struct {
 
 typedef struct {
     choices own;
-    sg_site_blocks blocks; /* empty where they cannot be listed */
-    double *share;         /* [sites + 1] how often a mask has so many sites, where those of the model are alike */
+    sg_site_lists blocks; /* empty where they cannot be listed */
+    double *share;        /* [sites + 1] how often a mask has so many sites, where those of the model are alike */
 } constants;
 
 /* One of the two says what a mask is; without either it is one site. */
@@ -32,10 +32,17 @@ static sg_status settle(void *options) {
     return SG_OK;
 }
 
-static sg_status blocks(const void *options, const sg_model *model, sg_site_blocks *out) {
+static sg_status lists(const void *options, const sg_model *model, sg_site_lists *out) {
     const choices *own = options;
     return own->rate > 0 ? sg_masks_random(model, own->rate, out)
                          : sg_masks_subsets("masked-random", model, own->k, out);
+}
+
+static sg_status blocks(const void *options, const sg_model *model, sg_site_blocks *out) {
+    sg_site_lists list;
+    *out = (sg_site_blocks){0};
+    sg_status status = lists(options, model, &list);
+    return status == SG_OK ? sg_masks_bits(model, &list, out) : status;
 }
 
 static sg_status runs(const void *options, const sg_model *model) {
@@ -50,7 +57,7 @@ static sg_status runs(const void *options, const sg_model *model) {
 static sg_status fits(const void *options, const sg_model *model) {
     const choices *own = options;
     const int n = model->space.d;
-    sg_site_blocks list = {0};
+    sg_site_lists list = {0};
     sg_status status = runs(options, model);
     if (status != SG_OK) return status;
     if (n > SG_MASKS_SITES)
@@ -58,8 +65,8 @@ static sg_status fits(const void *options, const sg_model *model) {
                        (int)SG_MASKS_SITES, model->text, n);
     if (sg_site_view_alike(model)) return SG_OK;
     status = sg_block_loss_fits("masked-random", model, own->rate > 0 ? n : own->k);
-    if (status == SG_OK) status = blocks(options, model, &list);
-    sg_masks_free(&list);
+    if (status == SG_OK) status = lists(options, model, &list);
+    sg_site_lists_free(&list);
     return status;
 }
 
@@ -84,7 +91,7 @@ static void fill_share(const choices *own, int n, double *share) {
 static void release(sg_prepared *prepared) {
     constants *made = (constants *)prepared;
     if (!made) return;
-    sg_masks_free(&made->blocks);
+    sg_site_lists_free(&made->blocks);
     sg_delete(made->share);
     sg_delete(made);
 }
@@ -97,7 +104,7 @@ static sg_status prepare(const void *options, const sg_model *model, const doubl
     sg_status status = sg_new(&made, 1, sizeof *made);
     if (status != SG_OK) return status;
     made->own = *(const choices *)options;
-    status = blocks(options, model, &made->blocks);
+    status = lists(options, model, &made->blocks);
     if (status != SG_NO_MEMORY) status = SG_OK;
     if (status == SG_OK && sg_site_view_alike(model)) {
         status = sg_new(&made->share, (size_t)model->space.d + SG_MASKS_SITES, sizeof(double));
@@ -189,6 +196,7 @@ const sg_row sg_row_masked_random = {
     .alike = alike,
     .tag = tag,
     .blocks = blocks,
+    .lists = lists,
     .settle = settle,
     .step = step,
     .runs = runs,

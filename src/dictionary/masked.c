@@ -18,8 +18,8 @@ typedef struct {
 } choices;
 
 typedef struct {
-    sg_site_blocks blocks; /* empty where they cannot be listed */
-    double *share;         /* [sites + 1] one for subsets of k sites, where the sites of the model are alike; or NULL */
+    sg_site_lists blocks; /* empty where they cannot be listed */
+    double *share;        /* [sites + 1] one for subsets of k sites, where the sites of the model are alike; or NULL */
 } constants;
 
 static bool is_file(const choices *own) {
@@ -46,13 +46,20 @@ static bool alike(const void *options, const sg_model *model) {
     return ((const choices *)options)->blocks[0] == 's';
 }
 
-static sg_status blocks(const void *options, const sg_model *model, sg_site_blocks *out) {
+static sg_status lists(const void *options, const sg_model *model, sg_site_lists *out) {
     const choices *own = options;
     char path[SG_TEXT];
     sg_file_path(own->blocks, path);
     if (is_file(own)) return sg_masks_file(path, model, out);
     return own->blocks[0] == 's' ? sg_masks_subsets("masked", model, own->k, out)
                                  : sg_masks_contiguous(model, own->k, out);
+}
+
+static sg_status blocks(const void *options, const sg_model *model, sg_site_blocks *out) {
+    sg_site_lists list;
+    *out = (sg_site_blocks){0};
+    sg_status status = lists(options, model, &list);
+    return status == SG_OK ? sg_masks_bits(model, &list, out) : status;
 }
 
 static sg_status runs(const void *options, const sg_model *model) {
@@ -65,19 +72,19 @@ static sg_status runs(const void *options, const sg_model *model) {
 
 /* Blocks are listed and enumerated, or counted where all sites are alike. */
 static sg_status fits(const void *options, const sg_model *model) {
-    sg_site_blocks list;
+    sg_site_lists list;
     sg_status status = runs(options, model);
     if (status != SG_OK || (alike(options, model) && sg_site_view_alike(model))) return status;
-    status = blocks(options, model, &list);
+    status = lists(options, model, &list);
     if (status == SG_OK) status = sg_block_loss_fits("masked", model, sg_masks_largest(&list));
-    sg_masks_free(&list);
+    sg_site_lists_free(&list);
     return status;
 }
 
 static void release(sg_prepared *prepared) {
     constants *made = (constants *)prepared;
     if (!made) return;
-    sg_masks_free(&made->blocks);
+    sg_site_lists_free(&made->blocks);
     sg_delete(made->share);
     sg_delete(made);
 }
@@ -91,7 +98,7 @@ static sg_status prepare(const void *options, const sg_model *model, const doubl
     if (made) return SG_OK;
     sg_status status = sg_new(&made, 1, sizeof *made);
     if (status != SG_OK) return status;
-    status = blocks(options, model, &made->blocks);
+    status = lists(options, model, &made->blocks);
     if (status != SG_NO_MEMORY) status = SG_OK;
     if (status == SG_OK && alike(options, model) && sg_site_view_alike(model) && own->k <= model->space.d) {
         status = sg_new(&made->share, (size_t)model->space.d + 1, sizeof(double));
@@ -155,6 +162,7 @@ const sg_row sg_row_masked = {
     .sites = sites,
     .alike = alike,
     .blocks = blocks,
+    .lists = lists,
     .settle = settle,
     .step = step,
     .runs = runs,

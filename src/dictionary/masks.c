@@ -12,157 +12,226 @@ static double binomial(int n, int k) {
     return value;
 }
 
-static uint32_t lowest(int k) {
-    return k < 32 ? (UINT32_C(1) << k) - 1 : UINT32_MAX;
-}
-
-static sg_status check_sites(const sg_model *model, int most) {
-    if (model->space.d <= most) return SG_OK;
-    return sg_fail(SG_OUT_OF_RANGE, "%s has %d sites: blocks of sites are listed for at most %d", model->text,
-                   model->space.d, most);
-}
-
-static sg_status take(int count, sg_site_blocks *out) {
-    sg_status status = sg_new(&out->mask, (size_t)count, sizeof *out->mask);
-    out->count = status == SG_OK ? count : 0; /* no masks, none to fill */
+static sg_status take(int count, size_t sites, sg_site_lists *out) {
+    sg_status status = sg_new(&out->start, (size_t)count + 1, sizeof(int));
+    if (status == SG_OK) status = sg_new(&out->site, sites + 1, sizeof(int));
+    out->count = status == SG_OK ? count : 0; /* no lists, none to fill */
     return status;
 }
 
-void sg_masks_free(sg_site_blocks *blocks) {
-    sg_delete(blocks->mask);
-    sg_delete(blocks->rate);
-    *blocks = (sg_site_blocks){0};
+void sg_site_lists_free(sg_site_lists *lists) {
+    sg_delete(lists->start);
+    sg_delete(lists->site);
+    sg_delete(lists->rate);
+    *lists = (sg_site_lists){0};
 }
 
-int sg_masks_largest(const sg_site_blocks *blocks) {
+int sg_masks_largest(const sg_site_lists *lists) {
     int largest = 0;
-    for (int b = 0; b < blocks->count; b++) {
-        const int sites = __builtin_popcount(blocks->mask[b]);
+    for (int b = 0; b < lists->count; b++) {
+        const int sites = lists->start[b + 1] - lists->start[b];
         if (sites > largest) largest = sites;
     }
     return largest;
 }
 
-/* A list is whole with equal rates, or empty. */
-static sg_status finish(sg_status status, sg_site_blocks *out) {
+/* Lists are whole with equal rates, or empty. */
+static sg_status finish(sg_status status, sg_site_lists *out) {
     if (status == SG_OK) status = sg_new(&out->rate, (size_t)out->count, sizeof *out->rate);
-    if (status != SG_OK) sg_masks_free(out);
+    if (status != SG_OK) sg_site_lists_free(out);
     for (int b = 0; b < out->count; b++) out->rate[b] = 1.0 / out->count;
+    return status;
+}
+
+/* ----------------------------------------------------------------------- bits */
+
+static sg_status to_bits(const sg_model *model, const sg_site_lists *lists, sg_site_blocks *out) {
+    if (model->space.d > SG_MASKS_SITES)
+        return sg_fail(SG_OUT_OF_RANGE, "%s has %d sites: blocks of sites are listed for at most %d", model->text,
+                       model->space.d, (int)SG_MASKS_SITES);
+    sg_status status = sg_new(&out->mask, (size_t)lists->count, sizeof *out->mask);
+    if (status != SG_OK) return status;
+    out->count = lists->count;
+    for (int b = 0; b < lists->count; b++)
+        for (int a = lists->start[b]; a < lists->start[b + 1]; a++) out->mask[b] |= UINT32_C(1) << lists->site[a];
+    return SG_OK;
+}
+
+sg_status sg_masks_bits(const sg_model *model, sg_site_lists *lists, sg_site_blocks *out) {
+    *out = (sg_site_blocks){0};
+    sg_status status = to_bits(model, lists, out);
+    if (status == SG_OK) {
+        out->rate = lists->rate;
+        lists->rate = NULL;
+    }
+    sg_site_lists_free(lists);
     return status;
 }
 
 /* ---------------------------------------------------------------- subsets, runs */
 
-static sg_status subsets(const char *loss, int n, int k, sg_site_blocks *out) {
+/* The subset whose bits come next: its lowest site that can rise does, those below it go back to the first. */
+static void next_subset(int n, int k, int *site) {
+    int i = 0;
+    while (i < k - 1 && site[i] + 1 == site[i + 1]) i++;
+    if (site[i] + 1 < n) site[i]++;
+    for (int j = 0; j < i; j++) site[j] = j;
+}
+
+static sg_status subsets(const char *loss, int n, int k, sg_site_lists *out) {
     const double count = binomial(n, k);
-    if (count > SG_MASKS_MOST)
-        return sg_fail(SG_OUT_OF_RANGE, "loss %s has %.0f masks here, at most %d can be averaged: take another k", loss,
+    if (!(count <= SG_MASKS_MOST))
+        return sg_fail(SG_OUT_OF_RANGE, "loss %s has %.6g masks here, at most %d can be averaged: take another k", loss,
                        count, (int)SG_MASKS_MOST);
-    sg_status status = take((int)count, out);
-    if (status != SG_OK) return status;
-    uint64_t mask = lowest(k);
+    const size_t size = (size_t)k;
+    sg_status status = take((int)count, (size_t)count * size, out);
     for (int b = 0; b < out->count; b++) {
-        const uint64_t low = mask & -mask, carried = mask + low;
-        out->mask[b] = (uint32_t)mask;
-        mask = carried | ((mask ^ carried) >> 2) / low;
+        int *site = out->site + (size_t)b * size;
+        out->start[b + 1] = (b + 1) * k;
+        for (int i = 0; i < k; i++) site[i] = b ? site[i - k] : i;
+        if (b) next_subset(n, k, site);
     }
-    return SG_OK;
+    return status;
 }
 
-sg_status sg_masks_subsets(const char *loss, const sg_model *model, int k, sg_site_blocks *out) {
-    *out = (sg_site_blocks){0};
-    sg_status status = check_sites(model, SG_MASKS_SITES);
-    if (status == SG_OK) status = subsets(loss, model->space.d, k, out);
+sg_status sg_masks_subsets(const char *loss, const sg_model *model, int k, sg_site_lists *out) {
+    *out = (sg_site_lists){0};
+    return finish(subsets(loss, model->space.d, k, out), out);
+}
+
+/* Ascending: a run that goes round begins with the sites from 0 on. */
+sg_status sg_masks_contiguous(const sg_model *model, int k, sg_site_lists *out) {
+    const int n = model->space.d, count = k == n ? 1 : n;
+    sg_status status = SG_OK;
+    *out = (sg_site_lists){0};
+    if ((double)count * k > INT32_MAX)
+        status = sg_fail(SG_OUT_OF_RANGE, "%s has %d runs of %d sites, too many to list: take shorter ones",
+                         model->text, count, k);
+    if (status == SG_OK) status = take(count, (size_t)count * (size_t)k, out);
+    for (int b = 0; b < out->count; b++) {
+        const int round = b + k > n ? b + k - n : 0;
+        int *site = out->site + out->start[b];
+        for (int i = 0; i < round; i++) *site++ = i;
+        for (int i = b; i < b + k - round; i++) *site++ = i;
+        out->start[b + 1] = out->start[b] + k;
+    }
     return finish(status, out);
 }
 
-sg_status sg_masks_contiguous(const sg_model *model, int k, sg_site_blocks *out) {
+sg_status sg_masks_random(const sg_model *model, double rate, sg_site_lists *out) {
     const int n = model->space.d;
-    *out = (sg_site_blocks){0};
-    sg_status status = check_sites(model, SG_MASKS_SITES);
-    if (status == SG_OK) status = take(k == n ? 1 : n, out);
-    const uint64_t all = status == SG_OK ? lowest(n) : 0, run = lowest(k);
-    for (int b = 0; b < out->count; b++) out->mask[b] = (uint32_t)((run << b | run << b >> n) & all);
-    return finish(status, out);
-}
-
-sg_status sg_masks_random(const sg_model *model, double rate, sg_site_blocks *out) {
-    const int n = model->space.d;
-    *out = (sg_site_blocks){0};
-    sg_status status = check_sites(model, SG_MASKS_RATE_SITES);
-    if (status == SG_OK) status = take((int)lowest(n), out);
-    status = finish(status, out);
-    const int all = out->count;
+    sg_status status = SG_OK;
+    *out = (sg_site_lists){0};
+    if (n > SG_MASKS_RATE_SITES)
+        status = sg_fail(SG_OUT_OF_RANGE, "%s has %d sites: blocks of sites are listed for at most %d", model->text, n,
+                         (int)SG_MASKS_RATE_SITES);
+    const int all = status == SG_OK ? 1 << n : 0;
+    if (status == SG_OK) status = finish(take(all - 1, (size_t)all / 2 * (size_t)n, out), out);
     out->count = 0;
-    for (uint32_t mask = 1; mask <= (uint32_t)all; mask++) {
-        const int sites = __builtin_popcount(mask);
+    for (int mask = 1, used = 0; mask < all && status == SG_OK; mask++) {
+        const int sites = __builtin_popcount((unsigned)mask);
         const double chance = pow(rate, sites) * pow(1 - rate, n - sites);
         if (!(chance > 0)) continue;
-        out->mask[out->count] = mask;
+        for (int rest = mask; rest; rest &= rest - 1) out->site[used++] = __builtin_ctz((unsigned)rest);
         out->rate[out->count++] = chance;
+        out->start[out->count] = used;
     }
     return status;
 }
 
 /* ----------------------------------------------------------- a file of blocks */
 
-static sg_status read_block(const char *path, int line, char *text, int n, uint32_t *mask) {
-    *mask = 0;
-    text[strcspn(text, "#")] = '\0';
-    for (char *rest = NULL, *word = strtok_r(text, " \t\r\n", &rest); word; word = strtok_r(NULL, " \t\r\n", &rest)) {
-        double site;
-        if (!sg_number_read(word, &site) || !(site >= 0) || site > n - 1 || site != (double)(int)site)
-            return sg_fail(SG_BAD_DATA, "%s, line %d: '%.32s' is no site: sites are whole numbers from 0 to %d", path,
-                           line, word, n - 1);
-        if (*mask >> (int)site & 1)
-            return sg_fail(SG_BAD_DATA, "%s, line %d: site %d stands twice in its block: keep one", path, line,
-                           (int)site);
-        *mask |= UINT32_C(1) << (int)site;
-    }
+typedef struct {
+    const char *path;
+    int n, line;
+    int *block;                     /* [n] the line whose block a site stands in */
+    int count, used, starts, sites; /* blocks and sites so far, and the room for them */
+    int *start, *site;
+} reading;
+
+static sg_status grow(int **list, int used, int *room) {
+    int *longer = NULL;
+    if (used < *room) return SG_OK;
+    const int wanted = 2 * *room + 64;
+    sg_status status = sg_new(&longer, (size_t)wanted, sizeof(int));
+    if (status != SG_OK) return status;
+    if (*room) memcpy(longer, *list, (size_t)*room * sizeof(int));
+    sg_delete(*list);
+    *list = longer;
+    *room = wanted;
     return SG_OK;
 }
 
-static sg_status read_lines(FILE *file, const char *path, int n, uint32_t *list, int *count) {
+static sg_status read_site(reading *r, const char *word) {
+    double site;
+    if (!sg_number_read(word, &site) || !(site >= 0) || site > r->n - 1 || site != (double)(int)site)
+        return sg_fail(SG_BAD_DATA, "%s, line %d: '%.32s' is no site: sites are whole numbers from 0 to %d", r->path,
+                       r->line, word, r->n - 1);
+    if (r->block[(int)site] == r->line)
+        return sg_fail(SG_BAD_DATA, "%s, line %d: site %d stands twice in its block: keep one", r->path, r->line,
+                       (int)site);
+    sg_status status = grow(&r->site, r->used, &r->sites);
+    if (status != SG_OK) return status;
+    r->block[(int)site] = r->line;
+    r->site[r->used++] = (int)site;
+    return SG_OK;
+}
+
+static int ascending(const void *a, const void *b) {
+    const int x = *(const int *)a, y = *(const int *)b;
+    return (x > y) - (x < y);
+}
+
+static sg_status read_block(reading *r, char *text) {
+    const int first = r->used;
+    sg_status status = grow(&r->start, r->count + 1, &r->starts);
+    text[strcspn(text, "#")] = '\0';
+    for (char *rest = NULL, *word = strtok_r(text, " \t\r\n", &rest); word && status == SG_OK;
+         word = strtok_r(NULL, " \t\r\n", &rest))
+        status = read_site(r, word);
+    if (status != SG_OK || r->used == first) return status;
+    if (r->count == SG_MASKS_MOST)
+        return sg_fail(SG_BAD_DATA, "%s, line %d: there are more than %d blocks", r->path, r->line, (int)SG_MASKS_MOST);
+    qsort(r->site + first, (size_t)(r->used - first), sizeof(int), ascending);
+    r->start[++r->count] = r->used;
+    return SG_OK;
+}
+
+static sg_status read_lines(FILE *file, reading *r) {
     sg_status status = SG_OK;
     char *text = NULL;
     size_t room = 0;
     ssize_t length;
-    for (int line = 1; status == SG_OK && (length = getline(&text, &room, file)) >= 0; line++) {
-        uint32_t mask = 0;
+    for (r->line = 1; status == SG_OK && (length = getline(&text, &room, file)) >= 0; r->line++) {
         if (strlen(text) != (size_t)length)
-            status = sg_fail(SG_BAD_DATA, "%s, line %d: there is a zero byte: the file is no text", path, line);
+            status = sg_fail(SG_BAD_DATA, "%s, line %d: there is a zero byte: the file is no text", r->path, r->line);
         else
-            status = read_block(path, line, text, n, &mask);
-        if (status != SG_OK || !mask) continue;
-        if (*count == SG_MASKS_MOST)
-            status = sg_fail(SG_BAD_DATA, "%s, line %d: there are more than %d blocks", path, line, (int)SG_MASKS_MOST);
-        else
-            list[(*count)++] = mask;
+            status = read_block(r, text);
     }
     if (status == SG_OK && ferror(file))
-        status = sg_fail(SG_CANNOT_READ, "the file of blocks %s cannot be read: %s", path, strerror(errno));
+        status = sg_fail(SG_CANNOT_READ, "the file of blocks %s cannot be read: %s", r->path, strerror(errno));
     free(text);
     return status;
 }
 
-static sg_status from_file(const char *path, int n, sg_site_blocks *out) {
-    uint32_t *list = NULL;
-    int count = 0;
+static sg_status from_file(const char *path, int n, sg_site_lists *out) {
+    reading r = {.path = path, .n = n};
     FILE *file = fopen(path, "r");
     if (!file) return sg_fail(SG_CANNOT_READ, "the file of blocks %s cannot be read: %s", path, strerror(errno));
-    sg_status status = sg_new(&list, SG_MASKS_MOST, sizeof *list);
-    if (status == SG_OK) status = read_lines(file, path, n, list, &count);
-    if (status == SG_OK && !count) status = sg_fail(SG_BAD_DATA, "the file of blocks %s is empty", path);
-    if (status == SG_OK) status = take(count, out);
-    if (status == SG_OK) memcpy(out->mask, list, (size_t)count * sizeof *list);
-    sg_delete(list);
+    sg_status status = sg_new(&r.block, (size_t)n, sizeof(int));
+    if (status == SG_OK) status = read_lines(file, &r);
+    if (status == SG_OK && !r.count) status = sg_fail(SG_BAD_DATA, "the file of blocks %s is empty", path);
+    if (status == SG_OK) status = take(r.count, (size_t)r.used, out);
+    if (status == SG_OK) memcpy(out->start, r.start, ((size_t)r.count + 1) * sizeof(int));
+    if (status == SG_OK) memcpy(out->site, r.site, (size_t)r.used * sizeof(int));
+    sg_delete(r.block);
+    sg_delete(r.start);
+    sg_delete(r.site);
     fclose(file);
     return status;
 }
 
-sg_status sg_masks_file(const char *path, const sg_model *model, sg_site_blocks *out) {
-    *out = (sg_site_blocks){0};
-    sg_status status = check_sites(model, SG_MASKS_SITES);
-    if (status == SG_OK) status = from_file(path, model->space.d, out);
-    return finish(status, out);
+sg_status sg_masks_file(const char *path, const sg_model *model, sg_site_lists *out) {
+    *out = (sg_site_lists){0};
+    return finish(from_file(path, model->space.d, out), out);
 }

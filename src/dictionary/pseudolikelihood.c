@@ -52,6 +52,11 @@ static bool averaged(const void *own) {
     return ((const choices *)own)->sites.site == SG_SITES_AVERAGED;
 }
 
+static int site(const void *own) {
+    const int chosen = ((const choices *)own)->sites.site;
+    return chosen < 0 ? -1 : chosen;
+}
+
 static sg_status prepare(const void *own, const sg_model *model, const double *theta, const sg_panels *panels,
                          sg_prepared **prepared) {
     const int site = ((const choices *)own)->sites.site;
@@ -141,4 +146,5 @@ const sg_row sg_row_pseudolikelihood = {
     .settle = settle,
     .runs = runs,
     .averaged = averaged,
+    .site = site,
 };

@@ -5,7 +5,7 @@
 
 #include "dictionary/block-loss.h"
 
-enum { B = SG_BLOCK, COPY_SITES = 32 };
+enum { B = SG_BLOCK };
 
 bool sg_site_view_alike(const sg_model *model) {
     const sg_family *family = model->family;
@@ -100,7 +100,7 @@ static sg_status lay_out(sg_site_view *v, size_t *bytes) {
     v->log_ratio = take(v, bytes, B);
     v->difference = take(v, bytes, (size_t)(touched_most(model) + (sg_site_view_alike(model) ? v->m : 0)) * B);
     v->count = take(v, bytes, B);
-    if (sites <= COPY_SITES || v->q > 2 || !hook) v->copy = take(v, bytes, sites * B);
+    if (sites <= SG_BLOCK_SITES || v->q > 2 || !hook) v->copy = take(v, bytes, sites * B);
     if (!hook) v->moved = take(v, bytes, sites * B);
     if (status == SG_OK && !hook) status = take_jet(v, bytes, want, &v->other);
     if (sg_site_view_alike(model)) {

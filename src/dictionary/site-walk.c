@@ -185,12 +185,6 @@ void sg_site_walk_jumps(void (*rate)(const sg_prepared *prepared, int n, const d
 
 /* -------------------------------------------------------------------- blocks */
 
-static int sites_of(uint32_t mask, int *site) {
-    int k = 0;
-    for (; mask; mask &= mask - 1) site[k++] = __builtin_ctz(mask);
-    return k;
-}
-
 /* Flips the sites of a code, those in state 1 first: a set without forbidden pairs stays one on the way. */
 static double flip_all(const sg_walk *walk, int chain, int k, const int *site, uint32_t code, uint32_t *flipped) {
     double *x = walk->block.x + chain, sum = 0;
@@ -250,9 +244,7 @@ static uint32_t block_states(const sg_walk *walk, int k) {
     return fits ? (uint32_t)states : 0;
 }
 
-static void draw_block(const sg_walk *walk, sg_numbers *r, int chain, uint32_t mask, double *weight) {
-    int site[32];
-    const int k = sites_of(mask, site);
+static void draw_block(const sg_walk *walk, sg_numbers *r, int chain, int k, const int *site, double *weight) {
     const uint32_t count = block_states(walk, k);
     if (!count) return;
     if (walk->model->space.q > 2) {
@@ -266,7 +258,7 @@ static void draw_block(const sg_walk *walk, sg_numbers *r, int chain, uint32_t m
         if (code >> i & 1) *place(walk, chain, site[i]) *= -1;
 }
 
-void sg_site_walk_blocks(const sg_site_blocks *blocks, sg_walk *walk) {
+void sg_site_walk_blocks(const sg_site_lists *blocks, sg_walk *walk) {
     const size_t mark = sg_arena_mark(walk->arena);
     double *weight = sg_arena_take(walk->arena, (size_t)1 << SG_SITE_WALK_BLOCK, sizeof(double)), total = 0;
     for (int b = 0; b < blocks->count; b++) total += blocks->rate[b];
@@ -275,8 +267,8 @@ void sg_site_walk_blocks(const sg_site_blocks *blocks, sg_walk *walk) {
         sg_numbers_open(walk, c, &r);
         const long long count = events(&r, total * walk->dt);
         for (long long k = 0; k < count; k++) {
-            draw_block(walk, &r, c, blocks->mask[choose(blocks->count, blocks->rate, sg_numbers_draw(&r) * total)],
-                       weight);
+            const int b = choose(blocks->count, blocks->rate, sg_numbers_draw(&r) * total);
+            draw_block(walk, &r, c, blocks->start[b + 1] - blocks->start[b], blocks->site + blocks->start[b], weight);
         }
         walk->proposed += count;
         walk->accepted += count;

@@ -25,6 +25,6 @@ void sg_site_walk_jumps(void (*rate)(const sg_prepared *prepared, int n, const d
  * Block b is drawn given the rest at rate[b]: q^k log-ratios for k sites.  A block of more than 2^SG_SITE_WALK_BLOCK
  * states does not move.
  */
-void sg_site_walk_blocks(const sg_site_blocks *blocks, sg_walk *walk);
+void sg_site_walk_blocks(const sg_site_lists *blocks, sg_walk *walk);
 
 #endif

@@ -7,13 +7,12 @@
 enum { B = SG_BLOCK };
 
 static sg_status of_blocks(const sg_loss *loss, const sg_model *model, double *updates) {
-    sg_site_blocks blocks = {0};
-    sg_status status = loss->row->blocks(loss->options, model, &blocks);
+    sg_site_lists blocks = {0};
+    sg_status status = loss->row->lists(loss->options, model, &blocks);
     if (status == SG_OK) *updates = 0;
     for (int b = 0; b < blocks.count; b++)
-        *updates += blocks.rate[b] * __builtin_popcount(blocks.mask[b]) / model->space.d;
-    sg_delete(blocks.mask);
-    sg_delete(blocks.rate);
+        *updates += blocks.rate[b] * (blocks.start[b + 1] - blocks.start[b]) / model->space.d;
+    sg_site_lists_free(&blocks);
     return status;
 }
 
@@ -120,6 +119,6 @@ sg_status sg_loss_updates(const sg_loss *loss, const sg_model *model, double *up
         *updates = 1;
         return SG_OK;
     }
-    if (row->blocks) return of_blocks(loss, model, updates);
+    if (row->lists) return of_blocks(loss, model, updates);
     return row->rate ? of_jumps(loss, model, updates) : SG_OK;
 }

@@ -6,61 +6,31 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "estimate/local-sums.h"
+
 /* Everything [m,m] unless it says otherwise. */
 typedef struct {
-    int m, sums;
-    double *first, *second; /* [sums], [pairs] means */
-    double *covariance;     /* [sums,sums] */
-    double *cross;          /* Cov (S, L S) = -H */
+    int m, bends;
+    double *cross;  /* Cov (S, L S) = -H */
+    double *spread; /* [bends,bends] covariance of the Hessian of one datum, as sg_local_moments has it */
     double *root, *a, *b, *c;
     double *value; /* [m] */
 } work;
 
-static sg_status new_work(int m, int sums, work *w) {
+static sg_status new_work(int m, work *w) {
     const size_t size = (size_t)m * (size_t)m;
     double **matrix[] = {&w->cross, &w->root, &w->a, &w->b, &w->c};
-    *w = (work){.m = m, .sums = sums};
-    sg_status status = sg_new(&w->first, (size_t)sums, sizeof(double));
-    if (status == SG_OK) status = sg_new(&w->second, size, sizeof(double));
-    if (status == SG_OK) status = sg_new(&w->covariance, (size_t)sums * (size_t)sums, sizeof(double));
-    if (status == SG_OK) status = sg_new(&w->value, (size_t)m, sizeof(double));
+    *w = (work){.m = m, .bends = m <= 2 ? m * (m + 1) / 2 : m};
+    sg_status status = sg_new(&w->value, (size_t)m, sizeof(double));
+    if (status == SG_OK) status = sg_new(&w->spread, (size_t)w->bends * (size_t)w->bends, sizeof(double));
     for (size_t k = 0; k < sizeof matrix / sizeof *matrix && status == SG_OK; k++)
         status = sg_new(matrix[k], size, sizeof(double));
     return status;
 }
 
 static void delete_work(work *w) {
-    double *array[] = {w->first, w->second, w->covariance, w->value, w->cross, w->root, w->a, w->b, w->c};
+    double *array[] = {w->value, w->spread, w->cross, w->root, w->a, w->b, w->c};
     for (size_t k = 0; k < sizeof array / sizeof *array; k++) sg_delete(array[k]);
-}
-
-/* Rows from `i`, columns from `j` of the covariance. */
-static void take_block(const work *w, int i, int j, double *out) {
-    for (int k = 0; k < w->m; k++)
-        for (int l = 0; l < w->m; l++)
-            out[l + k * w->m] = w->covariance[(size_t)(i + l) + (size_t)(j + k) * (size_t)w->sums];
-}
-
-/* Maximum likelihood: L S = -S. */
-static void fill_resampling(const work *w, sg_asymptotic *out) {
-    const size_t bytes = (size_t)w->m * (size_t)w->m * sizeof(double);
-    take_block(w, 0, 0, out->fisher);
-    memcpy(out->cov_psi, out->fisher, bytes);
-    memcpy(out->dirichlet, out->fisher, bytes);
-    for (int k = 0; k < w->m * w->m; k++) w->cross[k] = -out->fisher[k];
-}
-
-static void fill_moving(const work *w, sg_asymptotic *out) {
-    const int m = w->m;
-    take_block(w, 0, 0, out->fisher);
-    take_block(w, m, m, out->cov_psi);
-    take_block(w, 0, m, w->cross);
-    for (int j = 0, p = 0; j < m; j++)
-        for (int k = 0; k <= j; k++, p++) out->dirichlet[j + k * m] = out->dirichlet[k + j * m] = w->second[p];
-    for (int j = 0; j < m; j++) {
-        const double size = fabs(w->first[m + j]) / (sqrt(out->cov_psi[j + j * m]) + DBL_MIN);
-        if (!(size <= out->mean_psi)) out->mean_psi = size;
-    }
 }
 
 /* R with a = R^T R, upper triangular.  *condition: of the root of a scaled to unit diagonal. */
@@ -94,8 +64,7 @@ static double spread_at(const work *w, const double *whiten, double angle) {
     const double weight[] = {v[0] * v[0], 2 * v[0] * v[1], v[1] * v[1]};
     double sum = 0;
     for (int i = 0; i < 3; i++)
-        for (int j = 0; j < 3; j++)
-            sum += weight[i] * weight[j] * w->covariance[(size_t)(4 + i) + (size_t)(4 + j) * (size_t)w->sums];
+        for (int j = 0; j < 3; j++) sum += weight[i] * weight[j] * w->spread[i + 3 * j];
     return sum;
 }
 
@@ -121,10 +90,7 @@ static double worst_of_two(const work *w, const double *whiten) {
 
 static double worst_of_parameters(const work *w, const double *h) {
     double worst = 0;
-    for (int j = 0; j < w->m; j++) {
-        const size_t at = (size_t)(2 * w->m + j);
-        worst = fmax(worst, w->covariance[at + at * (size_t)w->sums] / (h[j + j * w->m] * h[j + j * w->m]));
-    }
+    for (int j = 0; j < w->m; j++) worst = fmax(worst, w->spread[j + j * w->m] / (h[j + j * w->m] * h[j + j * w->m]));
     return worst;
 }
 
@@ -164,17 +130,11 @@ static sg_status combine(const sg_model *model, work *w, sg_asymptotic *out) {
     return status;
 }
 
-static sg_status answers(const sg_model *model, const sg_local_sums *sums, work *w, sg_asymptotic *out) {
+static sg_status answers(const sg_model *model, work *w, sg_asymptotic *out) {
     const int m = w->m;
-    out->mean_psi = out->rho = 0;
-    if (sums->bends)
-        fill_moving(w, out);
-    else
-        fill_resampling(w, out);
     sg_status status = combine(model, w, out);
     if (status != SG_OK) return status;
-    if (sums->bends && m == 2) out->rho = worst_of_two(w, out->whiten);
-    if (sums->bends && m != 2) out->rho = worst_of_parameters(w, out->dirichlet);
+    out->rho = m == 2 ? worst_of_two(w, out->whiten) : worst_of_parameters(w, out->dirichlet);
     const double relative = relative_error(w, model->space.d, out);
     out->gamma_error = relative * sg_norm2(m, out->gamma);
     out->inefficiency_error = relative * out->inefficiency[m - 1];
@@ -188,21 +148,112 @@ static sg_status answers(const sg_model *model, const sg_local_sums *sums, work 
     return SG_OK;
 }
 
-sg_status sg_asymptotic_local(const sg_model *model, const sg_loss *loss, sg_asymptotic *out) {
-    sg_local_sums sums;
-    sg_elimination *plan = NULL, *other = NULL;
-    work w = {0};
+/* ------------------------------------------------------------------ covariances */
+
+/* The information, the covariance of the free statistics. */
+static sg_status fill_fisher(const sg_local_terms *terms, sg_asymptotic *out) {
     double log_z;
-    sg_status status = sg_local_sums_new(model, loss, &sums);
-    if (status == SG_OK) status = new_work(model->m, sums.first->sums, &w);
-    if (status == SG_OK) status = sg_elimination_new(sums.first, &plan);
-    if (status == SG_OK) status = sg_elimination_covariance(plan, sums.first, &log_z, w.first, w.covariance);
-    if (status == SG_OK && sums.bends) status = sg_elimination_new(sums.second, &other);
-    if (status == SG_OK && sums.bends) status = sg_elimination_covariance(other, sums.second, &log_z, w.second, NULL);
-    if (status == SG_OK) status = answers(model, &sums, &w, out);
-    delete_work(&w);
+    sg_elimination *plan = NULL;
+    sg_status status = sg_elimination_new(terms->own, &plan);
+    if (status == SG_OK) status = sg_elimination_covariance(plan, terms->own, &log_z, NULL, out->fisher);
     sg_elimination_delete(plan);
-    sg_elimination_delete(other);
+    return status;
+}
+
+/* Maximum likelihood: L S = -S. */
+static void fill_resampling(const work *w, sg_asymptotic *out) {
+    const size_t bytes = (size_t)w->m * (size_t)w->m * sizeof(double);
+    memcpy(out->cov_psi, out->fisher, bytes);
+    memcpy(out->dirichlet, out->fisher, bytes);
+    for (int k = 0; k < w->m * w->m; k++) w->cross[k] = -out->fisher[k];
+}
+
+/* Rows from `i`, columns from `j` of the covariance of whole sums. */
+static void take_block(const sg_local_sums *s, int i, int j, int n, double *out) {
+    for (int k = 0; k < n; k++)
+        for (int l = 0; l < n; l++) out[l + k * n] = s->covariance[(size_t)(i + l) + (size_t)(j + k) * (size_t)s->sums];
+}
+
+static sg_status by_sums(sg_local_moments *moments, sg_local_sums *sums, work *w) {
+    sg_status status = sg_local_sums_solve(sums);
+    if (status != SG_OK) return status;
+    take_block(sums, 0, sums->m, sums->m, moments->cross);
+    take_block(sums, sums->m, sums->m, sums->m, moments->cov_psi);
+    if (!moments->terms->masks.count) take_block(sums, 2 * sums->m, 2 * sums->m, sums->bends, w->spread);
+    memcpy(moments->mean, sums->mean + sums->m, (size_t)sums->m * sizeof(double));
+    return SG_OK;
+}
+
+/* Pairs of terms or whole sums, by the work that they are. */
+static sg_status fill_covariances(sg_local_moments *moments, sg_local_way way, work *w) {
+    static const double LITTLE = 0x1p28;
+    sg_local_sums sums = {0};
+    sg_status status = way == SG_LOCAL_PAIRS ? SG_REFUSED : sg_local_sums_new(moments, &sums);
+    bool whole = status == SG_OK;
+    if (status == SG_NO_MEMORY || (status != SG_OK && way == SG_LOCAL_SUMS)) return status;
+    if (whole && way == SG_LOCAL_CHEAPEST && sg_local_sums_work(&sums) > LITTLE)
+        whole = sg_local_sums_work(&sums) <= sg_local_moments_work(moments);
+    status = whole ? by_sums(moments, &sums, w) : sg_local_moments_pairs(moments);
     sg_local_sums_clear(&sums);
+    if (status == SG_OK && (!whole || moments->terms->masks.count)) status = sg_local_spread(moments, w->spread);
+    return status;
+}
+
+/*
+ * One mask a datum: psi_K = S - E[S | x_-K] has the covariance H in the mean over masks, the information-matrix
+ * equality; what is beyond that of the mean over masks is due to the draw.
+ */
+static void add_noise(const sg_local_moments *moments, sg_asymptotic *out) {
+    const int size = out->m * out->m;
+    for (int k = 0; k < size; k++) out->noise[k] = out->dirichlet[k] - out->cov_psi[k];
+    memcpy(out->cov_psi, moments->h, (size_t)size * sizeof(double));
+}
+
+static sg_status fill_moving(const sg_local_terms *terms, sg_local_way way, work *w, sg_asymptotic *out) {
+    const size_t bytes = (size_t)w->m * (size_t)w->m * sizeof(double);
+    sg_local_moments *moments = NULL;
+    sg_status status = sg_local_moments_new(terms, &moments);
+    if (status == SG_OK) status = fill_covariances(moments, way, w);
+    if (status == SG_OK) status = sg_local_moments_finish(moments);
+    if (status != SG_OK) goto out;
+    memcpy(out->dirichlet, moments->h, bytes);
+    memcpy(out->cov_psi, moments->cov_psi, bytes);
+    memcpy(w->cross, moments->cross, bytes);
+    if (terms->masks.count) add_noise(moments, out);
+    for (int j = 0; j < w->m; j++) {
+        const double size = fabs(moments->mean[j]) / (sqrt(out->cov_psi[j + j * w->m]) + DBL_MIN);
+        if (!(size <= out->mean_psi)) out->mean_psi = size;
+    }
+out:
+    sg_local_moments_delete(moments);
+    return status;
+}
+
+static sg_status with_terms(const sg_model *model, const sg_loss *loss, sg_local_way way, work *w, sg_asymptotic *out) {
+    sg_local_terms *terms = NULL;
+    sg_status status = sg_local_terms_new(model, loss, &terms);
+    if (status == SG_OK) status = fill_fisher(terms, out);
+    if (status == SG_OK && loss->row->kind == SG_RESAMPLE) fill_resampling(w, out);
+    if (status == SG_OK && loss->row->kind != SG_RESAMPLE) status = fill_moving(terms, way, w, out);
+    sg_local_terms_delete(terms);
+    return status;
+}
+
+/* Maximum likelihood needs no terms where log Z has a closed form. */
+static sg_status closed_form(const sg_model *model, const work *w, sg_asymptotic *out) {
+    double log_z;
+    sg_status status = model->family->log_z(model, model->truth, &log_z, NULL, out->fisher);
+    if (status == SG_OK) fill_resampling(w, out);
+    return status;
+}
+
+sg_status sg_asymptotic_local(const sg_model *model, const sg_loss *loss, sg_local_way way, sg_asymptotic *out) {
+    const bool closed = loss->row->kind == SG_RESAMPLE && model->family->log_z && model->full == model->m;
+    work w = {0};
+    out->mean_psi = out->rho = 0;
+    sg_status status = new_work(model->m, &w);
+    if (status == SG_OK) status = closed ? closed_form(model, &w, out) : with_terms(model, loss, way, &w, out);
+    if (status == SG_OK) status = answers(model, &w, out);
+    delete_work(&w);
     return status;
 }

@@ -5,25 +5,18 @@
 #include "scoregap/estimate.h"
 
 /*
- * As sg_asymptotic_finite, without states: S and L S are sums of functions of a site and its neighbours, whose means
- * and covariances elimination gives.  For maximum likelihood, and rows that move single two-state sites, all pooled.
- * Tables span a site, its neighbours and those that elimination ties to them: 3 and 5 sites on path and ring, about 2 W
- * + 1 on free strips of width W.  rho: over all directions where m <= 2, otherwise over the parameters, a lower
- * estimate. Errors: SG_REFUSED (another loss, a family without factors, more than 256 free parameters, a site of more
- * than 20 factors' sites, no narrow order), SG_SINGULAR, SG_NO_MEMORY.
+ * As sg_asymptotic_finite, without states: S and L S are sums of functions of a few sites, whose moments elimination
+ * gives.  Any number of states a site, hard constraints, maximum likelihood, and all losses that move single sites or
+ * resample blocks.  Cov psi by pairs of terms (local-moments.h), which takes tables of about the sites that two of them
+ * see beyond those of log Z: on free strips of width W, W + 5 or so; or (`way`) by covariances of whole sums, with
+ * tables over a term and those that elimination ties to it, 2 W + 1.  rho: over all directions where m <= 2, otherwise
+ * over the parameters, a lower estimate; by whole sums exactly, otherwise from 4096 draws, to 2 %.
+ *
+ * Errors: SG_REFUSED (a family without factors, more than 1024 free parameters, a block that sees more than 2^20
+ * states, no narrow order), SG_SINGULAR, SG_NO_MEMORY.
  */
-SG_MUST_CHECK sg_status sg_asymptotic_local(const sg_model *model, const sg_loss *loss, sg_asymptotic *out);
-
-/*
- * The sums behind it.  first: S [m], L S [m] and of the second derivatives of one datum's loss (over c) the pairs
- * (m <= 2) or the diagonal; second: the Dirichlet form of all pairs of scores.  Both have the same sites, so that one
- * plan serves both.
- */
-typedef struct {
-    int m, bends; /* sums of second derivatives */
-    sg_factors *first, *second;
-} sg_local_sums;
-SG_MUST_CHECK sg_status sg_local_sums_new(const sg_model *model, const sg_loss *loss, sg_local_sums *sums);
-void sg_local_sums_clear(sg_local_sums *sums);
+typedef enum { SG_LOCAL_CHEAPEST, SG_LOCAL_PAIRS, SG_LOCAL_SUMS } sg_local_way;
+SG_MUST_CHECK sg_status sg_asymptotic_local(const sg_model *model, const sg_loss *loss, sg_local_way way,
+                                            sg_asymptotic *out);
 
 #endif

@@ -202,8 +202,9 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
     for (int j = 0; j < m; j++) out->theta[j] = model->named[model->free[j]];
     if (model->space.shape == SG_FINITE) {
         const bool alike = sg_model_exchangeable(model) && loss->row->alike && loss->row->alike(loss->options, model);
-        status = alike || sg_model_states(model) <= SG_STATES_MOST ? sg_asymptotic_finite(model, loss, out)
-                                                                   : sg_asymptotic_local(model, loss, out);
+        status = alike || sg_model_states(model) <= SG_STATES_MOST
+                     ? sg_asymptotic_finite(model, loss, out)
+                     : sg_asymptotic_local(model, loss, SG_LOCAL_CHEAPEST, out);
         if (!status) status = sg_khr_terms_of(model, loss, NULL, out, &out->khr);
         goto out;
     }

@@ -339,7 +339,7 @@ sg_status sg_data_whitening(const sg_model *model, const sg_loss *loss, const do
     return status;
 }
 
-/* Up to so many states are listed although the family may know log Z without them. */
+/* Up to so many states are listed although the structure may give log Z without them. */
 enum { STATES_LISTED = 1 << 14 };
 
 sg_status sg_fit_nodes(const sg_model *model, const sg_loss *loss, const double *theta, bool kl, sg_nodes **nodes) {
@@ -348,8 +348,8 @@ sg_status sg_fit_nodes(const sg_model *model, const sg_loss *loss, const double 
     if (model->space.shape != SG_FINITE) return sg_nodes_new(model, theta, 0, false, nodes);
     if (!kl && !loss->row->local) return SG_OK;
     if (sg_model_exchangeable(model)) return sg_nodes_new(model, theta, 0, true, nodes);
-    if (model->family->log_z && !(sg_model_states(model) <= STATES_LISTED)) {
-        sg_status status = model->family->log_z(model, theta, &value, NULL, NULL);
+    if (!(sg_model_states(model) <= STATES_LISTED)) {
+        sg_status status = sg_model_log_z(model, theta, &value, NULL, NULL);
         if (status != SG_REFUSED) return status;
     }
     return sg_nodes_new(model, theta, 0, false, nodes);

@@ -23,32 +23,51 @@ void sg_elimination_costs(const sg_elimination *plan, sg_elimination_cost *cost)
                                   .bytes = entries_of(plan) * sizeof(double)};
 }
 
-static void release(elimination *e) {
-    sg_delete(e->given);
-    sg_delete(e->pass.message);
-    sg_delete(e->pass.table);
-    sg_delete(e->mean);
-    sg_delete(e->all_mean);
+void sg_elimination_scratch_free(sg_elimination_scratch *s) {
+    sg_delete(s->given);
+    sg_delete(s->index);
+    sg_delete(s->message);
+    sg_delete(s->table);
+    sg_delete(s->result);
+    sg_delete(s->conditional);
+    sg_delete(s->deviation);
+    sg_delete(s->probability);
+    sg_delete(s->weighted);
+    sg_delete(s->below);
+    sg_delete(s->small);
+    *s = (sg_elimination_scratch){0};
 }
 
-static sg_status take(const sg_elimination *plan, int a, int b, elimination *e) {
+static sg_status take(const sg_elimination *plan, int a, int b, sg_elimination_scratch *s) {
     const size_t components = 1 + (size_t)a + (size_t)b;
-    *e = (elimination){.plan = plan, .pass = {.a = a, .b = b}, .log_z = -INFINITY};
     const double bytes = entries_of(plan) * (double)components * sizeof(double);
+    if (s->components >= (int)components) return SG_OK;
     if (bytes > SG_ELIMINATION_BYTES)
         return sg_fail(SG_REFUSED,
                        "the tables of %d sums over these %d sites take %.3g GiB, more than 1: take fewer sums or a "
                        "narrower graph",
                        a, plan->n, bytes / 0x1p30);
-    sg_status status = sg_new(&e->given, (size_t)plan->n, sizeof(int));
-    if (status == SG_OK) status = sg_new(&e->pass.message, plan->slots * components + 1, sizeof(double));
-    if (status == SG_OK) status = sg_new(&e->pass.table, (plan->largest + 1) * components, sizeof(double));
-    if (status == SG_OK) status = sg_new(&e->mean, components, sizeof(double));
-    if (status == SG_OK) status = sg_new(&e->all_mean, components, sizeof(double));
-    e->covariance = e->mean + a;
-    e->all_covariance = e->all_mean + a;
-    e->pass.given = e->given;
+    sg_elimination_scratch_free(s);
+    sg_status status = sg_new(&s->given, (size_t)plan->n, sizeof(int));
+    if (status == SG_OK) status = sg_new(&s->message, plan->slots * components + 1, sizeof(double));
+    if (status == SG_OK) status = sg_new(&s->table, (plan->largest + 1) * components, sizeof(double));
+    if (status == SG_OK) status = sg_new(&s->result, 2 * components, sizeof(double));
+    if (status == SG_OK) s->components = (int)components;
     return status;
+}
+
+static void open_elimination(const sg_elimination *plan, int a, int b, const sg_elimination_scratch *s,
+                             elimination *e) {
+    *e = (elimination){.plan = plan,
+                       .pass = {.a = a, .b = b, .given = s->given, .message = s->message, .table = s->table},
+                       .given = s->given,
+                       .mean = s->result,
+                       .covariance = s->result + a,
+                       .all_mean = s->result + a + b,
+                       .all_covariance = s->result + 2 * a + b,
+                       .log_z = -INFINITY};
+    for (int i = 0; i < plan->n; i++) s->given[i] = 0;
+    for (int k = 0; k < 2 * (a + b); k++) s->result[k] = 0;
 }
 
 /* The mixture of what there is with one more law, by the law of total covariance. */
@@ -85,31 +104,38 @@ static void copy(const elimination *e, double *mean, double *covariance) {
         for (int j = 0; j <= i; j++, p++) covariance[i + j * a] = covariance[j + i * a] = e->all_covariance[p];
 }
 
-static sg_status by_pairs(const sg_elimination *plan, const sg_factors *factors, double *log_z, double *mean,
-                          double *covariance) {
+static sg_status by_pairs(const sg_elimination *plan, const sg_factors *factors, sg_elimination_scratch *scratch,
+                          double *log_z, double *mean, double *covariance) {
     const int a = mean || covariance ? factors->sums : 0, b = covariance ? a * (a + 1) / 2 : 0;
     elimination e;
-    sg_status status = take(plan, a, b, &e);
-    for (bool more = status == SG_OK; more; more = next_assignment(&e)) {
+    sg_status status = take(plan, a, b, scratch);
+    if (status != SG_OK) return status;
+    open_elimination(plan, a, b, scratch, &e);
+    do {
         double one;
         sg_elimination_up(plan, factors, &e.pass, &one, e.mean, e.covariance);
         mix(&e, one);
-    }
-    if (status == SG_OK && !isfinite(e.log_z))
-        status = sg_fail(SG_NOT_INTEGRABLE, "the sum over all states is %s: check log p of the factors",
-                         e.log_z == -INFINITY ? "zero" : "not finite");
-    if (status == SG_OK) {
-        *log_z = e.log_z;
-        copy(&e, mean, covariance);
-    }
-    release(&e);
-    return status;
+    } while (next_assignment(&e));
+    if (!isfinite(e.log_z))
+        return sg_fail(SG_NOT_INTEGRABLE, "the sum over all states is %s: check log p of the factors",
+                       e.log_z == -INFINITY ? "zero" : "not finite");
+    *log_z = e.log_z;
+    copy(&e, mean, covariance);
+    return SG_OK;
+}
+
+sg_status sg_elimination_solve(const sg_elimination *plan, const sg_factors *factors, sg_elimination_scratch *scratch,
+                               double *log_z, double *mean, double *covariance) {
+    sg_status status = check_factors(plan, factors);
+    if (status != SG_OK) return status;
+    if (factors->sums <= SG_ELIMINATION_FEW) return by_pairs(plan, factors, scratch, log_z, mean, covariance);
+    return sg_elimination_marginals(plan, factors, scratch, log_z, mean, covariance);
 }
 
 sg_status sg_elimination_covariance(const sg_elimination *plan, const sg_factors *factors, double *log_z, double *mean,
                                     double *covariance) {
-    sg_status status = check_factors(plan, factors);
-    if (status != SG_OK) return status;
-    if (factors->sums <= SG_ELIMINATION_FEW) return by_pairs(plan, factors, log_z, mean, covariance);
-    return sg_elimination_marginals(plan, factors, log_z, mean, covariance);
+    sg_elimination_scratch scratch = {0};
+    sg_status status = sg_elimination_solve(plan, factors, &scratch, log_z, mean, covariance);
+    sg_elimination_scratch_free(&scratch);
+    return status;
 }

@@ -18,7 +18,7 @@ typedef struct {
     sg_elimination_pass pass;
     int *index;                     /* [sums] */
     double *probability, *weighted; /* [messages], [a][messages] of the sites that are left */
-    double *table;                  /* [1 + a][largest] */
+    double *below;                  /* [1 + a][largest] */
     double *small;                  /* of a factor */
     double *mean, *covariance;      /* [sums], [sums,sums] */
     int first, count;               /* sums whose covariances are being found */
@@ -31,13 +31,13 @@ static void fill_table(const descent *d, int k, size_t entries) {
     const double *conditional = d->pass.conditional + plan->table[k], *left = d->probability + plan->message[k];
     for (size_t at = 0; at < size; at += entries) {
         const double *restrict w = conditional + at;
-        double *restrict p = d->table + at;
+        double *restrict p = d->below + at;
 #pragma omp simd
         for (size_t i = 0; i < entries; i++) p[i] = w[i] * left[i];
         for (int a = 0; a < d->count; a++) {
             const double *restrict x = d->pass.deviation + (size_t)a * plan->tables + plan->table[k] + at;
             const double *restrict rest = d->weighted + (size_t)a * plan->messages + plan->message[k];
-            double *restrict y = d->table + (1 + (size_t)a) * plan->largest + at;
+            double *restrict y = d->below + (1 + (size_t)a) * plan->largest + at;
 #pragma omp simd
             for (size_t i = 0; i < entries; i++) y[i] = p[i] * x[i] + w[i] * rest[i];
         }
@@ -49,9 +49,9 @@ static void pass_on(const descent *d, int k) {
     for (int c = plan->child[k]; c >= 0; c = plan->next[c]) {
         sg_table_map map;
         sg_table_map_message(plan, k, c, &map);
-        sg_table_gather(&map, d->table, d->probability + plan->message[c]);
+        sg_table_gather(&map, d->below, d->probability + plan->message[c]);
         for (int a = 0; a < d->count; a++)
-            sg_table_gather(&map, d->table + (1 + (size_t)a) * plan->largest,
+            sg_table_gather(&map, d->below + (1 + (size_t)a) * plan->largest,
                             d->weighted + (size_t)a * plan->messages + plan->message[c]);
     }
 }
@@ -71,7 +71,7 @@ static void add_factor(const descent *d, int k, const sg_factor *factor) {
     for (int a = -1; a < d->count; a++) {
         if (a < 0 && d->count) continue; /* the means are known */
         memset(d->small, 0, entries * sizeof(double));
-        sg_table_gather(&map, d->table + (size_t)(1 + a) * d->plan->largest, d->small);
+        sg_table_gather(&map, d->below + (size_t)(1 + a) * d->plan->largest, d->small);
         for (int s = 0; s < factor->sums; s++) {
             const double value = product(entries, factor->value + (size_t)s * entries, d->small);
             if (a < 0)
@@ -115,38 +115,40 @@ static int together(const sg_elimination *plan, int sums) {
     return sums < most ? sums : most;
 }
 
-static sg_status take(const sg_elimination *plan, const sg_factors *factors, int a, descent *d) {
+static sg_status take(const sg_elimination *plan, const sg_factors *factors, int a, sg_elimination_scratch *s) {
     const size_t components = 1 + (size_t)a;
     const double doubles = (double)components * doubles_of(plan);
+    if (s->components >= (int)components) return SG_OK;
     if (doubles * sizeof(double) > SG_ELIMINATION_BYTES)
         return sg_fail(SG_REFUSED,
                        "marginals of these %d sites need tables of %.3g GiB, more than 1: take a narrower graph or "
                        "fewer free parameters (free=tied)",
                        plan->n, doubles * sizeof(double) / 0x1p30);
-    sg_elimination_pass *pass = &d->pass;
-    sg_status status = sg_new(&pass->message, plan->slots * components + 1, sizeof(double));
-    if (status == SG_OK) status = sg_new(&pass->table, (plan->largest + 1) * components, sizeof(double));
-    if (status == SG_OK) status = sg_new(&pass->conditional, plan->tables + 1, sizeof(double));
-    if (status == SG_OK && a) status = sg_new(&pass->deviation, (size_t)a * plan->tables + 1, sizeof(double));
-    if (status == SG_OK) status = sg_new(&d->probability, plan->messages + 1, sizeof(double));
-    if (status == SG_OK && a) status = sg_new(&d->weighted, (size_t)a * plan->messages + 1, sizeof(double));
-    if (status == SG_OK) status = sg_new(&d->table, (plan->largest + 1) * components, sizeof(double));
-    if (status == SG_OK) status = sg_new(&d->small, largest_factor(factors), sizeof(double));
-    if (status == SG_OK) status = sg_new(&d->index, (size_t)factors->sums + 1, sizeof(int));
-    pass->sum = d->index;
+    sg_elimination_scratch_free(s);
+    sg_status status = sg_new(&s->message, plan->slots * components + 1, sizeof(double));
+    if (status == SG_OK) status = sg_new(&s->table, (plan->largest + 1) * components, sizeof(double));
+    if (status == SG_OK) status = sg_new(&s->conditional, plan->tables + 1, sizeof(double));
+    if (status == SG_OK) status = sg_new(&s->deviation, (size_t)a * plan->tables + 1, sizeof(double));
+    if (status == SG_OK) status = sg_new(&s->probability, plan->messages + 1, sizeof(double));
+    if (status == SG_OK) status = sg_new(&s->weighted, (size_t)a * plan->messages + 1, sizeof(double));
+    if (status == SG_OK) status = sg_new(&s->below, (plan->largest + 1) * components, sizeof(double));
+    if (status == SG_OK) status = sg_new(&s->small, largest_factor(factors), sizeof(double));
+    if (status == SG_OK) status = sg_new(&s->index, (size_t)factors->sums + 1, sizeof(int));
+    if (status == SG_OK) s->components = (int)components;
     return status;
 }
 
-static void release(descent *d) {
-    sg_delete(d->pass.message);
-    sg_delete(d->pass.table);
-    sg_delete(d->pass.conditional);
-    sg_delete(d->pass.deviation);
-    sg_delete(d->probability);
-    sg_delete(d->weighted);
-    sg_delete(d->table);
-    sg_delete(d->small);
-    sg_delete(d->index);
+static void open_descent(const sg_elimination_scratch *s, descent *d) {
+    d->index = s->index;
+    d->probability = s->probability;
+    d->weighted = s->weighted;
+    d->below = s->below;
+    d->small = s->small;
+    d->pass = (sg_elimination_pass){.sum = s->index,
+                                    .message = s->message,
+                                    .table = s->table,
+                                    .conditional = s->conditional,
+                                    .deviation = s->deviation};
 }
 
 /* Covariances of all sums with those from `first` on. */
@@ -168,30 +170,26 @@ static void symmetrize(int n, double *matrix) {
         }
 }
 
-sg_status sg_elimination_marginals(const sg_elimination *plan, const sg_factors *factors, double *log_z, double *mean,
-                                   double *covariance) {
+sg_status sg_elimination_marginals(const sg_elimination *plan, const sg_factors *factors,
+                                   sg_elimination_scratch *scratch, double *log_z, double *mean, double *covariance) {
     const size_t sums = (size_t)factors->sums;
     const int most = covariance ? together(plan, factors->sums) : 0;
     descent d = {.plan = plan, .factors = factors, .mean = mean, .covariance = covariance};
     if (plan->cuts) return sg_fail(SG_INTERNAL, "marginals need a plan of elimination without cuts");
-    sg_status status = take(plan, factors, most, &d);
-    if (status != SG_OK) goto out;
-    d.pass.a = 0;
+    sg_status status = take(plan, factors, most, scratch);
+    if (status != SG_OK) return status;
+    open_descent(scratch, &d);
     sg_elimination_up(plan, factors, &d.pass, log_z, NULL, NULL);
-    if (!isfinite(*log_z)) {
-        status = sg_fail(SG_NOT_INTEGRABLE, "the sum over all states is not positive and finite: check log p of the "
-                                            "factors");
-        goto out;
-    }
+    if (!isfinite(*log_z))
+        return sg_fail(SG_NOT_INTEGRABLE, "the sum over all states is not positive and finite: check log p of the "
+                                          "factors");
     if (mean) {
         memset(mean, 0, sums * sizeof(double));
         down(&d);
     }
-    if (!covariance) goto out;
+    if (!covariance) return SG_OK;
     memset(covariance, 0, sums * sums * sizeof(double));
     for (int first = 0; first < factors->sums; first += most) few(&d, first, most);
     symmetrize(factors->sums, covariance);
-out:
-    release(&d);
-    return status;
+    return SG_OK;
 }

@@ -1,25 +1,33 @@
 #include "family/elimination.h"
 
-/* Digit of a position in table k, whose own site is the slowest. */
-static int digit_of(const sg_elimination *plan, int k, int position) {
-    const int first = plan->order.start[k], count = sg_elimination_later(plan, k);
-    if (position == k) return count;
-    int low = first, high = plan->order.start[k + 1] - 1;
+/* Digit of a position in a table over a list of them, of which the last changes fastest. */
+static int digit_of(int count, const int *list, int position) {
+    int low = 0, high = count - 1;
     while (low < high) {
         const int middle = low + (high - low) / 2;
-        if (plan->order.later[middle] < position)
+        if (list[middle] < position)
             low = middle + 1;
         else
             high = middle;
     }
-    return count - 1 - (low - first);
+    return count - 1 - low;
 }
 
-static void start_map(const sg_elimination *plan, int k, sg_table_map *map) {
-    map->q = plan->q;
-    map->digits = k < 0 ? 0 : sg_elimination_later(plan, k) + 1;
+/* The same in table k, whose own site is the slowest. */
+static int table_digit(const sg_elimination *plan, int k, int position) {
+    const int count = sg_elimination_later(plan, k);
+    return position == k ? count : digit_of(count, plan->order.later + plan->order.start[k], position);
+}
+
+static void start_map(int q, int digits, sg_table_map *map) {
+    map->q = q;
+    map->digits = digits;
     map->offset = 0;
-    for (int d = 0; d < map->digits; d++) map->stride[d] = 0;
+    for (int d = 0; d < digits; d++) map->stride[d] = 0;
+}
+
+static void start_table(const sg_elimination *plan, int k, sg_table_map *map) {
+    start_map(plan->q, k < 0 ? 0 : sg_elimination_later(plan, k) + 1, map);
 }
 
 /* The list of the low digits, as many as it has room for. */
@@ -43,25 +51,38 @@ static void finish_map(sg_table_map *map) {
     }
 }
 
+void sg_table_map_lists(int q, int in, const int *large, int of, const int *small, sg_table_map *map) {
+    size_t stride = 1;
+    start_map(q, in, map);
+    for (int a = of - 1; a >= 0; a--, stride *= (size_t)q) map->stride[digit_of(in, large, small[a])] = stride;
+    finish_map(map);
+}
+
+void sg_table_map_strides(int q, int digits, const size_t *stride, sg_table_map *map) {
+    start_map(q, digits, map);
+    for (int d = 0; d < digits; d++) map->stride[d] = stride[d];
+    finish_map(map);
+}
+
 void sg_table_map_message(const sg_elimination *plan, int k, int child, sg_table_map *map) {
     const int first = plan->order.start[child];
     size_t stride = 1;
-    start_map(plan, k, map);
+    start_table(plan, k, map);
     for (int a = plan->order.start[child + 1] - 1; a >= first; a--, stride *= (size_t)plan->q)
-        map->stride[digit_of(plan, k, plan->order.later[a])] = stride;
+        map->stride[table_digit(plan, k, plan->order.later[a])] = stride;
     finish_map(map);
 }
 
 void sg_table_map_factor(const sg_elimination *plan, int k, const sg_factor *factor, const int *given,
                          sg_table_map *map) {
     size_t stride = 1;
-    start_map(plan, k, map);
+    start_table(plan, k, map);
     for (int a = 0; a < factor->sites; a++, stride *= (size_t)plan->q) {
         const int position = plan->order.position[factor->site[a]];
         if (position < 0)
             map->offset += (size_t)given[factor->site[a]] * stride;
         else
-            map->stride[digit_of(plan, k, position)] = stride;
+            map->stride[table_digit(plan, k, position)] = stride;
     }
     finish_map(map);
 }

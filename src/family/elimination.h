@@ -89,6 +89,10 @@ void sg_table_map_message(const sg_elimination *plan, int k, int child, sg_table
 /* From table k to a factor, cut sites in states given [n]; k = -1: all its sites are cut. */
 void sg_table_map_factor(const sg_elimination *plan, int k, const sg_factor *factor, const int *given,
                          sg_table_map *map);
+/* From a table over an ascending list of positions to one over some of them. */
+void sg_table_map_lists(int q, int in, const int *large, int of, const int *small, sg_table_map *map);
+/* From a table of `digits` digits to one in which digit d has the stride stride[d], 0 where it has no part. */
+void sg_table_map_strides(int q, int digits, const size_t *stride, sg_table_map *map);
 /* large += small; small += large. */
 void sg_table_spread(const sg_table_map *map, const double *small, double *large);
 void sg_table_gather(const sg_table_map *map, const double *large, double *small);
@@ -112,28 +116,69 @@ typedef struct {
 void sg_elimination_up(const sg_elimination *plan, const sg_factors *factors, const sg_elimination_pass *pass,
                        double *log_z, double *mean, double *covariance);
 
-/* ------------------------------------------------ many sums, elimination-down.c */
+/* ------------------------------------------------------------------- solutions */
 
 /*
- * sg_elimination_covariance where there are too many sums for pairs of them at every entry: means from the marginals
+ * Room for the solutions of one plan, all zero at first: it grows to what the largest of them needs and is used again
+ * by those that need no more.
+ */
+typedef struct {
+    int components;                         /* numbers an entry that there is room for; 0: none */
+    int *given, *index;                     /* [n], [sums] */
+    double *message, *table;                /* of a pass up */
+    double *result;                         /* few sums: means and covariances */
+    double *conditional, *deviation;        /* many sums: what a pass up keeps, */
+    double *probability, *weighted, *below; /* [messages], [a][messages], [1 + a][largest] the pass down */
+    double *small;                          /* of a factor */
+} sg_elimination_scratch;
+void sg_elimination_scratch_free(sg_elimination_scratch *scratch);
+
+/* sg_elimination_covariance in scratch: without allocation once a call that wanted as much has been made. */
+SG_MUST_CHECK sg_status sg_elimination_solve(const sg_elimination *plan, const sg_factors *factors,
+                                             sg_elimination_scratch *scratch, double *log_z, double *mean,
+                                             double *covariance);
+/*
+ * The same where there are too many sums for pairs of them at every entry, elimination-down.c: means from the marginals
  * of all tables, and covariances with a few sums at a time from the means of these given each table.  A plan without
  * cuts.
  */
-SG_MUST_CHECK sg_status sg_elimination_marginals(const sg_elimination *plan, const sg_factors *factors, double *log_z,
-                                                 double *mean, double *covariance);
+SG_MUST_CHECK sg_status sg_elimination_marginals(const sg_elimination *plan, const sg_factors *factors,
+                                                 sg_elimination_scratch *scratch, double *log_z, double *mean,
+                                                 double *covariance);
 
-/* --------------------------------------------------- draws, elimination-draw.c */
+/* ---------------------------------------------- the law, elimination-law.c */
 
-/* Exact draws: site by site, in the reverse order, given those before. */
-typedef struct sg_elimination_sampler sg_elimination_sampler;
-SG_MUST_CHECK sg_status sg_elimination_sampler_new(const sg_model *model, const double *theta,
-                                                   sg_elimination_sampler **sampler);
-void sg_elimination_sampler_delete(sg_elimination_sampler *sampler);
-/* Point i takes the same numbers however many points there are. */
-void sg_elimination_sampler_draw(const sg_elimination_sampler *sampler, sg_stream *stream, sg_block *block);
+/*
+ * p as the product of the probabilities of each site given those that are summed out after it; immutable.  A plan
+ * without cuts.
+ */
+typedef struct {
+    sg_elimination *plan;
+    double *conditional; /* [tables] */
+    double *probability; /* [messages] of the sites that are left; NULL: not wanted */
+} sg_elimination_law;
+/* Errors: SG_REFUSED (no narrow order, or tables beyond SG_ELIMINATION_BYTES), SG_NOT_INTEGRABLE, SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sg_elimination_law_new(const sg_factors *factors, bool marginals, sg_elimination_law **law);
+void sg_elimination_law_delete(sg_elimination_law *law);
+/* Exact draws: site by site, in the reverse order.  Point i takes the same numbers however many points there are. */
+void sg_elimination_law_draw(const sg_elimination_law *law, sg_stream *stream, sg_block *block);
 
-/* sg_family.log_z for families with sg_family.factors.  Refuses where listing all states is as little work. */
-sg_status sg_elimination_log_z(const sg_model *model, const double *theta, double *value, double *gradient,
-                               double *hessian);
+/* ------------------------------------- the law of a few sites, elimination-sites.c */
+
+/*
+ * Of sites that need not stand together in a table: the tables between them are gone through from the one that all
+ * paths lead to, and what is not asked for is summed out as soon as no further table needs it.
+ */
+typedef struct sg_elimination_sites sg_elimination_sites;
+/* The law has marginals, and outlives it.  One a thread. */
+SG_MUST_CHECK sg_status sg_elimination_sites_new(const sg_elimination_law *law, sg_elimination_sites **sites);
+void sg_elimination_sites_delete(sg_elimination_sites *sites);
+/*
+ * p [q^count], entry sum_k s_k q^k where site[k] is in state s_k.  Errors: SG_REFUSED (a table between the sites has
+ * more than 2^24 entries), SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_elimination_sites_at(sg_elimination_sites *sites, int count, const int *site, double *p);
+/* How many entries are gone through for it; INFINITY where it is refused. */
+double sg_elimination_sites_work(sg_elimination_sites *sites, int count, const int *site);
 
 #endif

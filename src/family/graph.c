@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { EDGES_MOST = 1 << 24, SIDES_MOST = 3, USUAL_SITES = 8, USUAL_DEGREE = 3, ATTEMPTS = 10000 };
+enum { DENSE_MOST = 1 << 12 }; /* edges of a dense graph that are factors */
 enum { PERIODIC, FREE };
 
 /* Edges on the way to a graph. */
@@ -477,4 +478,9 @@ bool sg_spin_graph_idle(const sg_spin_graph_keys *keys, const char *key) {
     if (strcmp(key, "degree") == 0) return strcmp(graph, "regular") != 0 && strcmp(graph, "tree") != 0;
     if (strcmp(key, "graph-seed") == 0) return strcmp(graph, "regular") != 0;
     return false;
+}
+
+sg_status sg_spin_graph_factors(const sg_model *model, const sg_spin_graph *graph) {
+    if (graph->kind == SG_SPIN_GRAPH_LISTED || graph->edges <= DENSE_MOST) return SG_OK;
+    return sg_fail(SG_REFUSED, "%s has %d edges, too many for elimination", model->text, graph->edges);
 }

@@ -129,6 +129,9 @@ static inline double sg_spin_graph_coupling(const sg_spin_graph *graph, int edge
     return graph->J ? graph->J[edge] : graph->coupling;
 }
 
+/* Are its edges few enough to be factors?  Lists are; dense graphs up to 2^12 edges.  Errors: SG_REFUSED. */
+SG_MUST_CHECK sg_status sg_spin_graph_factors(const sg_model *model, const sg_spin_graph *graph);
+
 /* ------------------------------------------------------- files, graph-file.c */
 
 typedef struct {

@@ -172,6 +172,43 @@ static void states(const sg_model *model, const double *theta, uint64_t first, i
     sg_spins_states(one_block, &s, first, count, logp);
 }
 
+/* -------------------------------------------------------------------- factors */
+
+/* A pair that is not occupied together, or an occupied site. */
+static sg_status add_pair(const sg_spin_graph *graph, int edge, sg_factors *factors) {
+    int site[2];
+    sg_factor *factor;
+    sg_spin_graph_edge(graph, edge, &site[0], &site[1]);
+    sg_status status = sg_factors_add(factors, 2, site, 0, NULL, &factor);
+    if (status == SG_OK) factor->log_p[3] = -INFINITY;
+    return status;
+}
+
+static sg_status add_site(double theta, int site, sg_factors *factors) {
+    const int size = 0;
+    sg_factor *factor;
+    sg_status status = sg_factors_add(factors, 1, &site, 1, &size, &factor);
+    if (status != SG_OK) return status;
+    factor->log_p[1] = theta;
+    factor->value[1] = 1;
+    return SG_OK;
+}
+
+static sg_status factors(const sg_model *model, const double *theta, sg_factors **made) {
+    const sg_spin_graph *graph = ((const hardcore *)model->own)->graph;
+    const size_t edges = (size_t)graph->edges, n = (size_t)graph->n;
+    *made = NULL;
+    sg_status status = sg_spin_graph_factors(model, graph);
+    if (status != SG_OK) return status;
+    status = sg_factors_new(graph->n, 2, 1, graph->edges + graph->n, 2 * edges + 2 * n, 4 * edges + 4 * n, made);
+    for (int e = 0; e < graph->edges && status == SG_OK; e++) status = add_pair(graph, e, *made);
+    for (int i = 0; i < graph->n && status == SG_OK; i++) status = add_site(theta[0], i, *made);
+    if (status == SG_OK) return SG_OK;
+    sg_factors_delete(*made);
+    *made = NULL;
+    return status;
+}
+
 /* -------------------------------------------------------------------- classes */
 
 static void add_step(sg_lumped *lumped, int *edge, int low, double up, double down) {
@@ -265,4 +302,5 @@ const sg_family sg_family_hardcore = {
     .move = move,
     .exchangeable = exchangeable,
     .counted = counted,
+    .factors = factors,
 };

@@ -6,11 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "family/elimination.h"
 #include "family/graph.h"
 #include "family/spins.h"
 
-enum { DENSE_MOST = 1 << 12, SITES_MOST = 64, CLASSES_MOST = 1 << 22 };
+enum { SITES_MOST = 64, CLASSES_MOST = 1 << 22 };
 
 typedef struct {
     sg_spin_graph_keys graph;
@@ -383,9 +382,9 @@ static sg_status factors(const sg_model *model, const double *theta, sg_factors 
     const sg_spin_graph *graph = own->graph;
     const size_t edges = (size_t)graph->edges, n = (size_t)graph->n;
     *made = NULL;
-    if (graph->kind != SG_SPIN_GRAPH_LISTED && edges > DENSE_MOST)
-        return sg_fail(SG_REFUSED, "%s has %zu couplings, too many for elimination", model->text, edges);
-    sg_status status =
+    sg_status status = sg_spin_graph_factors(model, graph);
+    if (status != SG_OK) return status;
+    status =
         sg_factors_new(graph->n, 2, model->full, graph->edges + graph->n, 3 * edges + 2 * n, 8 * edges + 4 * n, made);
     for (int e = 0; e < graph->edges && status == SG_OK; e++) status = add_edge(own, theta, e, *made);
     for (int i = 0; i < graph->n && status == SG_OK; i++) status = add_field(own, theta, i, *made);
@@ -541,7 +540,6 @@ const sg_family sg_family_ising = {
     .move = move,
     .exchangeable = exchangeable,
     .counted = counted,
-    .log_z = sg_elimination_log_z,
     .factors = factors,
     .pairs = pairs,
 };

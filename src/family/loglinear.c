@@ -364,6 +364,10 @@ static void states(const sg_model *model, const double *theta, uint64_t first, i
     sg_codes_states(&e.own->codes, one_block, &e, first, count, logp);
 }
 
+static sg_status factors(const sg_model *model, const double *theta, sg_factors **made) {
+    return sg_loglinear_factors(model, &((const loglinear *)model->own)->t, theta, made);
+}
+
 static const sg_field keys[] = {
     {.key = "model",
      .type = SG_FIELD_TEXT,
@@ -391,4 +395,5 @@ const sg_family sg_family_loglinear = {
     .touched = touched,
     .move = move,
     .conditional = conditional,
+    .factors = factors,
 };

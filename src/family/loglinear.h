@@ -38,4 +38,8 @@ typedef struct {
 SG_MUST_CHECK sg_status sg_loglinear_read(const char *path, sg_loglinear_terms *terms);
 void sg_loglinear_free(sg_loglinear_terms *terms);
 
+/* sg_family.factors.  Errors: SG_REFUSED (a term of too many sites, too many terms), SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sg_loglinear_factors(const sg_model *model, const sg_loglinear_terms *terms,
+                                             const double *theta, sg_factors **factors);
+
 #endif

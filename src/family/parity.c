@@ -5,6 +5,8 @@
 
 #include "family/spins.h"
 
+enum { B = SG_BLOCK, FACTOR_MOST = 20 };
+
 typedef struct {
     int n, k;
     double J;
@@ -98,6 +100,59 @@ static void states(const sg_model *model, const double *theta, uint64_t first, i
     for (int i = 0; i < count; i++) logp[i] = __builtin_parityll(~(first + (uint64_t)i) & mask) ? -theta[0] : theta[0];
 }
 
+/* ------------------------------------------------------- any number of sites */
+
+/* Z = 2^n cosh J */
+static sg_status log_z(const sg_model *model, const double *theta, double *value, double *gradient, double *hessian) {
+    const double J = fabs(theta[0]), rest = exp(-2 * J);
+    *value = (model->space.d - 1) * log(2) + J + log1p(rest);
+    if (gradient) gradient[0] = tanh(theta[0]);
+    if (hessian) hessian[0] = 4 * rest / ((1 + rest) * (1 + rest));
+    return SG_OK;
+}
+
+/* All sites but the last of the product are free; that one gives the product its sign. */
+static void draw(const sg_model *model, const double *theta, sg_stream *stream, sg_block *block) {
+    const parity *own = model->own;
+    const int last = own->k - 1, n = block->n;
+    const double up = 1 / (1 + exp(-2 * theta[0]));
+    const uint32_t begin = stream->index;
+    double u[B], product[B];
+    for (int i = 0; i < n; i++) product[i] = 1;
+    for (int a = 0; a < own->n; a++) {
+        double *restrict x = block->x + (size_t)a * B;
+        stream->index = begin + (uint32_t)a * (B / 2);
+        sg_stream_uniform(stream, (size_t)n, u);
+        for (int i = 0; i < n; i++) x[i] = u[i] < (a == last ? up : 0.5) ? 1 : -1;
+        for (int i = 0; i < n && a == last; i++) x[i] *= product[i];
+        for (int i = 0; i < n && a < last; i++) product[i] *= x[i];
+    }
+    stream->index = begin + (uint32_t)own->n * (B / 2);
+}
+
+static sg_status factors(const sg_model *model, const double *theta, sg_factors **made) {
+    const parity *own = model->own;
+    const size_t entries = (size_t)1 << (own->k <= FACTOR_MOST ? own->k : 0);
+    int site[FACTOR_MOST];
+    const int sum = 0;
+    sg_factor *factor;
+    *made = NULL;
+    if (own->k > FACTOR_MOST)
+        return sg_fail(SG_REFUSED, "the product of %d sites of %s has no table: at most %d sites have one", own->k,
+                       model->text, (int)FACTOR_MOST);
+    for (int a = 0; a < own->k; a++) site[a] = a;
+    sg_status status = sg_factors_new(own->n, 2, 1, 1, (size_t)own->k + 1, 2 * entries, made);
+    if (status == SG_OK) status = sg_factors_add(*made, own->k, site, 1, &sum, &factor);
+    for (size_t s = 0; s < entries && status == SG_OK; s++) {
+        factor->value[s] = (own->k - __builtin_popcountll((unsigned long long)s)) % 2 ? -1 : 1;
+        factor->log_p[s] = theta[0] * factor->value[s];
+    }
+    if (status == SG_OK) return SG_OK;
+    sg_factors_delete(*made);
+    *made = NULL;
+    return status;
+}
+
 /*
  * Classes by the number m of pluses among the first k sites, the other sites being free.  The heat bath keeps each span
  * of x_S and x_{A \ S}, S in A = the first k (L x_S = -|S| x_S + |S| tanh(J) x_{A \ S}), with eigenvalues that depend
@@ -175,4 +230,7 @@ const sg_family sg_family_parity = {
     .move = move,
     .exchangeable = exchangeable,
     .counted = counted,
+    .log_z = log_z,
+    .draw = draw,
+    .factors = factors,
 };

@@ -1,6 +1,6 @@
 /*
  * Three ways to log Z and its derivatives.  Lists of states (or of counts) with the statistics along the chart at each
- * of them, where these take little memory; otherwise what the family knows (sg_family.log_z); otherwise all states one
+ * of them, where these take little memory; otherwise by the structure of the model (log-z.h); otherwise all states one
  * block after the other, with sums in the coordinates that the chart moves.
  *
  * Exponents are relative to log p at the origin of the chart and statistics to their means there, so that near it
@@ -11,13 +11,14 @@
 #include <string.h>
 
 #include "base/vecmath.h"
+#include "family/log-z.h"
 #include "family/nodes.h"
 #include "family/partition-states.h"
 
 enum { B = SG_BLOCK, CHUNK = 16 * SG_BLOCK };
 static const size_t KEPT_MOST = (size_t)64 << 20;
 
-typedef enum { KEPT, PASSING, BY_FAMILY } way;
+typedef enum { KEPT, PASSING, BY_STRUCTURE } way;
 
 struct sg_partition_states {
     const sg_model *model;
@@ -36,8 +37,9 @@ struct sg_partition_states {
     double *e;           /* [blocks][B] scratch; passing: [CHUNK] */
     double *sum, *carry; /* [1 + rows] scratch: compensated sums of e and of the first moments */
     double *spread;      /* [rows][B] scratch */
-    double *second;      /* [rows,rows] column-major lower triangle, scratch; by the family: [full,full] */
+    double *second;      /* [rows,rows] column-major lower triangle, scratch; by structure: [full,full] */
     double *half;        /* [rows][m] scratch */
+    sg_log_z *structure; /* by its structure */
     sg_block block;      /* passing: points and their jet */
     sg_jet raw;
     sg_arena *arena;
@@ -56,6 +58,7 @@ void sg_partition_states_delete(sg_partition_states *p) {
     sg_delete(p->spread);
     sg_delete(p->second);
     sg_delete(p->half);
+    sg_log_z_delete(p->structure);
     sg_delete(p);
 }
 
@@ -248,16 +251,16 @@ static void at_passing(sg_partition_states *p, const double *theta, sg_local *lo
     if (local->gradient) fill_gradient(p, rows, mean, local->gradient);
 }
 
-/* ---------------------------------------------------------------- by the family */
+/* ----------------------------------------------------------------- by structure */
 
 /* The second derivatives of many coordinates are made room for when they are first asked for. */
-static sg_status at_family(sg_partition_states *p, const double *theta, sg_local *local) {
+static sg_status at_structure(sg_partition_states *p, const double *theta, sg_local *local) {
     const int full = p->rows;
     sg_status status = SG_OK;
     if (local->hessian && !p->second) status = sg_new(&p->second, (size_t)full * (size_t)full, sizeof(double));
     if (status == SG_OK)
-        status = p->model->family->log_z(p->model, theta, &local->log_z, local->gradient ? p->sum : NULL,
-                                         local->hessian ? p->second : NULL);
+        status = sg_log_z_at(p->structure, theta, &local->log_z, local->gradient ? p->sum : NULL,
+                             local->hessian ? p->second : NULL);
     if (status != SG_OK) return status;
     if (local->gradient) fill_gradient(p, full, p->sum, local->gradient);
     if (local->hessian) contract(p, full, p->second, local->hessian);
@@ -265,7 +268,7 @@ static sg_status at_family(sg_partition_states *p, const double *theta, sg_local
 }
 
 sg_status sg_partition_states_at(sg_partition_states *p, const double *delta, const double *theta, sg_local *local) {
-    if (p->way == BY_FAMILY) return at_family(p, theta, local);
+    if (p->way == BY_STRUCTURE) return at_structure(p, theta, local);
     if (p->way == KEPT)
         at_kept(p, delta, local);
     else
@@ -377,23 +380,22 @@ static sg_status take_states(sg_partition_states *p) {
     return SG_OK;
 }
 
-static sg_status ask_family(sg_partition_states *p) {
-    p->way = BY_FAMILY;
+/* Is log Z known at the origin without listing states? */
+static sg_status ask_structure(sg_partition_states *p, bool *known) {
+    double value;
+    sg_status status = sg_log_z_new(p->model, &p->structure);
+    if (status == SG_OK) status = sg_log_z_at(p->structure, p->chart->origin, &value, NULL, NULL);
+    *known = status == SG_OK;
+    return status == SG_REFUSED ? SG_OK : status;
+}
+
+static sg_status take_structure(sg_partition_states *p) {
+    p->way = BY_STRUCTURE;
     p->rows = p->chart->full;
     p->basis = p->chart->basis;
     sg_status status = sg_new(&p->sum, (size_t)p->rows, sizeof(double));
     if (status == SG_OK) status = sg_new(&p->half, (size_t)p->rows * (size_t)p->chart->m, sizeof(double));
     return status;
-}
-
-/* Does the family know log Z here? */
-static sg_status ask(const sg_model *model, const sg_chart *chart, bool *known) {
-    double value;
-    *known = false;
-    if (!model->family->log_z) return SG_OK;
-    sg_status status = model->family->log_z(model, chart->origin, &value, NULL, NULL);
-    *known = status == SG_OK;
-    return status == SG_REFUSED ? SG_OK : status;
 }
 
 static sg_status choose(const sg_nodes *nodes, sg_partition_states *p) {
@@ -406,11 +408,12 @@ static sg_status choose(const sg_nodes *nodes, sg_partition_states *p) {
         const size_t kept = (size_t)p->blocks * B * ((size_t)p->chart->m + 2) * sizeof(double);
         if (p->alike || kept < KEPT_MOST) return keep(nodes, p);
     }
-    sg_status status = ask(p->model, p->chart, &known);
+    sg_status status = ask_structure(p, &known);
     if (status != SG_OK) return status;
-    if (known) return ask_family(p);
+    if (known) return take_structure(p);
     if (nodes) return take_states(p);
-    return sg_fail(SG_REFUSED, "log Z of %s is known from its states alone, and they were not listed", p->model->text);
+    return sg_fail_within(SG_REFUSED, "log Z of %s is known from its states alone, and they were not listed",
+                          p->model->text);
 }
 
 sg_status sg_partition_states_new(const sg_model *model, const sg_chart *chart, const sg_nodes *nodes,

@@ -7,8 +7,8 @@
 #include "scoregap/family.h"
 
 /*
- * The chart must outlive it, the nodes need not; NULL nodes: by sg_family.log_z.  Errors: SG_REFUSED (no nodes and no
- * log_z), SG_NO_MEMORY, those of sg_family.log_z.
+ * The chart must outlive it, the nodes need not; NULL nodes: by the structure of the model (log-z.h).
+ * Errors: SG_REFUSED (no nodes and no such structure), SG_NO_MEMORY, those of log-z.h.
  */
 typedef struct sg_partition_states sg_partition_states;
 SG_MUST_CHECK sg_status sg_partition_states_new(const sg_model *model, const sg_chart *chart, const sg_nodes *nodes,

@@ -7,11 +7,10 @@
 #include <string.h>
 
 #include "family/codes.h"
-#include "family/elimination.h"
 #include "family/graph.h"
 #include "family/potts-classes.h"
 
-enum { DENSE_MOST = 1 << 12, SITES_MOST = SG_CODES_SITES, STATES_MOST = 10 };
+enum { SITES_MOST = SG_CODES_SITES, STATES_MOST = 10 };
 
 typedef struct {
     sg_spin_graph_keys graph;
@@ -318,10 +317,9 @@ static sg_status factors(const sg_model *model, const double *theta, sg_factors 
     const potts *own = model->own;
     const size_t edges = (size_t)own->graph->edges, pairs = (size_t)own->q * (size_t)own->q;
     *made = NULL;
-    if (own->graph->kind != SG_SPIN_GRAPH_LISTED && edges > DENSE_MOST)
-        return sg_fail(SG_REFUSED, "%s has %zu couplings, too many for elimination", model->text, edges);
-    sg_status status =
-        sg_factors_new(own->graph->n, own->q, model->full, own->graph->edges, 3 * edges, 2 * pairs * edges, made);
+    sg_status status = sg_spin_graph_factors(model, own->graph);
+    if (status != SG_OK) return status;
+    status = sg_factors_new(own->graph->n, own->q, model->full, own->graph->edges, 3 * edges, 2 * pairs * edges, made);
     for (int e = 0; e < own->graph->edges && status == SG_OK; e++) status = add_edge(own, theta, e, *made);
     if (status == SG_OK) return SG_OK;
     sg_factors_delete(*made);
@@ -395,6 +393,5 @@ const sg_family sg_family_potts = {
     .exchangeable = exchangeable,
     .counted = counted,
     .conditional = conditional,
-    .log_z = sg_elimination_log_z,
     .factors = factors,
 };

@@ -15,7 +15,7 @@ struct sg_spin_sampler {
     int d, q;
     bool counts;          /* entry k of the table: k sites in state 1; otherwise the state with code k */
     sg_entry_table table; /* count 0: not used */
-    sg_elimination_sampler *elimination;
+    sg_elimination_law *elimination;
     sg_past_sites *sites;
     sg_past_clusters *clusters;
     char method[METHOD];
@@ -24,7 +24,7 @@ struct sg_spin_sampler {
 void sg_spin_sampler_delete(sg_spin_sampler *s) {
     if (!s) return;
     sg_entry_table_free(&s->table);
-    sg_elimination_sampler_delete(s->elimination);
+    sg_elimination_law_delete(s->elimination);
     sg_past_sites_delete(s->sites);
     sg_past_clusters_delete(s->clusters);
     sg_delete(s);
@@ -61,7 +61,10 @@ static sg_status by_states(const sg_model *model, const double *theta, bool *fou
 }
 
 static sg_status by_elimination(const sg_model *model, const double *theta, bool *found, sg_spin_sampler *s) {
-    sg_status status = sg_elimination_sampler_new(model, theta, &s->elimination);
+    sg_factors *factors = NULL;
+    sg_status status = sg_model_factors(model, theta, &factors);
+    if (status == SG_OK) status = sg_elimination_law_new(factors, false, &s->elimination);
+    sg_factors_delete(factors);
     if (status == SG_REFUSED) return SG_OK;
     *found = true;
     snprintf(s->method, METHOD, "elimination of one site after the other");
@@ -174,7 +177,7 @@ void sg_spin_sampler_draw(const sg_spin_sampler *s, sg_stream *stream, sg_block 
     if (s->table.count)
         draw_entries(s, stream, block);
     else if (s->elimination)
-        sg_elimination_sampler_draw(s->elimination, stream, block);
+        sg_elimination_law_draw(s->elimination, stream, block);
     else if (s->sites)
         sg_past_sites_draw(s->sites, stream, block);
     else

@@ -483,7 +483,10 @@ static void what_costs_too_much_is_refused(void **state) {
     check_fit("masked:k=13", "ising:n=13,free=tied", SG_MISFIT, "8192 states of a block of 13 sites");
     check_fit("masked:k=13", "ising:graph=curie-weiss,n=13,free=tied", SG_OK, "");
     check_fit("masked:k=500", "ising:graph=curie-weiss,n=1000,free=tied", SG_OK, "");
-    check_fit("masked:k=500", "ising:n=1000,free=tied", SG_OUT_OF_RANGE, "at most 32");
+    check_fit("masked:k=500", "ising:n=1000,free=tied", SG_OUT_OF_RANGE, "take another k");
+    check_fit("masked:k=3,blocks=contiguous", "ising:n=1000,free=tied", SG_OK, "");
+    check_fit("masked:k=2", "ising:n=100,free=tied", SG_OK, "");
+    check_fit("masked:k=2,blocks=contiguous", "ising:n=5000,free=tied", SG_MISFIT, "at most 4096 sites");
     check_fit("masked:k=12", "ising:n=32,free=tied", SG_OUT_OF_RANGE, "take another k");
     check_fit("masked-random:k=12", "ising:n=16,free=tied", SG_OK, "");
     check_fit("masked-random:k=2", "ising:n=33,free=tied", SG_MISFIT, "at most 32 sites");

@@ -47,7 +47,7 @@ static sg_asymptotic *empty(int m) {
 
 static sg_asymptotic *local(const sg_model *model, const sg_loss *loss) {
     sg_asymptotic *a = empty(model->m);
-    if (sg_asymptotic_local(model, loss, a)) fail_msg("%s: %s", model->text, sg_message());
+    if (sg_asymptotic_local(model, loss, SG_LOCAL_CHEAPEST, a)) fail_msg("%s: %s", model->text, sg_message());
     assert_int_equal(a->status, SG_OK);
     return a;
 }
@@ -155,7 +155,7 @@ static void refused(const char *keys, const char *name, const char *part) {
     sg_model *model = model_of(keys);
     sg_loss *loss = loss_of(name);
     sg_asymptotic *a = empty(model->m);
-    const sg_status status = sg_asymptotic_local(model, loss, a);
+    const sg_status status = sg_asymptotic_local(model, loss, SG_LOCAL_CHEAPEST, a);
     if (status != SG_REFUSED || !strstr(sg_message(), part))
         fail_msg("%s, %s: %d, %s", keys, name, status, sg_message());
     sg_asymptotic_delete(a);
@@ -180,7 +180,7 @@ static void test_memory(void **unused) {
     (void)unused;
     for (long k = 1; status != SG_OK; k++) {
         sg_memory_fail_after(k);
-        status = sg_asymptotic_local(model, loss, a);
+        status = sg_asymptotic_local(model, loss, SG_LOCAL_CHEAPEST, a);
         sg_memory_fail_after(0);
         assert_true(status == SG_OK || status == SG_NO_MEMORY);
         assert_int_equal(sg_memory_live(), live);

@@ -315,7 +315,7 @@ static void singular_directions(void **state) {
     glued.jet = glued_jet;
     glued.move = NULL;
     glued.lump = NULL;
-    glued.log_z = NULL;
+    glued.factors = NULL;
     glued.exchangeable = NULL;
     glued.can |= SG_HARD;
     refuses("ising(graph=path,n=2,free=h0)", "pseudolikelihood", "Dirichlet", "(1 h0)");

@@ -104,15 +104,18 @@ static void check_factors(const char *what, const sg_factors *factors) {
     law want = enumerate(factors), got = law_new(factors->sums);
     sg_elimination *plan = NULL;
     for (int cuts = 0; cuts < 2; cuts++) {
+        sg_elimination_scratch scratch = {0};
         assert_int_equal(sg_elimination_plan(factors, cuts, &plan), SG_OK);
         if (!cuts || factors->sums <= SG_ELIMINATION_FEW) {
             assert_int_equal(sg_elimination_covariance(plan, factors, &got.log_z, got.mean, got.covariance), SG_OK);
             same_law(what, factors->sums, &got, &want);
         }
         if (!cuts) {
-            assert_int_equal(sg_elimination_marginals(plan, factors, &got.log_z, got.mean, got.covariance), SG_OK);
+            assert_int_equal(sg_elimination_marginals(plan, factors, &scratch, &got.log_z, got.mean, got.covariance),
+                             SG_OK);
             same_law(what, factors->sums, &got, &want);
         }
+        sg_elimination_scratch_free(&scratch);
         sg_elimination_delete(plan);
     }
     law_delete(&want);
@@ -216,7 +219,7 @@ static void refused(const char *keys, const char *part) {
     sg_model *model = finite_model("ising", keys);
     const long live = sg_memory_live();
     double value;
-    const sg_status status = model->family->log_z(model, model->truth, &value, NULL, NULL);
+    const sg_status status = sg_model_log_z(model, model->truth, &value, NULL, NULL);
     if (status != SG_REFUSED || !strstr(sg_message(), part)) fail_msg("%s: %d, %s", keys, status, sg_message());
     assert_int_equal(sg_memory_live(), live);
     sg_model_delete(model);
@@ -271,12 +274,15 @@ static void check_model(const char *family, const char *keys) {
     assert_int_equal(sg_model_factors(model, model->truth, &factors), SG_OK);
     for (int way = 0; way < 3; way++) {
         sg_elimination *plan = NULL;
+        sg_elimination_scratch scratch = {0};
         assert_int_equal(sg_elimination_plan(factors, way == 1 && full <= SG_ELIMINATION_FEW, &plan), SG_OK);
         if (way < 2)
             assert_int_equal(sg_elimination_covariance(plan, factors, &got.log_z, got.mean, got.covariance), SG_OK);
         else
-            assert_int_equal(sg_elimination_marginals(plan, factors, &got.log_z, got.mean, got.covariance), SG_OK);
+            assert_int_equal(sg_elimination_marginals(plan, factors, &scratch, &got.log_z, got.mean, got.covariance),
+                             SG_OK);
         same_law(keys, full, &got, &want);
+        sg_elimination_scratch_free(&scratch);
         sg_elimination_delete(plan);
     }
     sg_factors_delete(factors);
@@ -390,7 +396,7 @@ static void check_torus(int m, int n, double K) {
     double value;
     snprintf(keys, sizeof keys, "graph=lattice,shape=%dx%d,beta=%.17g,free=tied", m, n, K);
     sg_model *model = finite_model("ising", keys);
-    if (model->family->log_z(model, model->truth, &value, NULL, NULL) != SG_OK) fail_msg("%s", sg_message());
+    if (sg_model_log_z(model, model->truth, &value, NULL, NULL) != SG_OK) fail_msg("%s", sg_message());
     close_to(keys, value, kaufman(m, n, K), 1e-12 * fmax(1, value / 100));
     sg_model_delete(model);
 }
@@ -422,7 +428,7 @@ static void check_draws(const char *family, const char *keys, int blocks) {
     sg_stream stream;
     sg_jet jet;
     sg_block block = {.n = SG_BLOCK, .d = d, .draws = 1, .x = x};
-    if (model->family->log_z(model, model->truth, &value, gradient, hessian)) fail_msg("%s", sg_message());
+    if (sg_model_log_z(model, model->truth, &value, gradient, hessian)) fail_msg("%s", sg_message());
     if (sg_sampler_new(model, model->truth, NULL, &sampler)) fail_msg("%s", sg_message());
     assert_int_equal(sg_arena_new(sg_jet_bytes(full, d, SG_DT), &arena), SG_OK);
     assert_int_equal(sg_jet_take(arena, full, d, SG_DT, &jet), SG_OK);
@@ -464,17 +470,20 @@ static void test_law_of_draws(void **unused) {
     static double logp[STATES], seen[STATES];
     static double x[D * SG_BLOCK];
     sg_model *model = finite_model("ising", "graph=lattice,shape=3x4,beta=0.3,couplings=gauss,h=0.1");
-    sg_elimination_sampler *sampler = NULL;
+    sg_elimination_law *sampler = NULL;
+    sg_factors *factors = NULL;
     sg_stream stream;
     sg_block block = {.n = SG_BLOCK, .d = D, .draws = 1, .x = x};
     double total = 0, chi = 0, rest = 0, seen_rest = 0;
     int cells = 0;
     (void)unused;
-    assert_int_equal(sg_elimination_sampler_new(model, model->truth, &sampler), SG_OK);
+    assert_int_equal(sg_model_factors(model, model->truth, &factors), SG_OK);
+    assert_int_equal(sg_elimination_law_new(factors, false, &sampler), SG_OK);
+    sg_factors_delete(factors);
     sg_stream_open(&stream, 78, SG_PURPOSE_TEST, 0);
     for (int b = 0; b < BLOCKS; b++) {
         sg_stream_seek(&stream, (uint32_t)b);
-        sg_elimination_sampler_draw(sampler, &stream, &block);
+        sg_elimination_law_draw(sampler, &stream, &block);
         for (int i = 0; i < SG_BLOCK; i++) {
             int code = 0;
             for (int a = 0; a < D; a++) code |= (x[a * SG_BLOCK + i] > 0) << a;
@@ -496,7 +505,7 @@ static void test_law_of_draws(void **unused) {
     chi += (seen_rest - rest) * (seen_rest - rest) / rest;
     /* The chi-squared law with `cells` degrees of freedom: 5 standard deviations, probability below 1e-6. */
     if (!(fabs(chi - cells) < 5 * sqrt(2.0 * cells))) fail_msg("chi-squared %g with %d cells", chi, cells);
-    sg_elimination_sampler_delete(sampler);
+    sg_elimination_law_delete(sampler);
     sg_model_delete(model);
 }
 
@@ -535,7 +544,7 @@ static void test_memory(void **unused) {
         for (long fail = 1; status != SG_OK; fail++) {
             sg_sampler *sampler = NULL;
             sg_memory_fail_after(fail);
-            status = model->family->log_z(model, model->truth, &value, gradient, hessian);
+            status = sg_model_log_z(model, model->truth, &value, gradient, hessian);
             if (status == SG_OK) status = sg_sampler_new(model, model->truth, NULL, &sampler);
             sg_memory_fail_after(0);
             assert_true(status == SG_OK || status == SG_NO_MEMORY);
@@ -551,6 +560,7 @@ static void test_memory(void **unused) {
 static void test_errors(void **unused) {
     sg_factors *factors = NULL, *other = NULL;
     sg_elimination *plan = NULL;
+    sg_elimination_scratch scratch = {0};
     sg_factor *factor;
     const int pair[] = {0, 1};
     double value;
@@ -566,7 +576,8 @@ static void test_errors(void **unused) {
     close_to("two free sites", value, log(4), 1e-15);
     for (int s = 0; s < 4; s++) factor->log_p[s] = -INFINITY;
     assert_int_equal(sg_elimination_covariance(plan, factors, &value, NULL, NULL), SG_NOT_INTEGRABLE);
-    assert_int_equal(sg_elimination_marginals(plan, factors, &value, NULL, NULL), SG_NOT_INTEGRABLE);
+    assert_int_equal(sg_elimination_marginals(plan, factors, &scratch, &value, NULL, NULL), SG_NOT_INTEGRABLE);
+    sg_elimination_scratch_free(&scratch);
     sg_elimination_delete(plan);
     sg_factors_delete(factors);
     sg_factors_delete(other);

@@ -26,7 +26,7 @@ static void near_to(const char *text, const char *what, double got, long double 
 
 typedef struct {
     sg_model *model;
-    sg_family family; /* of the model, less log_z: all states are taken */
+    sg_family family; /* of the model, without log_z and factors: all states are taken */
     sg_chart *chart;
     sg_partition *partition;
     double log_z, *gradient, *hessian;
@@ -65,6 +65,7 @@ static setting *open_setting(const char *family, const char *keys, bool alike, s
     s->model = finite_model(family, keys);
     s->family = *s->model->family;
     s->family.log_z = NULL;
+    s->family.factors = NULL;
     s->model->family = &s->family;
     s->chart = chart_of(s->model, stream);
     s->partition = partition_of(s->model, s->chart, alike);
@@ -507,6 +508,7 @@ static void allocation_failures_leave_nothing(void **state) {
         sg_model *model = finite_model("ising", keys[c]);
         sg_family family = *model->family;
         family.log_z = NULL;
+        family.factors = NULL;
         model->family = &family;
         sg_chart *chart = chart_of(model, &stream);
         sg_nodes *nodes = NULL;

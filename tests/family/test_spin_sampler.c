@@ -27,7 +27,7 @@ static const double ALARM = 1e-6, SIGMAS = 5, WORK = 0x1p19;
 /* Any of the samplers. */
 typedef struct {
     sg_spin_sampler *any;
-    sg_elimination_sampler *elimination;
+    sg_elimination_law *elimination;
     sg_past_sites *sites;
     sg_past_clusters *clusters;
 } sampler;
@@ -38,7 +38,12 @@ static sampler open_sampler(const sg_model *model, method how) {
     sampler s = {0};
     sg_spin_pairs pairs;
     if (how == ANY) OK(sg_spin_sampler_new(model, model->truth, &s.any));
-    if (how == ELIMINATION) OK(sg_elimination_sampler_new(model, model->truth, &s.elimination));
+    if (how == ELIMINATION) {
+        sg_factors *factors = NULL;
+        OK(sg_model_factors(model, model->truth, &factors));
+        OK(sg_elimination_law_new(factors, false, &s.elimination));
+        sg_factors_delete(factors);
+    }
     if (how < SITES) return s;
     OK(sg_spin_pairs_new(model, model->truth, &pairs));
     if (how == SITES) OK(sg_past_sites_new(&pairs, WORK, &s.sites));
@@ -50,7 +55,7 @@ static sampler open_sampler(const sg_model *model, method how) {
 
 static void close_sampler(sampler *s) {
     sg_spin_sampler_delete(s->any);
-    sg_elimination_sampler_delete(s->elimination);
+    sg_elimination_law_delete(s->elimination);
     sg_past_sites_delete(s->sites);
     sg_past_clusters_delete(s->clusters);
 }
@@ -60,7 +65,7 @@ static void draw(const sampler *s, uint64_t key, uint32_t number, sg_block *bloc
     sg_stream_open(&stream, key, SG_PURPOSE_DATA, 0);
     sg_stream_seek(&stream, number);
     if (s->any) sg_spin_sampler_draw(s->any, &stream, block);
-    if (s->elimination) sg_elimination_sampler_draw(s->elimination, &stream, block);
+    if (s->elimination) sg_elimination_law_draw(s->elimination, &stream, block);
     if (s->sites) sg_past_sites_draw(s->sites, &stream, block);
     if (s->clusters) sg_past_clusters_draw(s->clusters, &stream, block);
 }

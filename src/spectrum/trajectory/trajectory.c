@@ -41,18 +41,17 @@ static void clear(run *r) {
 
 /* --------------------------------------------------------------------- set-up */
 
-/* Blocks too large to be drawn as a whole, or too many sites to list them. */
+/* Blocks too large to be drawn as a whole. */
 static sg_status check_blocks(const run *r) {
-    sg_site_blocks blocks = {0};
+    sg_site_lists blocks = {0};
     int most = 0;
-    if (r->loss->row->heat_bath || !r->loss->row->blocks) return SG_OK;
-    sg_status status = r->loss->row->blocks(r->loss->options, r->model, &blocks);
+    if (r->loss->row->heat_bath || !r->loss->row->lists) return SG_OK;
+    sg_status status = r->loss->row->lists(r->loss->options, r->model, &blocks);
     for (int b = 0; b < blocks.count && !status; b++) {
-        const int sites = __builtin_popcount(blocks.mask[b]);
+        const int sites = blocks.start[b + 1] - blocks.start[b];
         if (sites > most) most = sites;
     }
-    sg_delete(blocks.mask);
-    sg_delete(blocks.rate);
+    sg_site_lists_free(&blocks);
     if (!status && most > SG_SITE_WALK_BLOCK)
         status = sg_fail(SG_OUT_OF_RANGE, "a block of %s has %d sites: a trajectory draws blocks of at most %d",
                          r->loss->text, most, (int)SG_SITE_WALK_BLOCK);
