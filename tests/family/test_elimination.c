@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "../tier.h"
-#include "family/elimination.h"
+#include "factors.h"
 #include "finite.h"
 
 static double *doubles(size_t n) {
@@ -28,21 +28,6 @@ static void close_to(const char *what, double got, double want, double tolerance
 
 /* ---------------------------------------------------- factors against all states */
 
-/* log p and the sums [sums] of a state. */
-static double add_up(const sg_factors *factors, const int *state, double *sum) {
-    double log_p = 0;
-    for (int s = 0; s < factors->sums; s++) sum[s] = 0;
-    for (int f = 0; f < factors->count; f++) {
-        const sg_factor *factor = &factors->factor[f];
-        size_t at = 0, entries = 1;
-        for (int k = 0; k < factor->sites; k++, entries *= (size_t)factors->q)
-            at += (size_t)state[factor->site[k]] * entries;
-        log_p += factor->log_p[at];
-        for (int s = 0; s < factor->sums; s++) sum[factor->sum[s]] += factor->value[(size_t)s * entries + at];
-    }
-    return log_p;
-}
-
 typedef struct {
     double log_z, *mean, *covariance;
 } law;
@@ -56,34 +41,26 @@ static void law_delete(law *l) {
     sg_delete(l->covariance);
 }
 
-static bool next_state(int d, int q, int *state) {
-    for (int i = 0; i < d; i++) {
-        if (++state[i] < q) return true;
-        state[i] = 0;
-    }
-    return false;
-}
-
 /* Three passes over all states: the largest log p, the mean, the covariance about it. */
 static law enumerate(const sg_factors *factors) {
     const int sums = factors->sums;
     int state[32] = {0};
     law l = law_new(sums);
     double *sum = doubles((size_t)sums), top = -INFINITY, total = 0;
-    do top = fmax(top, add_up(factors, state, sum));
-    while (next_state(factors->d, factors->q, state));
+    do top = fmax(top, factors_at(factors, state, sum));
+    while (factors_next(factors->d, factors->q, state));
     do {
-        const double p = exp(add_up(factors, state, sum) - top);
+        const double p = exp(factors_at(factors, state, sum) - top);
         total += p;
         for (int s = 0; s < sums; s++) l.mean[s] += p * sum[s];
-    } while (next_state(factors->d, factors->q, state));
+    } while (factors_next(factors->d, factors->q, state));
     for (int s = 0; s < sums; s++) l.mean[s] /= total;
     do {
-        const double p = exp(add_up(factors, state, sum) - top) / total;
+        const double p = exp(factors_at(factors, state, sum) - top) / total;
         for (int s = 0; s < sums; s++)
             for (int t = 0; t < sums; t++)
                 l.covariance[s + t * sums] += p * (sum[s] - l.mean[s]) * (sum[t] - l.mean[t]);
-    } while (next_state(factors->d, factors->q, state));
+    } while (factors_next(factors->d, factors->q, state));
     l.log_z = top + log(total);
     sg_delete(sum);
     return l;
@@ -122,55 +99,16 @@ static void check_factors(const char *what, const sg_factors *factors) {
     law_delete(&got);
 }
 
-static double uniform(sg_stream *stream) {
-    double u;
-    sg_stream_uniform(stream, 1, &u);
-    return u;
-}
-
-static int below(sg_stream *stream, int bound) {
-    return (int)(uniform(stream) * bound);
-}
-
-/* Random factors of one to three sites; some states forbidden, but never the state 0 of all sites. */
-static sg_factors *random_factors(sg_stream *stream, int d, int q, int sums, int count, double strength,
-                                  double forbidden) {
-    sg_factors *factors = NULL;
-    const size_t entries = (size_t)q * (size_t)q * (size_t)q, room = (size_t)count;
-    assert_int_equal(sg_factors_new(d, q, sums, count, 5 * room, 3 * entries * room, &factors), SG_OK);
-    for (int f = 0; f < count; f++) {
-        int site[3], sum[2], sites = 1 + below(stream, d < 3 ? d : 3), own = sums ? below(stream, 3) : 0;
-        sg_factor *factor;
-        if (own > sums) own = sums;
-        for (int k = 0; k < sites; k++) {
-            bool again = true;
-            while (again) {
-                site[k] = below(stream, d);
-                again = false;
-                for (int l = 0; l < k; l++) again |= site[l] == site[k];
-            }
-        }
-        sum[0] = sums ? below(stream, sums) : 0;
-        sum[1] = sums ? (sum[0] + 1) % sums : 0;
-        assert_int_equal(sg_factors_add(factors, sites, site, own, sum, &factor), SG_OK);
-        const size_t size = sg_elimination_power(q, sites);
-        for (size_t i = 0; i < size; i++)
-            factor->log_p[i] = i && uniform(stream) < forbidden ? -INFINITY : strength * (2 * uniform(stream) - 1);
-        for (size_t i = 0; i < size * (size_t)own; i++) factor->value[i] = 2 * uniform(stream) - 1;
-    }
-    return factors;
-}
-
 static void test_random_factors(void **unused) {
     sg_stream stream;
     (void)unused;
     sg_stream_open(&stream, 20261, SG_PURPOSE_TEST, 0);
     for (int k = 0; k < 60; k++) {
         char what[64];
-        const int q = 2 + below(&stream, 3), d = 1 + below(&stream, q == 2 ? 10 : q == 3 ? 7 : 5);
+        const int q = 2 + factors_below(&stream, 3), d = 1 + factors_below(&stream, q == 2 ? 10 : q == 3 ? 7 : 5);
         const double strengths[] = {0, 0.5, 5, 300}, strength = strengths[k % 4];
-        sg_factors *factors = random_factors(&stream, d, q, below(&stream, 12), 1 + below(&stream, 2 * d), strength,
-                                             k % 3 == 0 ? 0.2 : 0);
+        sg_factors *factors = factors_random(&stream, d, q, factors_below(&stream, 12),
+                                             1 + factors_below(&stream, 2 * d), strength, k % 3 == 0 ? 0.2 : 0);
         snprintf(what, sizeof what, "case %d: q %d, d %d, %d factors", k, q, d, factors->count);
         check_factors(what, factors);
         sg_factors_delete(factors);
