@@ -1,3 +1,8 @@
+/*
+ * From the tables of the sites asked for upwards to the first that sees them all: each passes on, given the sites that
+ * are left, the law of those asked for so far.  In such a table the latter are the slow digits, the sites that are left
+ * the fast ones, as they are in a message.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,27 +10,46 @@
 #include "family/elimination.h"
 
 static const double ENTRIES_MOST = 0x1p24;
+enum { TOGETHER = 1 << 12 }; /* entries of rows that are gone through together */
 
-/* Positions stand in ascending order, and tables over them have the last change fastest. */
+/* What a table has passed on and the next has not taken yet. */
+typedef struct {
+    int node, kept, keeps[SG_MAP_DIGITS]; /* positions asked for, slowest first */
+    size_t message, rows;                 /* rows = q^kept */
+    sg_table_map map;                     /* from rows of the next table to those of its own that go with them */
+    size_t alike;                         /* how many of its rows go with them */
+    size_t room;
+    double *table; /* [rows][message] */
+} passed;
+
 struct sg_elimination_sites {
     const sg_elimination_law *law;
-    int *root;             /* [count] the last table on the way from each */
-    int *until;            /* [count] the table of lowest position that needs this one's site; -1: wanted */
-    int *node, nodes;      /* [count] tables on the way, descending */
-    int *place, *wanted;   /* [count] positions of all sites asked for; those below one root */
-    int *digit, digits;    /* [count] of the table at hand */
-    double *table, *other; /* [room] */
-    size_t room;
-    double *part; /* [parts] of p, where the sites stand in several trees */
+    int *root;            /* [count] the last table on the way from each */
+    bool *asked, *listed; /* [count] */
+    int *node, nodes;     /* [count] tables on the way, ascending */
+    int *place, *wanted;  /* [count] positions of all sites; those below one root, ascending */
+    passed *pile;         /* [piles] */
+    int piles, high;      /* how many there are, and are in use */
+    double *row, *spread; /* [room] rows that are gone through together */
+    size_t room, spreads;
+    double *law_of; /* [laws] the law that was found */
+    size_t laws;
+    int digits, digit[SG_MAP_DIGITS]; /* of the law that was found, slowest first */
+    double *part;                     /* [parts] of p, where the sites stand in several trees */
     size_t parts;
 };
 
 void sg_elimination_sites_delete(sg_elimination_sites *s) {
     if (!s) return;
-    int *list[] = {s->root, s->until, s->node, s->place, s->wanted, s->digit};
+    int *list[] = {s->root, s->node, s->place, s->wanted};
     for (size_t k = 0; k < sizeof list / sizeof *list; k++) sg_delete(list[k]);
-    sg_delete(s->table);
-    sg_delete(s->other);
+    for (int k = 0; k < s->piles; k++) sg_delete(s->pile[k].table);
+    sg_delete(s->pile);
+    sg_delete(s->asked);
+    sg_delete(s->listed);
+    sg_delete(s->row);
+    sg_delete(s->spread);
+    sg_delete(s->law_of);
     sg_delete(s->part);
     sg_delete(s);
 }
@@ -40,9 +64,11 @@ sg_status sg_elimination_sites_new(const sg_elimination_law *law, sg_elimination
     *sites = NULL;
     sg_status status = sg_new(&s, 1, sizeof *s);
     if (status != SG_OK) return status;
-    int **list[] = {&s->root, &s->until, &s->node, &s->place, &s->wanted, &s->digit};
+    int **list[] = {&s->root, &s->node, &s->place, &s->wanted};
     for (size_t k = 0; k < sizeof list / sizeof *list && status == SG_OK; k++)
         status = sg_new(list[k], count + 1, sizeof(int));
+    if (status == SG_OK) status = sg_new(&s->asked, count + 1, sizeof(bool));
+    if (status == SG_OK) status = sg_new(&s->listed, count + 1, sizeof(bool));
     if (status != SG_OK) {
         sg_elimination_sites_delete(s);
         return status;
@@ -51,7 +77,6 @@ sg_status sg_elimination_sites_new(const sg_elimination_law *law, sg_elimination
     for (int k = (int)count - 1; k >= 0; k--) {
         const int parent = parent_of(law->plan, k);
         s->root[k] = parent < 0 ? k : s->root[parent];
-        s->until[k] = (int)count;
     }
     *sites = s;
     return SG_OK;
@@ -62,165 +87,247 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* ------------------------------------------------------------- the tables on the way */
-
-/* Parents have higher positions: the lower of two goes up until they are the same. */
-static int meeting(const sg_elimination *plan, int count, const int *wanted) {
-    int top = wanted[0];
-    for (int k = 1; k < count; k++)
-        for (int other = wanted[k]; top != other;) {
-            if (top < other)
-                top = parent_of(plan, top);
-            else
-                other = parent_of(plan, other);
-        }
-    return top;
-}
-
-static void need(sg_elimination_sites *s, int position, int node) {
-    if (node < s->until[position]) s->until[position] = node;
-}
-
-/* From the wanted positions up to where they meet; until[] of a table's own site marks the tables that are listed. */
-static void list_nodes(sg_elimination_sites *s, int count, const int *wanted) {
-    const sg_elimination *plan = s->law->plan;
-    const int top = meeting(plan, count, wanted), none = plan->order.count;
-    s->nodes = 0;
-    for (int k = 0; k < count; k++)
-        for (int at = wanted[k]; s->until[at] == none; at = parent_of(plan, at)) {
-            s->node[s->nodes++] = at;
-            s->until[at] = none - 1;
-            if (at == top) break;
-        }
-    qsort(s->node, (size_t)s->nodes, sizeof(int), ascending);
-    for (int a = 0, b = s->nodes - 1; a < b; a++, b--) {
-        const int turn = s->node[a];
-        s->node[a] = s->node[b];
-        s->node[b] = turn;
-    }
-    for (int k = 0; k < s->nodes; k++) s->until[s->node[k]] = s->node[k];
-    for (int k = 1; k < s->nodes; k++)
-        for (int a = plan->order.start[s->node[k]]; a < plan->order.start[s->node[k] + 1]; a++)
-            need(s, plan->order.later[a], s->node[k]);
-    for (int k = 0; k < count; k++) s->until[wanted[k]] = -1;
-}
-
-static void forget_nodes(sg_elimination_sites *s) {
-    const sg_elimination *plan = s->law->plan;
-    for (int k = 0; k < s->nodes; k++) {
-        s->until[s->node[k]] = plan->order.count;
-        for (int a = plan->order.start[s->node[k]]; a < plan->order.start[s->node[k] + 1]; a++)
-            s->until[plan->order.later[a]] = plan->order.count;
-    }
-}
-
-/* ---------------------------------------------------------------------- the walk */
-
-static size_t size_of(const sg_elimination_sites *s) {
-    return sg_elimination_power(s->law->plan->q, s->digits);
-}
-
-/* Digits that tables from position `next` on do not need are left out; returns how many stay. */
-static int stay(const sg_elimination_sites *s, int next, int *list) {
-    int kept = 0;
-    for (int d = 0; d < s->digits; d++)
-        if (s->until[s->digit[d]] <= next) list[kept++] = s->digit[d];
-    return kept;
-}
-
-static void swap(sg_elimination_sites *s) {
-    double *turn = s->table;
-    s->table = s->other;
-    s->other = turn;
-}
-
-static void reduce(sg_elimination_sites *s, int next, bool write) {
-    int list[SG_MAP_DIGITS];
-    const int q = s->law->plan->q, kept = stay(s, next, list);
-    if (kept == s->digits) return;
-    if (write) {
-        sg_table_map map;
-        sg_table_map_lists(q, s->digits, s->digit, kept, list, &map);
-        memset(s->other, 0, sg_elimination_power(q, kept) * sizeof(double));
-        sg_table_gather(&map, s->table, s->other);
-        swap(s);
-    }
-    s->digits = kept;
-    memcpy(s->digit, list, (size_t)kept * sizeof(int));
-}
-
-/* The site of table k joins, the slowest digit, with its probability given the sites that are left there. */
-static void extend(sg_elimination_sites *s, int k, bool write) {
-    const sg_elimination *plan = s->law->plan;
-    const size_t size = size_of(s), states = (size_t)plan->q;
-    if (write) {
-        const size_t entries = sg_elimination_power(plan->q, sg_elimination_later(plan, k));
-        sg_table_map map;
-        sg_table_map_lists(plan->q, s->digits, s->digit, sg_elimination_later(plan, k),
-                           plan->order.later + plan->order.start[k], &map);
-        memset(s->other, 0, states * size * sizeof(double));
-        for (size_t a = 0; a < states; a++) {
-            double *restrict to = s->other + a * size;
-            const double *restrict from = s->table;
-            sg_table_spread(&map, s->law->conditional + plan->table[k] + a * entries, to);
-#pragma omp simd
-            for (size_t i = 0; i < size; i++) to[i] *= from[i];
-        }
-        swap(s);
-    }
-    memmove(s->digit + 1, s->digit, (size_t)s->digits * sizeof(int));
-    s->digit[0] = k;
-    s->digits++;
-}
-
-/* The tables one after the other; without `write` their entries are counted only, of all and of the largest. */
-static double walk(sg_elimination_sites *s, bool write, double *largest) {
-    const sg_elimination *plan = s->law->plan;
-    const int top = s->node[0];
-    double work = *largest = 0;
-    s->digits = sg_elimination_later(plan, top);
-    memcpy(s->digit, plan->order.later + plan->order.start[top], (size_t)s->digits * sizeof(int));
-    if (write) memcpy(s->table, s->law->probability + plan->message[top], size_of(s) * sizeof(double));
-    for (int k = 0; k < s->nodes; k++) {
-        if (k) reduce(s, s->node[k], write);
-        const double entries = pow(plan->q, s->digits + 1);
-        work += entries;
-        *largest = fmax(*largest, entries);
-        if (entries > ENTRIES_MOST) return INFINITY;
-        extend(s, s->node[k], write);
-    }
-    reduce(s, -1, write);
-    return work;
-}
-
-static sg_status make_room(size_t wanted, size_t *room, double **array) {
-    if (wanted <= *room) return SG_OK;
+static sg_status make_room(double entries, size_t *room, double **array) {
+    if (entries <= (double)*room) return SG_OK;
     sg_delete(*array);
     *array = NULL;
     *room = 0;
-    sg_status status = sg_new(array, wanted, sizeof(double));
-    if (status == SG_OK) *room = wanted;
+    sg_status status = sg_new(array, (size_t)entries, sizeof(double));
+    if (status == SG_OK) *room = (size_t)entries;
     return status;
 }
 
-/* The law of `count` wanted positions below one root, in s->table. */
-static sg_status one_tree(sg_elimination_sites *s, int count) {
-    double largest;
-    size_t room = s->room;
-    list_nodes(s, count, s->wanted);
+/* ------------------------------------------------------------- the tables on the way */
+
+/* Parents have higher positions.  Is this one among the sites of table `top`, or below it? */
+static bool covers(const sg_elimination *plan, int top, int position) {
+    for (int a = plan->order.start[top]; a < plan->order.start[top + 1]; a++)
+        if (plan->order.later[a] == position) return true;
+    while (position >= 0 && position < top) position = parent_of(plan, position);
+    return position == top;
+}
+
+static void list_nodes(sg_elimination_sites *s, int count) {
+    const sg_elimination *plan = s->law->plan;
+    int top = s->wanted[0];
+    for (int k = 0; k < count; k++) {
+        while (!covers(plan, top, s->wanted[k])) top = parent_of(plan, top);
+        s->asked[s->wanted[k]] = true;
+    }
+    s->nodes = 0;
+    for (int k = 0; k < count; k++)
+        for (int at = s->wanted[k]; at <= top && !s->listed[at]; at = at < top ? parent_of(plan, at) : top) {
+            s->listed[at] = true;
+            s->node[s->nodes++] = at;
+        }
+    qsort(s->node, (size_t)s->nodes, sizeof(int), ascending);
+}
+
+static void forget_nodes(sg_elimination_sites *s, int count) {
+    for (int k = 0; k < s->nodes; k++) s->listed[s->node[k]] = false;
+    for (int k = 0; k < count; k++) s->asked[s->wanted[k]] = false;
+}
+
+/* ---------------------------------------------------------------------- going up */
+
+static bool goes_to(const sg_elimination_sites *s, const passed *from, int node) {
+    return parent_of(s->law->plan, from->node) == node;
+}
+
+/* One more place on the pile. */
+static sg_status push(sg_elimination_sites *s) {
+    if (s->high < s->piles) {
+        s->high++;
+        return SG_OK;
+    }
+    passed *more = NULL;
+    sg_status status = sg_new(&more, (size_t)s->piles + 8, sizeof *more);
+    if (status != SG_OK) return status;
+    if (s->piles) memcpy(more, s->pile, (size_t)s->piles * sizeof *more);
+    sg_delete(s->pile);
+    s->pile = more;
+    s->piles += 8;
+    s->high++;
+    return SG_OK;
+}
+
+/* A table: its entries, rows of what is kept, and how many rows are gone through together. */
+typedef struct {
+    int node, kept, keeps[SG_MAP_DIGITS];
+    size_t size, rows, together;
+} table;
+
+/* The positions that what goes into a table has kept, first come slowest.  False: too many. */
+static bool open_table(const sg_elimination_sites *s, int node, table *t) {
+    const int q = s->law->plan->q, width = sg_elimination_later(s->law->plan, node) + 1;
+    *t = (table){.node = node, .together = 1};
+    for (int p = 0; p < s->high; p++) {
+        const passed *from = &s->pile[p];
+        if (!goes_to(s, from, node)) continue;
+        if (width + t->kept + from->kept >= SG_MAP_DIGITS) return false;
+        for (int k = 0; k < from->kept; k++) t->keeps[t->kept++] = from->keeps[k];
+    }
+    if (pow(q, width + t->kept) > ENTRIES_MOST) return false;
+    t->size = sg_elimination_power(q, width);
+    t->rows = sg_elimination_power(q, t->kept);
+    while (t->together < t->rows && t->size * t->together * (size_t)q <= TOGETHER) t->together *= (size_t)q;
+    return true;
+}
+
+/* From rows that are gone through together to what each of those below has passed on. */
+static void map_passed(sg_elimination_sites *s, const table *t) {
+    const sg_elimination *plan = s->law->plan;
+    const size_t q = (size_t)plan->q;
+    size_t left = t->together;
+    for (int p = s->high - 1; p >= 0; p--) {
+        passed *from = &s->pile[p];
+        size_t stride[SG_MAP_DIGITS], rows = t->together / left;
+        int digits = sg_elimination_later(plan, t->node) + 1;
+        if (!goes_to(s, from, t->node)) continue;
+        sg_table_map_message(plan, t->node, from->node, &from->map);
+        for (int d = 0; d < digits; d++) stride[d] = from->map.stride[d];
+        for (size_t k = 1; k < rows; k *= q) stride[digits++] = 0;
+        from->alike = 1;
+        for (; left > 1 && from->alike < from->rows; left /= q, from->alike *= q)
+            stride[digits++] = from->message * from->alike;
+        for (size_t k = rows * from->alike; k < t->together; k *= q) stride[digits++] = 0;
+        sg_table_map_strides((int)q, digits, stride, &from->map);
+    }
+}
+
+/* The law of the sites of a table given those that are left, in rows from b on, in s->row. */
+static void fill_rows(const sg_elimination_sites *s, const table *t, size_t b) {
+    const double *conditional = s->law->conditional + s->law->plan->table[t->node];
+    const size_t entries = t->size * t->together;
+    size_t slow = b / t->together;
+    double *restrict row = s->row;
+    const double *restrict spread = s->spread;
+    for (size_t r = 0; r < t->together; r++) memcpy(row + r * t->size, conditional, t->size * sizeof(double));
+    for (int p = s->high - 1; p >= 0; p--) {
+        const passed *from = &s->pile[p];
+        if (!goes_to(s, from, t->node)) continue;
+        const size_t slower = from->rows / from->alike;
+        memset(s->spread, 0, entries * sizeof(double));
+        sg_table_spread(&from->map, from->table + slow % slower * from->alike * from->message, s->spread);
+        slow /= slower;
+#pragma omp simd
+        for (size_t i = 0; i < entries; i++) row[i] *= spread[i];
+    }
+}
+
+/* Those that went into this table leave the pile. */
+static void drop(sg_elimination_sites *s, int node) {
+    for (int p = 0; p < s->high;) {
+        if (!goes_to(s, &s->pile[p], node)) {
+            p++;
+            continue;
+        }
+        const passed done = s->pile[p];
+        s->high--;
+        memmove(&s->pile[p], &s->pile[p + 1], (size_t)(s->high - p) * sizeof done);
+        s->pile[s->high] = done;
+    }
+}
+
+/* On to the next table: the site is summed out unless it is asked for. */
+static void sum_out(const double *restrict row, size_t states, size_t message, double *restrict out) {
+    memcpy(out, row, message * sizeof(double));
+    for (size_t x = 1; x < states; x++)
+#pragma omp simd
+        for (size_t i = 0; i < message; i++) out[i] += row[x * message + i];
+}
+
+static sg_status pass_on(sg_elimination_sites *s, const table *t, bool write) {
+    const size_t states = (size_t)s->law->plan->q, message = t->size / states;
+    const bool asked = s->asked[t->node];
+    sg_status status = push(s);
+    if (status != SG_OK) return status;
+    passed *to = &s->pile[--s->high]; /* not yet among those that go on */
+    to->node = t->node;
+    to->kept = t->kept;
+    memcpy(to->keeps, t->keeps, (size_t)t->kept * sizeof(int));
+    if (asked) to->keeps[to->kept++] = t->node;
+    to->rows = asked ? t->rows * states : t->rows;
+    to->message = message;
+    if (write) status = make_room((double)to->rows * (double)message, &to->room, &to->table);
+    for (size_t b = 0; b < t->rows && write && status == SG_OK; b += t->together) {
+        fill_rows(s, t, b);
+        if (asked) memcpy(to->table + b * t->size, s->row, t->together * t->size * sizeof(double));
+        for (size_t r = 0; r < t->together && !asked; r++)
+            sum_out(s->row + r * t->size, states, message, to->table + (b + r) * message);
+    }
+    s->high++;
+    return status;
+}
+
+/* At the top the sites that are left have their law too; what is not asked for is summed out. */
+static sg_status finish(sg_elimination_sites *s, const table *t, bool write) {
+    const sg_elimination *plan = s->law->plan;
+    const int later = sg_elimination_later(plan, t->node), *left = plan->order.later + plan->order.start[t->node];
+    const size_t message = t->size / (size_t)plan->q;
+    int place[SG_MAP_DIGITS], count = 0;
+    sg_table_map map;
+    place[0] = t->node;
+    for (int a = 0; a < later; a++) place[a + 1] = left[a];
+    memcpy(s->digit, t->keeps, (size_t)t->kept * sizeof(int));
+    for (int a = 0; a <= later; a++)
+        if (s->asked[place[a]]) s->digit[t->kept + count++] = place[a];
+    s->digits = t->kept + count;
+    if (!write) return SG_OK;
+    const size_t rest = sg_elimination_power(plan->q, count);
+    sg_status status = make_room((double)t->rows * (double)rest, &s->laws, &s->law_of);
+    if (status != SG_OK) return status;
+    memset(s->law_of, 0, t->rows * rest * sizeof(double));
+    sg_table_map_lists(plan->q, later + 1, place, count, s->digit + t->kept, &map);
+    for (size_t b = 0; b < t->rows; b++) {
+        const double *restrict law = s->law->probability + plan->message[t->node];
+        double *restrict row = s->row + b % t->together * t->size;
+        if (b % t->together == 0) fill_rows(s, t, b);
+        for (size_t x = 0; x < t->size; x += message)
+            for (size_t i = 0; i < message; i++) row[x + i] *= law[i];
+        sg_table_gather(&map, row, s->law_of + b * rest);
+    }
+    return SG_OK;
+}
+
+/* The law of the wanted positions, or without `write` only how many entries that takes. */
+static sg_status walk(sg_elimination_sites *s, bool write, double *work) {
     sg_status status = SG_OK;
-    if (!isfinite(walk(s, false, &largest)))
-        status = sg_fail(SG_REFUSED,
-                         "the law of sites that elimination keeps far apart needs a table of more than 2^24 entries: "
-                         "take a narrower graph");
-    if (status == SG_OK) status = make_room((size_t)largest, &room, &s->table);
-    if (status == SG_OK) status = make_room((size_t)largest, &s->room, &s->other);
-    if (status == SG_OK) walk(s, true, &largest);
-    forget_nodes(s);
+    *work = 0;
+    s->high = 0;
+    for (int k = 0; k < s->nodes && status == SG_OK; k++) {
+        table t;
+        if (!open_table(s, s->node[k], &t)) *work = INFINITY;
+        if (!isfinite(*work)) break;
+        const double entries = (double)(t.size * t.together);
+        *work += (double)t.size * (double)t.rows;
+        if (write) status = make_room(entries, &s->room, &s->row);
+        if (write && status == SG_OK) status = make_room(entries, &s->spreads, &s->spread);
+        if (write && status == SG_OK) map_passed(s, &t);
+        if (status == SG_OK) status = k + 1 < s->nodes ? pass_on(s, &t, write) : finish(s, &t, write);
+        drop(s, t.node);
+    }
+    s->high = 0;
     return status;
 }
 
-/* The wanted positions below the root of the first that is not done, ascending; 0: all are. */
+static sg_status one_tree(sg_elimination_sites *s, int count) {
+    double work;
+    list_nodes(s, count);
+    sg_status status = walk(s, false, &work);
+    if (status == SG_OK && !isfinite(work))
+        status = sg_fail(SG_REFUSED,
+                         "the law of %d sites that elimination does not keep together needs a table of more than 2^24 "
+                         "entries: take a narrower graph",
+                         count);
+    if (status == SG_OK) status = walk(s, true, &work);
+    forget_nodes(s, count);
+    return status;
+}
+
+/* ------------------------------------------------------------------- all sites */
+
+/* The positions below the next root after *root, ascending; 0: there is none. */
 static int next_tree(sg_elimination_sites *s, int count, const int *site, int *root) {
     int found = 0, next = -1;
     for (int k = 0; k < count; k++) {
@@ -235,7 +342,7 @@ static int next_tree(sg_elimination_sites *s, int count, const int *site, int *r
     return found;
 }
 
-/* From p to the table at hand. */
+/* From p to the law that was found. */
 static void map_places(const sg_elimination_sites *s, int count, sg_table_map *map) {
     const int q = s->law->plan->q;
     size_t stride[SG_MAP_DIGITS] = {0}, power = 1;
@@ -246,33 +353,29 @@ static void map_places(const sg_elimination_sites *s, int count, sg_table_map *m
 }
 
 sg_status sg_elimination_sites_at(sg_elimination_sites *s, int count, const int *site, double *p) {
-    const int q = s->law->plan->q;
-    const size_t size = sg_elimination_power(q, count);
-    sg_table_map map;
-    int root = -1, found = next_tree(s, count, site, &root);
-    sg_status status = one_tree(s, found);
-    if (status != SG_OK) return status;
-    map_places(s, count, &map);
-    memset(p, 0, size * sizeof(double));
-    sg_table_spread(&map, s->table, p);
-    while ((found = next_tree(s, count, site, &root))) {
-        if ((status = make_room(size, &s->parts, &s->part))) return status;
-        if ((status = one_tree(s, found))) return status;
+    const size_t size = sg_elimination_power(s->law->plan->q, count);
+    bool first = true;
+    for (int root = -1, found; (found = next_tree(s, count, site, &root)); first = false) {
+        sg_table_map map;
+        sg_status status = first ? SG_OK : make_room((double)size, &s->parts, &s->part);
+        if (status == SG_OK) status = one_tree(s, found);
+        if (status != SG_OK) return status;
+        double *to = first ? p : s->part;
         map_places(s, count, &map);
-        memset(s->part, 0, size * sizeof(double));
-        sg_table_spread(&map, s->table, s->part);
-        for (size_t x = 0; x < size; x++) p[x] *= s->part[x];
+        memset(to, 0, size * sizeof(double));
+        sg_table_spread(&map, s->law_of, to);
+        for (size_t x = 0; x < size && !first; x++) p[x] *= to[x];
     }
     return SG_OK;
 }
 
 double sg_elimination_sites_work(sg_elimination_sites *s, int count, const int *site) {
-    double work = 0, largest;
-    int root = -1, found;
-    while ((found = next_tree(s, count, site, &root))) {
-        list_nodes(s, found, s->wanted);
-        work += walk(s, false, &largest);
-        forget_nodes(s);
+    double all = 0, work;
+    for (int root = -1, found; (found = next_tree(s, count, site, &root));) {
+        list_nodes(s, found);
+        if (walk(s, false, &work) != SG_OK) work = INFINITY;
+        forget_nodes(s, found);
+        all += work;
     }
-    return work;
+    return all;
 }

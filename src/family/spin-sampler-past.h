@@ -94,4 +94,20 @@ void sg_past_clusters_draw(const sg_past_clusters *sampler, sg_stream *stream, s
 long long sg_past_clusters_sweeps(const sg_past_clusters *sampler);
 void sg_past_clusters_begin(sg_past_clusters *sampler, long long sweeps);
 
+/* -------------------------------------------------------- a chain, not exact */
+
+/*
+ * Heat-bath sweeps by the factors of any model without hard constraints, with any number of states a site: eight times
+ * as many from random states as pairs of chains from different starts needed to meet.
+ */
+typedef struct sg_past_chain sg_past_chain;
+/* Errors: SG_REFUSED (no factors, hard constraints, more than 64 states, chains do not meet soon enough),
+ * SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sg_past_chain_new(const sg_model *model, const double *theta, sg_past_chain **sampler);
+void sg_past_chain_delete(sg_past_chain *sampler);
+void sg_past_chain_draw(const sg_past_chain *sampler, sg_stream *stream, sg_block *block);
+long long sg_past_chain_sweeps(const sg_past_chain *sampler);
+/* The estimate of the total-variation error, as sg_past_sites_error. */
+double sg_past_chain_error(const sg_past_chain *sampler);
+
 #endif

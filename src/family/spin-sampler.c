@@ -18,6 +18,7 @@ struct sg_spin_sampler {
     sg_elimination_law *elimination;
     sg_past_sites *sites;
     sg_past_clusters *clusters;
+    sg_past_chain *chain;
     char method[METHOD];
 };
 
@@ -27,6 +28,7 @@ void sg_spin_sampler_delete(sg_spin_sampler *s) {
     sg_elimination_law_delete(s->elimination);
     sg_past_sites_delete(s->sites);
     sg_past_clusters_delete(s->clusters);
+    sg_past_chain_delete(s->chain);
     sg_delete(s);
 }
 
@@ -71,30 +73,41 @@ static sg_status by_elimination(const sg_model *model, const double *theta, bool
     return status;
 }
 
-/* Bounds of single sites; clusters where these take long; bounds that take long; a chain that is nearly in equilibrium.
- */
-static sg_status by_past(const sg_model *model, const double *theta, sg_spin_sampler *s) {
-    sg_spin_pairs pairs;
-    sg_status status = sg_spin_pairs_new(model, theta, &pairs);
-    if (status != SG_OK) return status;
-    status = sg_past_sites_new(&pairs, LITTLE, &s->sites);
-    if (status == SG_REFUSED) status = sg_past_clusters_new(&pairs, &s->clusters);
-    if (status == SG_REFUSED && pairs.q == 2) status = sg_past_sites_new(&pairs, MUCH, &s->sites);
-    if (status == SG_REFUSED && pairs.q == 2) status = sg_past_sites_new(&pairs, 0, &s->sites);
-    sg_spin_pairs_free(&pairs);
+/* Bounds of single sites; clusters where these take long; bounds that take long. */
+static sg_status by_past(const sg_spin_pairs *pairs, sg_spin_sampler *s) {
+    sg_status status = sg_past_sites_new(pairs, LITTLE, &s->sites);
+    if (status == SG_REFUSED) status = sg_past_clusters_new(pairs, &s->clusters);
+    if (status == SG_REFUSED && pairs->q == 2) status = sg_past_sites_new(pairs, MUCH, &s->sites);
     if (status != SG_OK) return status;
     if (s->clusters)
         snprintf(s->method, METHOD, "coupling from the past of the random-cluster model, at least %lld sweeps",
                  sg_past_clusters_sweeps(s->clusters));
-    else if (sg_past_sites_error(s->sites) == 0)
+    else
         snprintf(s->method, METHOD, "coupling from the past of bounds of single sites, at least %lld sweeps",
                  sg_past_sites_sweeps(s->sites));
-    else
-        snprintf(s->method, METHOD,
-                 "%lld sweeps of the heat bath from random states, not exact: the error is estimated from the times at "
-                 "which chains meet",
-                 sg_past_sites_sweeps(s->sites));
     return SG_OK;
+}
+
+/* A chain that is nearly in equilibrium: of pairs of two-state sites (pairs NULL: there are no such), or by factors. */
+static sg_status by_chain(const sg_model *model, const double *theta, const sg_spin_pairs *pairs, sg_spin_sampler *s) {
+    sg_status status =
+        pairs && pairs->q == 2 ? sg_past_sites_new(pairs, 0, &s->sites) : sg_past_chain_new(model, theta, &s->chain);
+    if (status != SG_OK) return status;
+    snprintf(s->method, METHOD,
+             "%lld sweeps of the heat bath from random states, not exact: the error is estimated from the times at "
+             "which chains meet",
+             s->chain ? sg_past_chain_sweeps(s->chain) : sg_past_sites_sweeps(s->sites));
+    return SG_OK;
+}
+
+static sg_status by_sweeps(const sg_model *model, const double *theta, sg_spin_sampler *s) {
+    sg_spin_pairs pairs;
+    sg_status status = sg_spin_pairs_new(model, theta, &pairs);
+    const bool paired = status == SG_OK;
+    if (paired) status = by_past(&pairs, s);
+    if (status == SG_REFUSED) status = by_chain(model, theta, paired ? &pairs : NULL, s);
+    sg_spin_pairs_free(&pairs);
+    return status;
 }
 
 static sg_status fill(const sg_model *model, const double *theta, sg_spin_sampler *s) {
@@ -104,7 +117,7 @@ static sg_status fill(const sg_model *model, const double *theta, sg_spin_sample
     sg_status status = by_classes(model, theta, &found, s);
     if (status == SG_OK && !found) status = by_states(model, theta, &found, s);
     if (status == SG_OK && !found) status = by_elimination(model, theta, &found, s);
-    if (status == SG_OK && !found) status = by_past(model, theta, s);
+    if (status == SG_OK && !found) status = by_sweeps(model, theta, s);
     if (status != SG_REFUSED) return status;
     return sg_fail_within(SG_REFUSED,
                           "there are no draws from %s, which has more than 2^20 states and no narrow graph: take fewer "
@@ -126,6 +139,7 @@ sg_status sg_spin_sampler_new(const sg_model *model, const double *theta, sg_spi
 }
 
 double sg_spin_sampler_error(const sg_spin_sampler *s) {
+    if (s->chain) return sg_past_chain_error(s->chain);
     return s->sites ? sg_past_sites_error(s->sites) : 0;
 }
 
@@ -180,6 +194,8 @@ void sg_spin_sampler_draw(const sg_spin_sampler *s, sg_stream *stream, sg_block 
         sg_elimination_law_draw(s->elimination, stream, block);
     else if (s->sites)
         sg_past_sites_draw(s->sites, stream, block);
+    else if (s->chain)
+        sg_past_chain_draw(s->chain, stream, block);
     else
         sg_past_clusters_draw(s->clusters, stream, block);
 }

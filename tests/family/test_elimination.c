@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../chain-file.h"
 #include "../tier.h"
-#include "family/elimination.h"
+#include "factors.h"
 #include "finite.h"
 
 static double *doubles(size_t n) {
@@ -28,21 +29,6 @@ static void close_to(const char *what, double got, double want, double tolerance
 
 /* ---------------------------------------------------- factors against all states */
 
-/* log p and the sums [sums] of a state. */
-static double add_up(const sg_factors *factors, const int *state, double *sum) {
-    double log_p = 0;
-    for (int s = 0; s < factors->sums; s++) sum[s] = 0;
-    for (int f = 0; f < factors->count; f++) {
-        const sg_factor *factor = &factors->factor[f];
-        size_t at = 0, entries = 1;
-        for (int k = 0; k < factor->sites; k++, entries *= (size_t)factors->q)
-            at += (size_t)state[factor->site[k]] * entries;
-        log_p += factor->log_p[at];
-        for (int s = 0; s < factor->sums; s++) sum[factor->sum[s]] += factor->value[(size_t)s * entries + at];
-    }
-    return log_p;
-}
-
 typedef struct {
     double log_z, *mean, *covariance;
 } law;
@@ -56,34 +42,26 @@ static void law_delete(law *l) {
     sg_delete(l->covariance);
 }
 
-static bool next_state(int d, int q, int *state) {
-    for (int i = 0; i < d; i++) {
-        if (++state[i] < q) return true;
-        state[i] = 0;
-    }
-    return false;
-}
-
 /* Three passes over all states: the largest log p, the mean, the covariance about it. */
 static law enumerate(const sg_factors *factors) {
     const int sums = factors->sums;
     int state[32] = {0};
     law l = law_new(sums);
     double *sum = doubles((size_t)sums), top = -INFINITY, total = 0;
-    do top = fmax(top, add_up(factors, state, sum));
-    while (next_state(factors->d, factors->q, state));
+    do top = fmax(top, factors_at(factors, state, sum));
+    while (factors_next(factors->d, factors->q, state));
     do {
-        const double p = exp(add_up(factors, state, sum) - top);
+        const double p = exp(factors_at(factors, state, sum) - top);
         total += p;
         for (int s = 0; s < sums; s++) l.mean[s] += p * sum[s];
-    } while (next_state(factors->d, factors->q, state));
+    } while (factors_next(factors->d, factors->q, state));
     for (int s = 0; s < sums; s++) l.mean[s] /= total;
     do {
-        const double p = exp(add_up(factors, state, sum) - top) / total;
+        const double p = exp(factors_at(factors, state, sum) - top) / total;
         for (int s = 0; s < sums; s++)
             for (int t = 0; t < sums; t++)
                 l.covariance[s + t * sums] += p * (sum[s] - l.mean[s]) * (sum[t] - l.mean[t]);
-    } while (next_state(factors->d, factors->q, state));
+    } while (factors_next(factors->d, factors->q, state));
     l.log_z = top + log(total);
     sg_delete(sum);
     return l;
@@ -122,55 +100,16 @@ static void check_factors(const char *what, const sg_factors *factors) {
     law_delete(&got);
 }
 
-static double uniform(sg_stream *stream) {
-    double u;
-    sg_stream_uniform(stream, 1, &u);
-    return u;
-}
-
-static int below(sg_stream *stream, int bound) {
-    return (int)(uniform(stream) * bound);
-}
-
-/* Random factors of one to three sites; some states forbidden, but never the state 0 of all sites. */
-static sg_factors *random_factors(sg_stream *stream, int d, int q, int sums, int count, double strength,
-                                  double forbidden) {
-    sg_factors *factors = NULL;
-    const size_t entries = (size_t)q * (size_t)q * (size_t)q, room = (size_t)count;
-    assert_int_equal(sg_factors_new(d, q, sums, count, 5 * room, 3 * entries * room, &factors), SG_OK);
-    for (int f = 0; f < count; f++) {
-        int site[3], sum[2], sites = 1 + below(stream, d < 3 ? d : 3), own = sums ? below(stream, 3) : 0;
-        sg_factor *factor;
-        if (own > sums) own = sums;
-        for (int k = 0; k < sites; k++) {
-            bool again = true;
-            while (again) {
-                site[k] = below(stream, d);
-                again = false;
-                for (int l = 0; l < k; l++) again |= site[l] == site[k];
-            }
-        }
-        sum[0] = sums ? below(stream, sums) : 0;
-        sum[1] = sums ? (sum[0] + 1) % sums : 0;
-        assert_int_equal(sg_factors_add(factors, sites, site, own, sum, &factor), SG_OK);
-        const size_t size = sg_elimination_power(q, sites);
-        for (size_t i = 0; i < size; i++)
-            factor->log_p[i] = i && uniform(stream) < forbidden ? -INFINITY : strength * (2 * uniform(stream) - 1);
-        for (size_t i = 0; i < size * (size_t)own; i++) factor->value[i] = 2 * uniform(stream) - 1;
-    }
-    return factors;
-}
-
 static void test_random_factors(void **unused) {
     sg_stream stream;
     (void)unused;
     sg_stream_open(&stream, 20261, SG_PURPOSE_TEST, 0);
     for (int k = 0; k < 60; k++) {
         char what[64];
-        const int q = 2 + below(&stream, 3), d = 1 + below(&stream, q == 2 ? 10 : q == 3 ? 7 : 5);
+        const int q = 2 + factors_below(&stream, 3), d = 1 + factors_below(&stream, q == 2 ? 10 : q == 3 ? 7 : 5);
         const double strengths[] = {0, 0.5, 5, 300}, strength = strengths[k % 4];
-        sg_factors *factors = random_factors(&stream, d, q, below(&stream, 12), 1 + below(&stream, 2 * d), strength,
-                                             k % 3 == 0 ? 0.2 : 0);
+        sg_factors *factors = factors_random(&stream, d, q, factors_below(&stream, 12),
+                                             1 + factors_below(&stream, 2 * d), strength, k % 3 == 0 ? 0.2 : 0);
         snprintf(what, sizeof what, "case %d: q %d, d %d, %d factors", k, q, d, factors->count);
         check_factors(what, factors);
         sg_factors_delete(factors);
@@ -311,6 +250,19 @@ static void test_models(void **unused) {
     check_model("potts", "graph=lattice,shape=2x4,boundary=free,q=3,beta=-1,free=tied");
     check_model("potts", "graph=path,n=5,q=5,beta=2,couplings=gauss");
     check_model("potts", "graph=ring,n=9,q=2,beta=0.8");
+    check_model("hardcore", "graph=ring,n=11,lambda=2");
+    check_model("hardcore", "graph=lattice,shape=3x4,lambda=0.7");
+    check_model("hardcore", "graph=complete,n=9,lambda=3");
+    check_model("hardcore", "graph=tree,n=12,degree=4,lambda=30");
+    check_model("parity", "n=9,k=5,J=0.8");
+    check_model("parity", "n=6,k=6,J=-2");
+    check_model("loglinear", "model=triangle");
+    for (int q = 2; q <= 4; q++) {
+        char keys[64];
+        chain_write(q == 2 ? 10 : 8 - q, q, true, keys);
+        check_model("loglinear", keys);
+        chain_remove(keys);
+    }
 }
 
 /* Cuts do not change the law: a torus that is cut against the same without cuts. */
@@ -363,6 +315,140 @@ static void test_ring(void **unused) {
             close_to(keys, hessian[1], 0, 1e-12 * field);
             sg_elimination_delete(plan);
             sg_factors_delete(factors);
+            sg_model_delete(model);
+        }
+}
+
+/* Hardcore on a ring: Z = a^n + b^n with a, b the roots of z^2 = z + lambda; derivatives in log lambda. */
+static void test_hardcore_ring(void **unused) {
+    (void)unused;
+    for (int n = 3; n <= 4000; n = n * 5 / 3 + 1)
+        for (int k = 0; k < 3; k++) {
+            const double lambdas[] = {0.2, 1, 20}, lambda = lambdas[k], root = sqrt(1 + 4 * lambda);
+            const double a = (1 + root) / 2, b = (1 - root) / 2, c = lambda / root, power = pow(b / a, n);
+            /* With D = d/dlog lambda: D a = c, D b = -c, D c = c - 2 c^2 / root. */
+            const double da = c / a, db = -c / b, dc = 1 - 2 * c / root;
+            const double first = n * (da + power * db) / (1 + power);
+            const double aa = n * (da * dc - da * da) + (double)n * n * da * da;
+            const double bb = n * (db * dc - db * db) + (double)n * n * db * db;
+            const double second = (aa + power * bb) / (1 + power) - first * first;
+            double value, gradient, hessian;
+            char keys[SG_TEXT];
+            snprintf(keys, sizeof keys, "graph=ring,n=%d,lambda=%.17g", n, lambda);
+            sg_model *model = finite_model("hardcore", keys);
+            if (sg_model_log_z(model, model->truth, &value, &gradient, &hessian)) {
+                assert_true(n <= 20 && strstr(sg_message(), "as little work"));
+                sg_model_delete(model);
+                continue;
+            }
+            close_to(keys, value, n * log(a) + log1p(power), 1e-14 * (10 + n));
+            close_to(keys, gradient, first, 1e-13 * n);
+            close_to(keys, hessian, second, 1e-14 * (double)n * n * da * da + 1e-12 * second);
+            sg_model_delete(model);
+        }
+}
+
+/* A chain of three-state sites from a file: log Z and all means by products of matrices written out here. */
+static void test_chain(void **unused) {
+    enum { N = 500, Q = 3 };
+    static long double up[N][Q], down[N][Q];
+    long double log_z = 0, total;
+    char keys[64], name[SG_NAME];
+    (void)unused;
+    chain_write(N, Q, false, keys);
+    sg_model *model = finite_model("loglinear", keys);
+    double value, *gradient = doubles((size_t)model->full);
+    assert_int_equal(model->full, N * 2 + (N - 1) * 4);
+    assert_int_equal(sg_model_log_z(model, model->truth, &value, gradient, NULL), SG_OK);
+    for (int i = 0; i < N; i++) {
+        total = 0;
+        for (int s = 0; s < Q; s++) {
+            up[i][s] = i ? 0 : 1;
+            for (int t = 0; i && t < Q; t++) up[i][s] += up[i - 1][t] * expl(chain_pair(i - 1, Q, t, s));
+            total += up[i][s] *= expl(chain_field(i, s));
+        }
+        for (int s = 0; s < Q; s++) up[i][s] /= total;
+        log_z += logl(total);
+    }
+    for (int i = N - 1; i >= 0; i--) {
+        total = 0;
+        for (int s = 0; s < Q; s++) {
+            down[i][s] = i + 1 < N ? 0 : 1;
+            for (int t = 0; i + 1 < N && t < Q; t++)
+                down[i][s] += down[i + 1][t] * expl(chain_pair(i, Q, s, t) + chain_field(i + 1, t));
+            total += down[i][s];
+        }
+        for (int s = 0; s < Q; s++) down[i][s] /= total;
+    }
+    /* The corner-point constraints drop a constant: log p of all sites in state 0. */
+    for (int i = 0; i < N; i++) log_z -= chain_field(i, 0) + (i + 1 < N ? chain_pair(i, Q, 0, 0) : 0);
+    close_to("log Z of a chain", value, (double)log_z, 1e-13 * fabs(value));
+    for (int a = 0; a < model->full; a++) {
+        int i, j, s, t;
+        long double mean = 0, all = 0;
+        model->family->parameter(model, a, name);
+        const bool pair = sscanf(name, "t%d-%d_%d-%d", &i, &j, &s, &t) == 4;
+        if (!pair) assert_int_equal(sscanf(name, "t%d_%d", &i, &s), 2);
+        for (int x = 0; x < Q && !pair; x++) {
+            all += up[i][x] * down[i][x];
+            mean += x == s ? up[i][x] * down[i][x] : 0;
+        }
+        for (int x = 0; x < Q * Q && pair; x++) {
+            const int y = x % Q, z = x / Q;
+            const long double p = up[i][y] * down[j][z] * expl(chain_pair(i, Q, y, z) + chain_field(j, z));
+            all += p;
+            mean += y == s && z == t ? p : 0;
+        }
+        close_to(name, gradient[a], (double)(mean / all), 1e-13);
+    }
+    sg_delete(gradient);
+    chain_remove(keys);
+    sg_model_delete(model);
+}
+
+/* The second derivatives of a smaller chain against differences of the first. */
+static void test_chain_derivatives(void **unused) {
+    const double h = 1e-4;
+    char keys[64];
+    (void)unused;
+    chain_write(12, 3, true, keys);
+    sg_model *model = finite_model("loglinear", keys);
+    const size_t full = (size_t)model->full;
+    double value, *theta = doubles(full), *hessian = doubles(full * full), *lo = doubles(full), *hi = doubles(full);
+    memcpy(theta, model->truth, full * sizeof(double));
+    assert_int_equal(sg_model_log_z(model, theta, &value, NULL, hessian), SG_OK);
+    for (size_t a = 0; a < full; a += 7) {
+        for (int side = 0; side < 2; side++) {
+            theta[a] = model->truth[a] + (side ? h : -h);
+            assert_int_equal(sg_model_log_z(model, theta, &value, side ? hi : lo, NULL), SG_OK);
+        }
+        theta[a] = model->truth[a];
+        for (size_t b = 0; b < full; b++)
+            close_to(keys, hessian[a + b * full], (hi[b] - lo[b]) / (2 * h), 1e-8); /* h^2 times third cumulants */
+    }
+    sg_delete(theta);
+    sg_delete(hessian);
+    sg_delete(lo);
+    sg_delete(hi);
+    chain_remove(keys);
+    sg_model_delete(model);
+}
+
+/* Parity: Z = 2^n cosh J at any number of sites, with a table and without. */
+static void test_parity(void **unused) {
+    (void)unused;
+    for (int k = 5; k <= 150; k += 29)
+        for (int sign = -1; sign <= 1; sign += 2) {
+            const double J = sign * (k > 100 ? 700 : 0.8);
+            double value, gradient, hessian;
+            char keys[SG_TEXT];
+            snprintf(keys, sizeof keys, "n=200,k=%d,J=%g", k, J);
+            sg_model *model = finite_model("parity", keys);
+            assert_int_equal(sg_model_log_z(model, model->truth, &value, &gradient, &hessian), SG_OK);
+            const long double want = 199 * logl(2) + fabsl(J) + log1pl(expl(-2 * fabsl(J)));
+            close_to(keys, value, (double)want, 1e-12);
+            close_to(keys, gradient, tanh(J), 1e-15);
+            close_to(keys, hessian, (double)(4 / powl(expl(J) + expl(-J), 2)), 1e-15 * hessian);
             sg_model_delete(model);
         }
 }
@@ -457,6 +543,12 @@ static void check_draws(const char *family, const char *keys, int blocks) {
 static void test_draws(void **unused) {
     (void)unused;
     check_draws("ising", "graph=ring,n=2000,beta=0.6,h=0.05,free=tied", 20);
+    check_draws("hardcore", "graph=ring,n=2000,lambda=3", 20);
+    check_draws("hardcore", "graph=lattice,shape=8x30,lambda=0.8", 20);
+    char keys[64];
+    chain_write(60, 3, true, keys);
+    check_draws("loglinear", keys, 40);
+    chain_remove(keys);
     check_draws("ising", "graph=lattice,shape=5x30,boundary=free,beta=0.4,couplings=gauss", 40);
     check_draws("ising", "graph=lattice,shape=4x40,beta=0.44,free=tied", 40);
     check_draws("potts", "graph=lattice,shape=3x25,boundary=free,q=3,beta=0.9", 40);
@@ -583,15 +675,18 @@ static void test_errors(void **unused) {
     sg_factors_delete(other);
     sg_model *model = finite_model("parity", "n=30,k=29");
     assert_int_equal(sg_model_factors(model, model->truth, &factors), SG_REFUSED);
+    assert_non_null(strstr(sg_message(), "product of 29 sites"));
     sg_model_delete(model);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_factors), cmocka_unit_test(test_widths), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_models),         cmocka_unit_test(test_cuts),   cmocka_unit_test(test_ring),
-        cmocka_unit_test(test_kaufman),        cmocka_unit_test(test_draws),  cmocka_unit_test(test_law_of_draws),
-        cmocka_unit_test(test_prefix),         cmocka_unit_test(test_memory), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_random_factors), cmocka_unit_test(test_widths),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_models),         cmocka_unit_test(test_cuts),    cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_hardcore_ring),  cmocka_unit_test(test_chain),   cmocka_unit_test(test_chain_derivatives),
+        cmocka_unit_test(test_parity),         cmocka_unit_test(test_kaufman), cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_law_of_draws),   cmocka_unit_test(test_prefix),  cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -436,6 +436,48 @@ static void families_that_know_log_z_are_asked(void **state) {
     close_setting(s);
 }
 
+/* One plan serves all evaluations: after the first Hessian nothing is allocated, and bits do not depend on the past. */
+static void elimination_keeps_its_plan(void **state) {
+    (void)state;
+    static const char *const keys[] = {"graph=ring,n=2000,beta=.5,free=tied", "graph=lattice,shape=4x8,beta=.3",
+                                       "graph=ring,n=200,beta=.4,free=h"};
+    for (int c = 0; c < 3; c++) {
+        sg_model *model = finite_model("ising", keys[c]);
+        const size_t m = (size_t)model->m;
+        sg_chart *chart = NULL;
+        sg_partition *partition = NULL, *fresh = NULL;
+        double *delta = NULL, *gradient = NULL, *hessian = NULL, *again = NULL;
+        assert_int_equal(sg_new(&delta, m, sizeof(double)), SG_OK);
+        assert_int_equal(sg_new(&gradient, m, sizeof(double)), SG_OK);
+        assert_int_equal(sg_new(&hessian, m * m, sizeof(double)), SG_OK);
+        assert_int_equal(sg_new(&again, m * m, sizeof(double)), SG_OK);
+        assert_int_equal(sg_chart_new(model, model->truth, NULL, &chart), SG_OK);
+        assert_int_equal(sg_partition_new(model, chart, NULL, &partition), SG_OK);
+        assert_int_equal(sg_partition_new(model, chart, NULL, &fresh), SG_OK);
+        sg_local all = {.gradient = gradient, .hessian = hessian}, value = {0}, other = {.hessian = again};
+        assert_int_equal(sg_partition_at(partition, delta, &all), SG_OK);
+        sg_memory_fail_after(1);
+        for (int k = 0; k < 3; k++) {
+            delta[0] = 0.1 * (k + 1);
+            assert_int_equal(sg_partition_at(partition, delta, &value), SG_OK);
+            assert_int_equal(sg_partition_at(partition, delta, &all), SG_OK);
+            assert_true(fabs(value.log_z - all.log_z) <= 1e-12 * fabs(all.log_z));
+        }
+        sg_memory_fail_after(0);
+        assert_int_equal(sg_partition_at(fresh, delta, &other), SG_OK);
+        assert_true(other.log_z == all.log_z);
+        assert_memory_equal(again, hessian, m * m * sizeof(double));
+        sg_partition_delete(partition);
+        sg_partition_delete(fresh);
+        sg_chart_delete(chart);
+        sg_delete(delta);
+        sg_delete(gradient);
+        sg_delete(hessian);
+        sg_delete(again);
+        sg_model_delete(model);
+    }
+}
+
 /* ------------------------------------------------------------- the rest */
 
 /* Richardson's central differences, error O(h^4). */
@@ -540,6 +582,7 @@ int main(void) {
         cmocka_unit_test(closed_forms),
         cmocka_unit_test(curie_weiss_by_counts),
         cmocka_unit_test(families_that_know_log_z_are_asked),
+        cmocka_unit_test(elimination_keeps_its_plan),
         cmocka_unit_test(derivatives_are_derivatives),
         cmocka_unit_test(what_is_not_wanted_changes_nothing),
         cmocka_unit_test(allocation_failures_leave_nothing),

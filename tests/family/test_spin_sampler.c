@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../chain-file.h"
 #include "../ok.h"
 #include "family/elimination.h"
 #include "family/spin-sampler-past.h"
@@ -30,9 +31,10 @@ typedef struct {
     sg_elimination_law *elimination;
     sg_past_sites *sites;
     sg_past_clusters *clusters;
+    sg_past_chain *chain;
 } sampler;
 
-typedef enum { ANY, ELIMINATION, SITES, CLUSTERS, CHAIN } method;
+typedef enum { ANY, ELIMINATION, FACTORS, SITES, CLUSTERS, CHAIN } method;
 
 static sampler open_sampler(const sg_model *model, method how) {
     sampler s = {0};
@@ -44,6 +46,7 @@ static sampler open_sampler(const sg_model *model, method how) {
         OK(sg_elimination_law_new(factors, false, &s.elimination));
         sg_factors_delete(factors);
     }
+    if (how == FACTORS) OK(sg_past_chain_new(model, model->truth, &s.chain));
     if (how < SITES) return s;
     OK(sg_spin_pairs_new(model, model->truth, &pairs));
     if (how == SITES) OK(sg_past_sites_new(&pairs, WORK, &s.sites));
@@ -58,6 +61,7 @@ static void close_sampler(sampler *s) {
     sg_elimination_law_delete(s->elimination);
     sg_past_sites_delete(s->sites);
     sg_past_clusters_delete(s->clusters);
+    sg_past_chain_delete(s->chain);
 }
 
 static void draw(const sampler *s, uint64_t key, uint32_t number, sg_block *block) {
@@ -68,6 +72,7 @@ static void draw(const sampler *s, uint64_t key, uint32_t number, sg_block *bloc
     if (s->elimination) sg_elimination_law_draw(s->elimination, &stream, block);
     if (s->sites) sg_past_sites_draw(s->sites, &stream, block);
     if (s->clusters) sg_past_clusters_draw(s->clusters, &stream, block);
+    if (s->chain) sg_past_chain_draw(s->chain, &stream, block);
 }
 
 /* --------------------------------------------------------------- chi-square */
@@ -149,6 +154,15 @@ static void laws_by_elimination(void **state) {
     (void)state;
     check_law("ising", "graph=lattice,shape=3x3,beta=.3,h=.1", ELIMINATION, 200);
     check_law("potts", "n=5,q=3,beta=.8", ELIMINATION, 200);
+    check_law("potts", "graph=lattice,shape=2x3,boundary=free,q=3,beta=-1", ELIMINATION, 200);
+    check_law("hardcore", "graph=lattice,shape=3x3,lambda=1.5", ELIMINATION, 200);
+    check_law("hardcore", "graph=tree,n=11,degree=4,lambda=.4", ELIMINATION, 200);
+    check_law("parity", "n=6,k=4,J=-.6", ELIMINATION, 200);
+    check_law("loglinear", "model=triangle", ELIMINATION, 200);
+    char keys[64];
+    chain_write(5, 3, true, keys);
+    check_law("loglinear", keys, ELIMINATION, 400);
+    chain_remove(keys);
 }
 
 /* Attractive; after a change of signs; frustrated; equal and unequal couplings at a site. */
@@ -177,6 +191,48 @@ static void laws_by_chains(void **state) {
     (void)state;
     check_law("ising", "graph=complete,n=6,couplings=sk,beta=1", CHAIN, 100);
     check_law("ising", "graph=complete,n=5,beta=-.5,h=.1", CHAIN, 100);
+    check_law("ising", "graph=complete,n=6,couplings=sk,beta=1", FACTORS, 100);
+    check_law("potts", "graph=complete,n=5,q=3,beta=-.8", FACTORS, 100);
+    check_law("potts", "graph=lattice,shape=2x3,boundary=free,q=4,beta=-1.2,couplings=gauss", FACTORS, 100);
+    check_law("loglinear", "model=triangle", FACTORS, 100);
+    check_law("parity", "n=6,k=4,J=.5", FACTORS, 100);
+    char keys[64];
+    chain_write(5, 3, true, keys);
+    check_law("loglinear", keys, FACTORS, 400);
+    chain_remove(keys);
+}
+
+/* Parity by composition, at sizes where nothing else is: the product has the mean tanh J, and no other is there. */
+static void parity_by_composition(void **state) {
+    (void)state;
+    enum { N = 200, K = 90, BLOCKS = 400 };
+    static double x[N * B];
+    sg_model *model = finite_model("parity", "n=200,k=90,J=.6");
+    sg_sampler *made;
+    sg_stream stream;
+    double sum[3] = {0};
+    OK(sg_sampler_new(model, model->truth, NULL, &made));
+    assert_true(strstr(sg_sampler_method(made), "composition") && sg_sampler_error(made) == 0);
+    sg_stream_open(&stream, 12, SG_PURPOSE_DATA, 0);
+    for (int b = 0; b < BLOCKS; b++) {
+        sg_block block = {.n = B, .d = N, .draws = 1, .x = x};
+        sg_stream_seek(&stream, (uint32_t)b);
+        sg_sampler_draw(made, &stream, &block);
+        for (int i = 0; i < B; i++) {
+            double product = 1, part = 1;
+            for (int a = 0; a < K; a++) product *= x[a * B + i];
+            for (int a = 1; a < K; a++) part *= x[a * B + i];
+            sum[0] += product - tanh(.6);
+            sum[1] += part;
+            sum[2] += x[(K - 1) * B + i] * x[K * B + i];
+        }
+    }
+    for (int k = 0; k < 3; k++) {
+        const double sd = k ? 1 : 1 / cosh(.6);
+        if (!(fabs(sum[k]) <= SIGMAS * sd * sqrt(BLOCKS * B))) fail_msg("moment %d: %g", k, sum[k]);
+    }
+    sg_sampler_delete(made);
+    sg_model_delete(model);
 }
 
 /* ------------------------------------------------------------- the square lattice */
@@ -383,9 +439,13 @@ static void choice_of_method(void **state) {
     check_method("ising", "graph=lattice,shape=24x24,beta=.6,free=tied", "random-cluster", true);
     check_method("potts", "graph=lattice,shape=24x24,q=3,beta=.5,free=tied", "random-cluster", true);
     check_method("ising", "graph=complete,n=60,couplings=sk,beta=.5,free=tied", "not exact", false);
-    check_refusal("potts", "graph=lattice,shape=24x24,q=3,beta=-.5,free=tied", "repel");
+    check_method("hardcore", "graph=lattice,shape=8x30", "elimination", true);
+    check_method("hardcore", "graph=lattice,shape=40x40,lambda=.5", "single sites", true);
+    check_method("parity", "n=60,k=40", "composition", true);
+    check_method("potts", "graph=lattice,shape=24x24,q=3,beta=-.5,free=tied", "not exact", false);
+    check_method("potts", "graph=lattice,shape=6x30,boundary=free,q=3,beta=-.5,free=tied", "elimination", true);
+    check_refusal("potts", "graph=lattice,shape=24x24,q=3,beta=-9,free=tied", "had not met");
     check_refusal("ising", "graph=complete,n=60,couplings=sk,beta=4,free=tied", "had not met");
-    check_refusal("parity", "n=30,k=20", "sum of functions of a few sites");
 }
 
 /* A first-order transition: clusters take too long as well, and say so after a bounded time. */
@@ -405,6 +465,7 @@ static void check_failures(const char *family, const char *keys) {
         status = sg_spin_pairs_new(model, model->truth, &pairs);
         if (status == SG_OK && pairs.q == 2) status = sg_past_sites_new(&pairs, WORK, &s.sites);
         if (status == SG_OK) status = sg_past_clusters_new(&pairs, &s.clusters);
+        if (status == SG_OK) status = sg_past_chain_new(model, model->truth, &s.chain);
         sg_memory_fail_after(0);
         if (status != SG_OK) assert_int_equal(status, SG_NO_MEMORY);
         sg_spin_pairs_free(&pairs);
@@ -447,11 +508,20 @@ static void guide(void **state) {
 int main(void) {
     gsl_set_error_handler_off();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(guide),           cmocka_unit_test(laws_by_tables),     cmocka_unit_test(laws_by_elimination),
-        cmocka_unit_test(laws_by_bounds),  cmocka_unit_test(laws_by_clusters),   cmocka_unit_test(laws_by_chains),
-        cmocka_unit_test(lattice_moments), cmocka_unit_test(blocks_and_threads), cmocka_unit_test(any_beginning),
-        cmocka_unit_test(draws_move_on),   cmocka_unit_test(choice_of_method),   cmocka_unit_test(too_slow),
+        cmocka_unit_test(guide),
+        cmocka_unit_test(laws_by_tables),
+        cmocka_unit_test(laws_by_elimination),
+        cmocka_unit_test(laws_by_bounds),
+        cmocka_unit_test(laws_by_clusters),
+        cmocka_unit_test(laws_by_chains),
+        cmocka_unit_test(lattice_moments),
+        cmocka_unit_test(blocks_and_threads),
+        cmocka_unit_test(any_beginning),
+        cmocka_unit_test(draws_move_on),
+        cmocka_unit_test(choice_of_method),
+        cmocka_unit_test(too_slow),
         cmocka_unit_test(failing_memory),
+        cmocka_unit_test(parity_by_composition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
