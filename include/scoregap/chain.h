@@ -90,7 +90,9 @@ void sg_chain_spectrum_delete(sg_chain_spectrum *spectrum);
  * sorted in.  Products run in passes blocked for the cache and recompute the rates from sqrt(p).  A run of Lanczos'
  * method finds the tridiagonal matrix, and the vector is the product of (A - theta) times the start over its other
  * eigenvalues theta.  So the memory is count + 2 vectors of 2^n doubles beside log_p, and one more where Ritz values
- * have come back as copies and a second run sums the vector; `settings->memory` bounds the larger one.  Results are the
+ * have come back as copies and a second run sums the vector; `settings->memory` bounds the larger one.  The roots of the
+ * rates of single flips, n 2^n doubles, are kept where that leaves room for them (n = 22 in 1 GiB), and otherwise found
+ * anew in every product, which then takes 5 to 8 times as long.  Results are the
  * same bits for every number of threads.  n <= 26.  The start is random with a fixed key, without symmetry and heavy on
  * combinations of single sites.  gap_upper is the Ritz value (an upper bound up to rounding), gap_lower the Ritz value
  * less its residual and rounding: no eigenvalue is assumed to be simple or apart from the next, only that the start was
@@ -98,7 +100,7 @@ void sg_chain_spectrum_delete(sg_chain_spectrum *spectrum);
  * the top of the spectrum; chains of at most 1024 states and 4 million moves then go to sg_chain_gap, which keeps
  * relative accuracy.
  * Cost: 80-300 steps of two products where gap/top > 1e-3, a product about 0.7 ns a pair of states and single site;
- * blocks of many sites that reach over distant bits cost a pass each.
+ * single flips about twice that; blocks of many sites that reach over distant bits cost a pass each.
  * Errors: SG_OUT_OF_RANGE (also log p spanning more than 1300, or rates that overflow), SG_NO_MEMORY (also when
  * settings->memory is too small: says how much is needed), SG_STOPPED, SG_REFUSED (more than one class of communicating
  * states, a site in no block: the gap is 0, and the message says why), SG_NOT_CONVERGED (LAPACK).

@@ -25,7 +25,9 @@ typedef struct {
     size_t bytes;
     sg_cube_plan *plan;
     double *over;                     /* [2^n] log p, to be lost; NULL: it is not */
+    bool keep;                        /* all rates are kept */
     double *root, *scratch, *partial; /* amplitudes [2^n]; tiles; sums of chunks */
+    double *rates;                    /* roots of those of flips [n 2^n], NULL: they are found in every product */
     double **lock;                    /* [count] eigenvectors */
     sg_lanczos_result *found;         /* [count] */
 } solver;
@@ -88,8 +90,11 @@ static sg_status check_classes(const solver *s) {
 static sg_status check_memory(solver *s) {
     const size_t most = s->settings->memory ? s->settings->memory : (size_t)1 << 30;
     const size_t vectors = (size_t)s->count + (s->over ? 2 : 3);
+    const size_t rates = s->rate ? (size_t)s->cube->n * size_of(s) * sizeof(double) : 0;
     s->bytes = vectors * size_of(s) * sizeof(double) +
                (size_t)s->threads * (size_t)3 * sizeof(double) * ((size_t)1 << SG_CUBE_TILE_BITS);
+    s->keep = rates > 0 && s->bytes + rates <= most;
+    if (s->keep) s->bytes += rates;
     if (s->bytes <= most) return SG_OK;
     return sg_fail(SG_NO_MEMORY,
                    "%d eigenvalues of %d spins need %zu MiB for %zu vectors: allow more memory than %zu MiB", s->count,
@@ -106,6 +111,7 @@ static sg_status allocate(solver *s) {
         status = sg_new(&s->root, n, sizeof(double));
     if (!status) status = sg_new(&s->scratch, (size_t)s->threads * sg_cube_scratch(s->plan), sizeof(double));
     if (!status) status = sg_new(&s->partial, 3 * chunks, sizeof(double));
+    if (!status && s->keep) status = sg_new(&s->rates, (size_t)s->cube->n * n, sizeof(double));
     if (!status) status = sg_new(&s->lock, (size_t)s->count, sizeof *s->lock);
     if (!status) status = sg_new(&s->found, (size_t)s->count, sizeof *s->found);
     return status;
@@ -117,6 +123,7 @@ static void release(solver *s) {
     if (!s->over) sg_delete(s->root);
     sg_delete(s->scratch);
     sg_delete(s->partial);
+    sg_delete(s->rates);
     sg_delete(s->lock);
     sg_delete(s->found);
 }
@@ -158,6 +165,8 @@ static sg_status solve(solver *s) {
                           .sites = s->cube->n,
                           .threads = s->threads,
                           .settings = s->settings};
+    if (s->keep) sg_cube_fill_roots(&op, s->rates);
+    op.roots = s->rates;
     for (s->known = 0; s->known < s->count; s->known++) {
         const int k = s->known;
         sg_status status = sg_lanczos_smallest(&problem, k, s->lock, &s->lock[k], &s->found[k]);

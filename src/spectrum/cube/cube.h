@@ -44,7 +44,8 @@ typedef struct {
     const double *s, *null; /* amplitudes or log p; amplitudes */
     sg_flip_rate rate;
     const void *context;
-    bool narrow; /* |log s| <= SG_CUBE_NARROW everywhere: products of four squares are numbers */
+    const double *roots; /* of all rates [n 2^n], NULL: from log p in every product */
+    bool narrow;         /* |log s| <= SG_CUBE_NARROW everywhere: products of four squares are numbers */
     int threads;
     double *scratch; /* [threads][sg_cube_scratch] */
     double *partial; /* sums of chunks */
@@ -60,9 +61,13 @@ void sg_cube_apply(void *cube_operator, const double *x, double scale_x, double 
                    double sum[3]);
 /* The work of one tile: t += sum of weight r for the terms of one pass, see tile.c. */
 void sg_cube_tile(const sg_cube_operator *op, const sg_cube_pass *pass, const double *p, const double *g, double *t);
-/* A tile with general rates: y += scale A x. */
-void sg_cube_flips(const sg_cube_operator *op, const sg_cube_pass *pass, const double *log_p, const double *x,
-                   double scale, double *y);
+/* Single flips: t += A x on a tile, from log p there or from the roots of its rates. */
+void sg_cube_flips(const sg_cube_operator *op, const sg_cube_pass *pass, const double *log_p, const double *roots,
+                   const double *x, double *t);
+/* The roots of the rates of one tile, and of all; where those of a tile begin. */
+void sg_cube_roots(const sg_cube_operator *op, const sg_cube_pass *pass, const double *log_p, double *roots);
+void sg_cube_fill_roots(const sg_cube_operator *op, double *roots);
+size_t sg_cube_roots_at(const sg_cube_plan *plan, const sg_cube_pass *pass, long tile);
 
 /* ------------------------------------------------------------------ Lanczos */
 
