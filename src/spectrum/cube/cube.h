@@ -100,6 +100,39 @@ typedef struct {
 SG_MUST_CHECK sg_status sg_lanczos_smallest(const sg_lanczos *problem, int locked, double *const *lock, double **y,
                                             sg_lanczos_result *out);
 
+/*
+ * An operator on the cube, ready for Lanczos' method.  The caller fills cube, rate and context (flips), settings (NULL:
+ * plain ones) and over, then checks, then opens.  Moves, law and classes are checked first.
+ */
+typedef struct {
+    const sg_cube *cube;
+    sg_flip_rate rate;
+    const void *context;
+    const sg_spectrum_settings *settings;
+    double *over; /* [2^n] log p, to be lost to the amplitudes; NULL: it is not */
+    /* From the check: */
+    size_t states;     /* of positive probability */
+    double top, shift; /* max log p, log of the largest amplitude */
+    bool narrow;       /* as in sg_cube_operator */
+    /* From opening: */
+    size_t bytes; /* of memory, the caller's vectors too */
+    bool keep;    /* all rates are kept */
+    sg_cube_plan *plan;
+    double *root, *rates; /* amplitudes; roots of the rates of flips [n 2^n], or NULL */
+    sg_cube_operator op;
+    sg_lanczos lanczos;
+} sg_cube_problem;
+/* Errors: SG_OUT_OF_RANGE, SG_REFUSED (as sg_cube_gap), SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sg_cube_check(sg_cube_problem *problem);
+/* For a caller who takes `vectors` of 2^n doubles.  Errors: SG_NO_MEMORY (says how much is needed). */
+SG_MUST_CHECK sg_status sg_cube_open(sg_cube_problem *problem, int vectors);
+void sg_cube_close(sg_cube_problem *problem);
+/*
+ * Rounding of products where the top of the spectrum is this: terms of every block are added up one after the other,
+ * and resampling is what is left of the sum of weights.
+ */
+double sg_cube_floor(const sg_cube_problem *problem, double top);
+
 /* Fixed-order parallel sums over chunks; partial [2 * chunks]. */
 double sg_cube_dot(size_t n, int threads, const double *x, const double *y, double *partial);
 
