@@ -181,12 +181,27 @@ static sg_status place_given(const sg_loss *loss, const sg_model *model, const s
                    loss->row->name, model->text);
 }
 
+static sg_status by_sizes(const sg_loss *loss, const sg_model *model, bool *known, double *updates) {
+    double *rate = NULL;
+    *known = false;
+    if (!loss->row->sizes) return SG_OK;
+    sg_status status = sg_new(&rate, (size_t)model->space.d + 1, sizeof(double));
+    if (status == SG_OK) *known = loss->row->sizes(loss->options, model, rate);
+    if (*known) *updates = 0;
+    for (int k = 1; *known && k <= model->space.d; k++) *updates += rate[k] * k / model->space.d;
+    sg_delete(rate);
+    return status;
+}
+
 sg_status sg_loss_updates(const sg_loss *loss, const sg_model *model, double *updates) {
     const sg_row *row = loss->row;
     sg_site_blocks blocks = {0};
+    bool known = false;
     *updates = model->space.shape == SG_FINITE && (row->heat_bath || row->kind == SG_RESAMPLE) ? 1 : NAN;
     if (model->space.shape != SG_FINITE || row->heat_bath || !row->blocks) return SG_OK;
-    sg_status status = row->blocks(loss->options, model, &blocks);
+    sg_status status = by_sizes(loss, model, &known, updates);
+    if (status != SG_OK || known) return status;
+    status = row->blocks(loss->options, model, &blocks);
     if (status == SG_OK) *updates = 0;
     for (int b = 0; b < blocks.count; b++)
         *updates += blocks.rate[b] * __builtin_popcount(blocks.mask[b]) / model->space.d;

@@ -55,6 +55,14 @@ static sg_status blocks(const void *options, const sg_model *model, sg_site_bloc
                                  : sg_masks_contiguous(model, own->k, out);
 }
 
+static bool sizes(const void *options, const sg_model *model, double *rate) {
+    const int k = ((const choices *)options)->k;
+    if (!alike(options, model) || k > model->space.d) return false;
+    memset(rate, 0, ((size_t)model->space.d + 1) * sizeof(double));
+    rate[k] = 1;
+    return true;
+}
+
 static sg_status runs(const void *options, const sg_model *model) {
     const choices *own = options;
     sg_status status = sg_sites_fits("masked", model, false);
@@ -95,7 +103,7 @@ static sg_status prepare(const void *options, const sg_model *model, const doubl
     if (status != SG_NO_MEMORY) status = SG_OK;
     if (status == SG_OK && alike(options, model) && sg_site_view_alike(model) && own->k <= model->space.d) {
         status = sg_new(&made->share, (size_t)model->space.d + 1, sizeof(double));
-        if (status == SG_OK) made->share[own->k] = 1;
+        if (status == SG_OK) (void)sizes(options, model, made->share);
     }
     *prepared = (sg_prepared *)made;
     if (status == SG_OK) return SG_OK;
@@ -155,6 +163,7 @@ const sg_row sg_row_masked = {
     .sites = sites,
     .alike = alike,
     .blocks = blocks,
+    .sizes = sizes,
     .settle = settle,
     .step = step,
     .runs = runs,
