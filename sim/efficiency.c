@@ -17,7 +17,7 @@ typedef struct {
 static void note(answer *w, sg_status status, const char *message) {
     size_t used = strlen(w->message);
     if (!status) return;
-    if (!w->status) w->status = status;
+    if (!w->status && status != SG_UNDEFINED) w->status = status; /* what does not exist has not failed */
     snprintf(w->message + used, sizeof w->message - used, "%s%s", used ? "; " : "", message);
 }
 
@@ -66,6 +66,7 @@ static json_t *profile_json(const sg_profile *p) {
     json_object_set_new(o, "eigenvalues", sim_json_vector(p->count, p->eigenvalue));
     json_object_set_new(o, "weights", weights);
     json_object_set_new(o, "remainder", sim_json_vector(p->m, p->remainder));
+    json_object_set_new(o, "remainder_mean", sim_json_vector(p->m, p->remainder_mean));
     json_object_set_new(o, "ratio_spectral", sim_json_vector(p->m, p->ratio_spectral));
     json_object_set_new(o, "ratio_quadrature", sim_json_vector(p->m, p->ratio_quadrature));
     json_object_set_new(o, "ratio_bound", sim_json_vector(p->m, p->ratio_bound));
@@ -158,6 +159,8 @@ static void print_profile(const sg_profile *p) {
             printf(" %.4g (%.1f %%)", p->eigenvalue[k], 100 * share);
             shown++;
         }
+        if (!isnan(p->remainder_mean[j]))
+            printf(" and beyond, %.4g in the mean, %.1f %%", p->remainder_mean[j], 100 * p->remainder[j] / total);
         printf("; inefficiency of this parameter alone %.9g, by the spectral form %.9g\n", p->ratio_quadrature[j],
                p->ratio_spectral[j]);
     }

@@ -164,8 +164,9 @@ static sg_status merge(sweep *w, bool seed_given, sg_result **joined) {
     return status;
 }
 
+/* What does not exist for a loss has not failed. */
 static bool is_failure(const char *status) {
-    return *status && strcmp(status, sg_status_name(SG_OK)) != 0;
+    return *status && strcmp(status, sg_status_name(SG_OK)) != 0 && strcmp(status, sg_status_name(SG_UNDEFINED)) != 0;
 }
 
 static void count(const sg_result *result, sim_outcome *out) {

@@ -90,18 +90,19 @@ void sg_chain_spectrum_delete(sg_chain_spectrum *spectrum);
  * sorted in.  Products run in passes blocked for the cache and recompute the rates from sqrt(p).  A run of Lanczos'
  * method finds the tridiagonal matrix, and the vector is the product of (A - theta) times the start over its other
  * eigenvalues theta.  So the memory is count + 2 vectors of 2^n doubles beside log_p, and one more where Ritz values
- * have come back as copies and a second run sums the vector; `settings->memory` bounds the larger one.  Results are the
- * same bits for every number of threads.  n <= 26.  The start is random with a fixed key, without symmetry and heavy on
- * combinations of single sites.  gap_upper is the Ritz value (an upper bound up to rounding), gap_lower the Ritz value
- * less its residual and rounding: no eigenvalue is assumed to be simple or apart from the next, only that the start was
- * not orthogonal to the slowest mode.  SG_UNCERTIFIED when that is wider than 1e-6, in particular where gap < 1e-9 of
- * the top of the spectrum; chains of at most 1024 states and 4 million moves then go to sg_chain_gap, which keeps
- * relative accuracy.
- * Cost: 80-300 steps of two products where gap/top > 1e-3, a product about 0.7 ns a pair of states and single site;
- * blocks of many sites that reach over distant bits cost a pass each.
- * Errors: SG_OUT_OF_RANGE (also log p spanning more than 1300, or rates that overflow), SG_NO_MEMORY (also when
- * settings->memory is too small: says how much is needed), SG_STOPPED, SG_REFUSED (more than one class of communicating
- * states, a site in no block: the gap is 0, and the message says why), SG_NOT_CONVERGED (LAPACK).
+ * have come back as copies and a second run sums the vector; `settings->memory` bounds the larger one.  The roots of
+ * the rates of single flips, n 2^n doubles, are kept where that leaves room for them (n = 22 in 1 GiB), and otherwise
+ * found anew in every product, which then takes 5 to 8 times as long.  Results are the same bits for every number of
+ * threads.  n <= 26.  The start is random with a fixed key, without symmetry and heavy on combinations of single sites.
+ * gap_upper is the Ritz value (an upper bound up to rounding), gap_lower the Ritz value less its residual and rounding:
+ * no eigenvalue is assumed to be simple or apart from the next, only that the start was not orthogonal to the slowest
+ * mode.  SG_UNCERTIFIED when that is wider than 1e-6, in particular where gap < 1e-9 of the top of the spectrum; chains
+ * of at most 1024 states and 4 million moves then go to sg_chain_gap, which keeps relative accuracy. Cost: 80-300 steps
+ * of two products where gap/top > 1e-3, a product about 0.7 ns a pair of states and single site; single flips about
+ * twice that; blocks of many sites that reach over distant bits cost a pass each. Errors: SG_OUT_OF_RANGE (also log p
+ * spanning more than 1300, or rates that overflow), SG_NO_MEMORY (also when settings->memory is too small: says how
+ * much is needed), SG_STOPPED, SG_REFUSED (more than one class of communicating states, a site in no block: the gap is
+ * 0, and the message says why), SG_NOT_CONVERGED (LAPACK).
  */
 SG_MUST_CHECK sg_status sg_cube_gap(const sg_cube *cube, const sg_spectrum_settings *settings, int count, sg_gap *out,
                                     sg_chain_spectrum **spectrum);
@@ -155,26 +156,39 @@ SG_MUST_CHECK sg_status sg_chain_gap(const sg_chain *chain, const sg_spectrum_se
 /* ------------------------------------------------------------------- models */
 
 /*
- * All of the spectrum of the jumps of a loss at the model's truth, for functions of what `by_counts` says: of the state
- * (q^d of them, at most SG_SPECTRUM_STATES), or of the number of sites in state 1 where a symmetry makes these a path
- * (d + 1 of them; then functions that tell sites apart are left out).
+ * Spectral measures under the jumps of a loss at the model's truth: -L = sum_l l P_l, and a function f has the weight
+ * E (P_l f)^2 at the eigenvalue l.  Eigenvalues on which no function has any weight are left out, those that agree to
+ * rounding are one.
  */
 enum { SG_SPECTRUM_STATES = 1024 };
 typedef struct {
-    int n, count;
-    bool by_counts;
-    double *value;    /* [count] the nonzero eigenvalues, ascending, as often as they are multiple */
-    double *function; /* [count][n] E f = 0, E f^2 = 1; 0 where p = 0 */
-    double *mass;     /* [n] */
-    double error;     /* absolute, of each value */
-} sg_states_spectrum;
+    int functions, count;
+    double *value, *error; /* [count] ascending; absolute errors */
+    double *weight;        /* [functions][count] */
+    double limit;          /* what is left out lies above (INFINITY: nothing is left out) */
+    double *moment; /* [functions][3] of order 0, 1, 2 of all of each measure: Var f, E(f, f), E (L f)^2; NULL: those of
+                       the pairs are */
+    double top;     /* of the spectra, from above; steps of Lanczos' processes; both 0 where there were none */
+    int steps;
+} sg_measures;
 /*
- * By LAPACK's symmetric solver: 1 s for 1024 states.  Paths longer than that: `most` pairs by sg_birth_death_spectrum.
- * Errors: SG_REFUSED (more states and no path), SG_MISFIT (no jumps on a finite set), SG_NO_MEMORY, those of the row.
+ * Functions first .. first + functions - 1 at all states by their codes, f [functions][q^d], or (by_counts) at the
+ * numbers 0 .. d of sites in state 1, f [functions][d + 1], for functions of these alone.
  */
-SG_MUST_CHECK sg_status sg_states_spectrum_new(const sg_model *model, const sg_loss *loss, int most,
-                                               sg_states_spectrum **spectrum);
-void sg_states_spectrum_delete(sg_states_spectrum *spectrum);
+typedef sg_status (*sg_measured)(void *context, bool by_counts, int first, int functions, double *f);
+/*
+ * Where a symmetry makes the numbers of sites in state 1 a path (functions are then functions of these): all pairs of
+ * that, or beyond 1024 sites the first `most`.  Up to 1024 states all pairs by LAPACK's symmetric solver: 1 s.  Up to
+ * 2^24 states: by a Lanczos process from each function, whose Ritz values and weights are Gauss' quadrature of its
+ * measure, so that three moments are those of the whole whatever was found; the first `most` eigenvalues, as far as all
+ * of them below `limit` have converged, residuals below 1e-6 of the distance to the next, values within 1e-9 of the top
+ * being one.  A weight below 1e-13 of the whole is none.  A process takes up to 1000 steps, fewer where all would take
+ * more than 2e10 visits of states (about half a minute), but 40 at least. Errors: SG_REFUSED (more states and no path),
+ * SG_MISFIT (no jumps on a finite set), SG_NO_MEMORY, those of the row and of sg_cube_gap.
+ */
+SG_MUST_CHECK sg_status sg_measures_new(const sg_model *model, const sg_loss *loss, int functions, sg_measured values,
+                                        void *context, int most, sg_measures **measures);
+void sg_measures_delete(sg_measures *measures);
 
 /*
  * An upper bound on the spectrum of -L of these jumps, INFINITY where none is known: the sum of the rates of blocks

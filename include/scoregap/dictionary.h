@@ -160,6 +160,11 @@ typedef struct sg_row {
     /* The same blocks as lists.  NULL: blocks of one site each (heat_bath), or none. */
     sg_status (*lists)(const void *options, const sg_model *model, sg_site_lists *lists);
     /*
+     * Are these blocks all those of their sizes, at one rate a size?  Then rate [d + 1] is that of all blocks of k
+     * sites together, without a list of them; if not, false.  NULL: they are not.
+     */
+    bool (*sizes)(const void *options, const sg_model *model, double *rate);
+    /*
      * The dynamics: one step of size dt of every chain of the block (chain i = point i), leaving p_theta exactly
      * invariant; adds the number of accepted proposals to *accepted.  `scratch` belongs to the caller (sg_walk_new).
      */

@@ -69,6 +69,7 @@ typedef struct sg_profile {
     double *weight;                      /* [m][count] c_jk^2 */
     double *remainder;                   /* [m] Var S_j - sum_k weight: what the pairs leave */
     double *remainder_h, *remainder_psi; /* [m] the same for H_jj and (Cov psi)_jj */
+    double *remainder_mean;              /* [m] mean eigenvalue of what they leave; NaN where that is nothing */
     double *ratio_spectral;              /* [m] (sum w)(sum l^2 w)/(sum l w)^2 over the pairs */
     double *ratio_quadrature;            /* [m] Var S_j Cov(psi)_jj / H_jj^2 */
     double *ratio_bound;                 /* [m] how far the two may differ, from the remainders and eigenvalue errors */
@@ -77,7 +78,11 @@ typedef struct sg_profile {
         status; /* SG_OK; SG_UNCERTIFIED: they differ by more than ratio_bound, or the solver's floor is reached */
     char message[256];
 } sg_profile;
-/* count <= 0: a default (64). */
+/*
+ * count <= 0: a default (64).  Finite sets: as sg_measures_new has it, all pairs or the slowest that have converged; what
+ * they leave has its mean, and the process's own moments must be those of `asymptotic`.  Errors: SG_UNDEFINED (estimates
+ * averaged over sites have no generator), SG_NOT_CONVERGED (no pair has), SG_REFUSED, SG_NO_MEMORY.
+ */
 SG_MUST_CHECK sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic,
                                        int count, sg_profile **out);
 void sg_profile_delete(sg_profile *profile);

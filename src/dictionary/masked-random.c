@@ -53,6 +53,17 @@ static sg_status runs(const void *options, const sg_model *model) {
                    model->text, model->space.d);
 }
 
+static bool sizes(const void *options, const sg_model *model, double *rate) {
+    const choices *own = options;
+    const int n = model->space.d;
+    if (!(own->rate > 0) && own->k > n) return false;
+    for (int s = 0; s <= n; s++) {
+        const double ways = lgamma(n + 1.0) - lgamma(s + 1.0) - lgamma(n - s + 1.0);
+        rate[s] = own->rate > 0 ? exp(ways) * pow(own->rate, s) * pow(1 - own->rate, n - s) : s == own->k;
+    }
+    return true;
+}
+
 /* Masks are bits of a tag; their states are enumerated, or counted where all sites are alike. */
 static sg_status fits(const void *options, const sg_model *model) {
     const choices *own = options;
@@ -77,17 +88,6 @@ static bool alike(const void *options, const sg_model *model) {
 
 /* ---------------------------------------------------------------------- constants */
 
-static void fill_share(const choices *own, int n, double *share) {
-    if (!(own->rate > 0)) {
-        share[own->k] = 1;
-        return;
-    }
-    for (int s = 0; s <= n; s++) {
-        const double ways = lgamma(n + 1.0) - lgamma(s + 1.0) - lgamma(n - s + 1.0);
-        share[s] = exp(ways) * pow(own->rate, s) * pow(1 - own->rate, n - s);
-    }
-}
-
 static void release(sg_prepared *prepared) {
     constants *made = (constants *)prepared;
     if (!made) return;
@@ -107,8 +107,8 @@ static sg_status prepare(const void *options, const sg_model *model, const doubl
     status = lists(options, model, &made->blocks);
     if (status != SG_NO_MEMORY) status = SG_OK;
     if (status == SG_OK && sg_site_view_alike(model)) {
-        status = sg_new(&made->share, (size_t)model->space.d + SG_MASKS_SITES, sizeof(double));
-        if (status == SG_OK) fill_share(&made->own, model->space.d, made->share);
+        status = sg_new(&made->share, (size_t)model->space.d + 1, sizeof(double));
+        if (status == SG_OK) (void)sizes(options, model, made->share);
     }
     *prepared = (sg_prepared *)made;
     if (status == SG_OK) return SG_OK;
@@ -197,6 +197,7 @@ const sg_row sg_row_masked_random = {
     .tag = tag,
     .blocks = blocks,
     .lists = lists,
+    .sizes = sizes,
     .settle = settle,
     .step = step,
     .runs = runs,

@@ -62,6 +62,14 @@ static sg_status blocks(const void *options, const sg_model *model, sg_site_bloc
     return status == SG_OK ? sg_masks_bits(model, &list, out) : status;
 }
 
+static bool sizes(const void *options, const sg_model *model, double *rate) {
+    const int k = ((const choices *)options)->k;
+    if (!alike(options, model) || k > model->space.d) return false;
+    memset(rate, 0, ((size_t)model->space.d + 1) * sizeof(double));
+    rate[k] = 1;
+    return true;
+}
+
 static sg_status runs(const void *options, const sg_model *model) {
     const choices *own = options;
     sg_status status = sg_sites_fits("masked", model, false);
@@ -102,7 +110,7 @@ static sg_status prepare(const void *options, const sg_model *model, const doubl
     if (status != SG_NO_MEMORY) status = SG_OK;
     if (status == SG_OK && alike(options, model) && sg_site_view_alike(model) && own->k <= model->space.d) {
         status = sg_new(&made->share, (size_t)model->space.d + 1, sizeof(double));
-        if (status == SG_OK) made->share[own->k] = 1;
+        if (status == SG_OK) (void)sizes(options, model, made->share);
     }
     *prepared = (sg_prepared *)made;
     if (status == SG_OK) return SG_OK;
@@ -163,6 +171,7 @@ const sg_row sg_row_masked = {
     .alike = alike,
     .blocks = blocks,
     .lists = lists,
+    .sizes = sizes,
     .settle = settle,
     .step = step,
     .runs = runs,

@@ -6,9 +6,24 @@
 
 enum { B = SG_BLOCK };
 
+static sg_status by_sizes(const sg_loss *loss, const sg_model *model, bool *known, double *updates) {
+    double *rate = NULL;
+    *known = false;
+    if (!loss->row->sizes) return SG_OK;
+    sg_status status = sg_new(&rate, (size_t)model->space.d + 1, sizeof(double));
+    if (status == SG_OK) *known = loss->row->sizes(loss->options, model, rate);
+    if (*known) *updates = 0;
+    for (int k = 1; *known && k <= model->space.d; k++) *updates += rate[k] * k / model->space.d;
+    sg_delete(rate);
+    return status;
+}
+
 static sg_status of_blocks(const sg_loss *loss, const sg_model *model, double *updates) {
     sg_site_lists blocks = {0};
-    sg_status status = loss->row->lists(loss->options, model, &blocks);
+    bool known;
+    sg_status status = by_sizes(loss, model, &known, updates);
+    if (status != SG_OK || known) return status;
+    status = loss->row->lists(loss->options, model, &blocks);
     if (status == SG_OK) *updates = 0;
     for (int b = 0; b < blocks.count; b++)
         *updates += blocks.rate[b] * (blocks.start[b + 1] - blocks.start[b]) / model->space.d;

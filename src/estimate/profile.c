@@ -5,6 +5,8 @@
 #include "estimate/lens.h"
 #include "scoregap/chain.h"
 
+#define MOMENTS 1e-8   /* relative difference of moments by two ways */
+#define ROUNDING 1e-13 /* of moments, over powers of the top of the spectrum */
 enum { DEFAULT_PAIRS = 64, CIRCLE_LEVEL = 3 /* its panels must be many for many pairs */ };
 
 static sg_status allocate(int m, int count, sg_profile **out) {
@@ -15,18 +17,18 @@ static sg_status allocate(int m, int count, sg_profile **out) {
     p->m = m, p->count = count;
     if ((status = sg_new(&p->eigenvalue, (size_t)count, sizeof(double)))) return status;
     if ((status = sg_new(&p->weight, (size_t)count * (size_t)m, sizeof(double)))) return status;
-    double **vector[] = {&p->remainder,      &p->remainder_h,      &p->remainder_psi,
+    double **vector[] = {&p->remainder,      &p->remainder_h,      &p->remainder_psi, &p->remainder_mean,
                          &p->ratio_spectral, &p->ratio_quadrature, &p->ratio_bound};
-    for (int k = 0; k < 6; k++)
+    for (int k = 0; k < 7; k++)
         if ((status = sg_new(vector[k], (size_t)m, sizeof(double)))) return status;
     return SG_OK;
 }
 
 void sg_profile_delete(sg_profile *p) {
     if (!p) return;
-    double *array[] = {p->eigenvalue,    p->weight,         p->remainder,        p->remainder_h,
-                       p->remainder_psi, p->ratio_spectral, p->ratio_quadrature, p->ratio_bound};
-    for (int k = 0; k < 8; k++) sg_delete(array[k]);
+    double *array[] = {p->eigenvalue,     p->weight,         p->remainder,        p->remainder_h, p->remainder_psi,
+                       p->remainder_mean, p->ratio_spectral, p->ratio_quadrature, p->ratio_bound};
+    for (int k = 0; k < 9; k++) sg_delete(array[k]);
     sg_delete(p);
 }
 
@@ -103,6 +105,7 @@ static void compare(sg_profile *p, const sg_asymptotic *a, double tolerance) {
         }
         for (int k = 0; k < 3; k++) rest[k] = total[k] - sum[k];
         p->remainder[j] = rest[0], p->remainder_h[j] = rest[1], p->remainder_psi[j] = rest[2];
+        p->remainder_mean[j] = rest[0] > tolerance * total[0] ? rest[1] / rest[0] : NAN;
         p->ratio_quadrature[j] = total[0] * total[2] / (total[1] * total[1]);
         p->ratio_spectral[j] = sum[0] * sum[2] / (sum[1] * sum[1]);
         double missing = fmax(rest[0], 0) / total[0] + 2 * fmax(rest[1], 0) / sum[1] + fmax(rest[2], 0) / total[2];
@@ -134,79 +137,86 @@ static void resampling(sg_profile *p, const sg_asymptotic *a) {
 
 /* ---------------------------------------------------------------- finite sets */
 
-/* The statistics at all n states (or counts), out [m][n]; the row of likelihood gives them. */
-static sg_status statistics(const sg_model *model, const sg_states_spectrum *spectrum, double *out) {
-    sg_status status;
-    sg_nodes *nodes = NULL;
+typedef struct {
+    const sg_model *model;
+    sg_nodes *nodes[2]; /* of states, of counts; NULL until needed */
+} scores;
+
+/* The statistics at all states (or counts), as sg_measured; the row of likelihood gives them. */
+static sg_status statistics(void *context, bool by_counts, int first, int functions, double *out) {
+    scores *s = context;
     sg_loss *loss = NULL;
     sg_lens *lens = NULL;
     double weight[SG_BLOCK];
-    if ((status = sg_nodes_new(model, model->truth, 0, spectrum->by_counts, &nodes))) goto out;
-    if ((status = sg_loss_new("mle", &loss))) goto out;
-    if ((status = sg_lens_new(model, loss, NULL, SG_SCORE, 0, &lens))) goto out;
-    for (long long b = 0; b < sg_nodes_blocks(nodes); b++) {
+    sg_status status = SG_OK;
+    if (!s->nodes[by_counts]) status = sg_nodes_new(s->model, s->model->truth, 0, by_counts, &s->nodes[by_counts]);
+    const sg_nodes *nodes = s->nodes[by_counts];
+    if (!status) status = sg_loss_new("mle", &loss);
+    if (!status) status = sg_lens_new(s->model, loss, NULL, SG_SCORE, 0, &lens);
+    for (long long b = 0; !status && b < sg_nodes_blocks(nodes); b++) {
         sg_nodes_block(nodes, b, &lens->block, weight);
-        sg_lens_look(lens, NULL, NULL, model->truth, &lens->block, SG_SCORE, 0);
-        for (int j = 0; j < model->m; j++)
-            memcpy(out + (size_t)j * (size_t)spectrum->n + (size_t)b * SG_BLOCK,
-                   lens->datum.score + (size_t)j * SG_BLOCK, (size_t)lens->block.n * sizeof(double));
+        sg_lens_look(lens, NULL, NULL, s->model->truth, &lens->block, SG_SCORE, 0);
+        for (int j = 0; j < functions; j++)
+            memcpy(out + (size_t)j * (size_t)nodes->n + (size_t)b * SG_BLOCK,
+                   lens->datum.score + (size_t)(first + j) * SG_BLOCK, (size_t)lens->block.n * sizeof(double));
     }
-out:
     sg_lens_delete(lens);
     sg_loss_delete(loss);
-    sg_nodes_delete(nodes);
     return status;
 }
 
-static double coefficient_of(const sg_states_spectrum *s, int k, const double *score) {
-    const double *f = s->function + (size_t)k * (size_t)s->n;
-    double sum = 0;
-    for (int x = 0; x < s->n; x++) sum += s->mass[x] * score[x] * f[x];
-    return sum;
+/* Relative to H: what the errors of the eigenvalues may change in it. */
+static double error_of(const sg_measures *s, const sg_asymptotic *a) {
+    double worst = 0;
+    for (int j = 0; j < a->m; j++) {
+        double sum = 0;
+        for (int k = 0; k < s->count; k++) sum += s->weight[(size_t)j * (size_t)s->count + (size_t)k] * s->error[k];
+        worst = fmax(worst, sum / a->dirichlet[j + j * a->m]);
+    }
+    return worst;
 }
 
-/* Pairs of one eigenvalue are one, and those on which no score has any weight are left out. */
-static void merge(const sg_states_spectrum *s, const double *score, const sg_asymptotic *a, sg_profile *p) {
-    static const double none = 1e-24;
-    const int m = p->m, room = p->count;
-    p->count = 0;
-    for (int k = 0, end; k < s->count; k = end) {
-        double share = 0;
-        for (end = k + 1; end < s->count && s->value[end] - s->value[end - 1] <= 4 * s->error; end++) {
+/* The moments by Lanczos' processes must be those of the covariance, up to the rounding of products. */
+static void check_moments(const sg_measures *s, const sg_asymptotic *a, sg_profile *p) {
+    for (int j = 0; s->moment && j < a->m; j++) {
+        const int at = j + j * a->m;
+        const double total[3] = {a->fisher[at], a->dirichlet[at], a->cov_psi[at] - a->noise[at]};
+        for (int k = 0; k < 3; k++) {
+            const double difference = fabs(s->moment[3 * j + k] - total[k]);
+            if (difference <= MOMENTS * total[k] + ROUNDING * pow(s->top, k) * total[0]) continue;
+            p->status = SG_UNCERTIFIED;
+            snprintf(p->message, sizeof p->message,
+                     "moment %d of the spectral measure of parameter %d is %.9g by Lanczos' process, %.9g by the "
+                     "covariance",
+                     k, j + 1, s->moment[3 * j + k], total[k]);
         }
-        for (int j = 0; j < m; j++) {
-            double weight = 0;
-            for (int i = k; i < end; i++) {
-                const double c = coefficient_of(s, i, score + (size_t)j * (size_t)s->n);
-                weight += c * c;
-            }
-            p->weight[(size_t)j * (size_t)room + (size_t)p->count] = weight;
-            share = fmax(share, weight / a->fisher[j + j * m]);
-        }
-        if (share > none) p->eigenvalue[p->count++] = s->value[k];
     }
-    for (int j = 1; j < m; j++)
-        memmove(p->weight + (size_t)j * (size_t)p->count, p->weight + (size_t)j * (size_t)room,
-                (size_t)p->count * sizeof(double));
 }
 
 static sg_status jump_pairs(const sg_model *model, const sg_loss *loss, const sg_asymptotic *a, int count,
                             sg_profile **p, double *tolerance) {
-    sg_states_spectrum *spectrum = NULL;
-    double *score = NULL;
+    sg_measures *measures = NULL;
+    scores s = {.model = model};
     const sg_row *row = loss->row;
     if (row->averaged && row->averaged(loss->options))
-        return sg_fail(SG_REFUSED, "estimates averaged over sites have no generator, so no spectral profile: take "
-                                   "sites=pooled");
+        return sg_fail(SG_UNDEFINED, "estimates averaged over sites have no generator, so the spectral profile is not "
+                                     "defined for this loss: sites=pooled has one");
     sg_status status = sg_loss_runs(loss, model);
-    if (!status) status = sg_states_spectrum_new(model, loss, count, &spectrum);
-    if (!status) status = sg_new(&score, (size_t)model->m * (size_t)spectrum->n, sizeof(double));
-    if (!status) status = statistics(model, spectrum, score);
-    if (!status) status = allocate(model->m, spectrum->count, p);
-    if (!status) merge(spectrum, score, a, *p);
-    if (!status) *tolerance = fmax(*tolerance, 4 * spectrum->error / spectrum->value[0]);
-    sg_delete(score);
-    sg_states_spectrum_delete(spectrum);
+    if (!status) status = sg_measures_new(model, loss, model->m, statistics, &s, count, &measures);
+    if (!status && !measures->count)
+        status = sg_fail(SG_NOT_CONVERGED,
+                         "no eigenvalue of %s on %s has converged in %d steps of Lanczos' processes: take fewer free "
+                         "parameters or sites",
+                         loss->text, model->text, measures->steps);
+    if (!status) status = allocate(model->m, measures->count, p);
+    if (!status) {
+        memcpy((*p)->eigenvalue, measures->value, (size_t)measures->count * sizeof(double));
+        memcpy((*p)->weight, measures->weight, (size_t)measures->count * (size_t)model->m * sizeof(double));
+        *tolerance = fmax(*tolerance, 4 * error_of(measures, a));
+        check_moments(measures, a, *p);
+    }
+    sg_measures_delete(measures);
+    for (int k = 0; k < 2; k++) sg_nodes_delete(s.nodes[k]);
     return status;
 }
 

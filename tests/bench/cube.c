@@ -1,9 +1,9 @@
 /*
- * Glauber dynamics of Ising models given by graph files.
+ * Gaps of Ising models given by graph files: of Glauber dynamics, or of those of another loss.
  *
  *   cube write random N SEED   couplings N(0, 0.2^2) between all pairs and fields N(0, 0.2^2): no symmetry
  *   cube write equal N BETA    couplings BETA/N between all pairs, no fields: all permutations are symmetries
- *   cube gap FILE THREADS COUNT
+ *   cube gap FILE THREADS COUNT [LOSS]
  *
  * The last prints, separated by blanks: seconds a call of processor time and of the wall clock, after the model is made
  * (log p is part of the call); the gap and its enclosure; iterations; MiB of memory of the process at the peak, and
@@ -52,7 +52,7 @@ static int write_equal(int n, double beta) {
     return 0;
 }
 
-static sg_status measure(const char *file, int threads, int count) {
+static sg_status measure(const char *file, int threads, int count, const char *dynamics) {
     char graph[4096];
     sg_model *model = NULL;
     sg_loss *loss = NULL;
@@ -61,7 +61,7 @@ static sg_status measure(const char *file, int threads, int count) {
     snprintf(graph, sizeof graph, "@%s", file);
     const sg_pair pair = {"graph", graph};
     sg_status status = sg_model_new("ising", 1, &pair, &model);
-    if (!status) status = sg_loss_new("pseudolikelihood", &loss);
+    if (!status) status = sg_loss_new(dynamics, &loss);
     const double before = peak(), wall = now(CLOCK_MONOTONIC), processor = now(CLOCK_PROCESS_CPUTIME_ID);
     for (int k = 0; k < count && !status; k++) status = sg_spectrum_gap(model, loss, &settings, &gap, NULL);
     if (!status)
@@ -74,16 +74,17 @@ static sg_status measure(const char *file, int threads, int count) {
 }
 
 static int usage(void) {
-    fprintf(stderr, "usage: cube write random N SEED | cube write equal N BETA | cube gap FILE THREADS COUNT\n");
+    fprintf(stderr, "usage: cube write random N SEED | cube write equal N BETA | cube gap FILE THREADS COUNT [LOSS]\n");
     return 2;
 }
 
 int main(int argc, char **argv) {
     gsl_set_error_handler_off();
     openblas_set_num_threads(1);
-    if (argc != 5) return usage();
-    if (!strcmp(argv[1], "gap")) {
-        if (measure(argv[2], atoi(argv[3]), atoi(argv[4])) == SG_OK) return 0;
+    const bool gap = argc > 1 && !strcmp(argv[1], "gap");
+    if (argc != 5 && !(gap && argc == 6)) return usage();
+    if (gap) {
+        if (measure(argv[2], atoi(argv[3]), atoi(argv[4]), argc > 5 ? argv[5] : "pseudolikelihood") == SG_OK) return 0;
         fprintf(stderr, "cube: %s\n", sg_message());
         return 1;
     }

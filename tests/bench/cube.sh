@@ -47,6 +47,12 @@ table "$work/equal.one" s
 cube_memory equal
 if ! [ "$python" ]; then scipy_missing; fi
 
+echo "the random couplings, single flips at other rates: seconds of processor time, one core"
+for loss in pseudolikelihood probability-flow ratio-matching; do
+    for round in $(seq "$rounds"); do $pin $cube gap "$work/random" 1 1 $loss; done |
+        awk -v loss=$loss 'NR == 1 || $1 < least { least = $1 } END { printf "  %-18s %.3g, %d steps\n", loss, least, $6 }'
+done
+
 if [ "${LARGE:-}" ]; then
     for n in 22 24; do
         $cube write random $n 1 >"$work/large"

@@ -485,6 +485,32 @@ static void test_over(void **state) {
     }
 }
 
+/* The same bits, whether the rates of flips are kept or found in every product, and the rates may be cut off. */
+static void test_kept_rates(void **state) {
+    (void)state;
+    const double factor = 3;
+    for (int n = 5; n <= 15; n += 5) {
+        const size_t states = (size_t)1 << n;
+        model m = single_sites(n);
+        sg_gap gap, other;
+        sg_chain_spectrum *spectrum = NULL, *again = NULL;
+        fill_random(&m, .15, 57);
+        for (size_t x = 0; n == 10 && x < states; x++)
+            if ((x & 5) == 5) m.log_p[x] = -INFINITY;
+        assert_int_equal(sg_flip_gap(n, m.log_p, root_rate, &factor, NULL, 2, &gap, &spectrum), SG_OK);
+        const sg_spectrum_settings settings = {.memory = spectrum->bytes - 1};
+        assert_int_equal(sg_flip_gap(n, m.log_p, root_rate, &factor, &settings, 2, &other, &again), SG_OK);
+        assert_int_equal(gap.status, SG_OK);
+        assert_int_equal(spectrum->bytes - again->bytes, (size_t)n * states * sizeof(double));
+        assert_memory_equal(&gap.gap_lower, &other.gap_lower, sizeof(double));
+        assert_memory_equal(spectrum->value, again->value, 2 * sizeof(double));
+        assert_memory_equal(spectrum->vector, again->vector, states * sizeof(double));
+        sg_chain_spectrum_delete(spectrum);
+        sg_chain_spectrum_delete(again);
+        drop(&m);
+    }
+}
+
 /* The residual of f that is computed here agrees with the enclosure's width. */
 static double residual_of(const model *m, const double *f, double gap) {
     double square = 0, mass = 0;
@@ -704,6 +730,7 @@ int main(void) {
         cmocka_unit_test(test_order_of_sites),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_over),
+        cmocka_unit_test(test_kept_rates),
         cmocka_unit_test(test_residual),
         cmocka_unit_test(test_function),
         cmocka_unit_test(test_metastable),

@@ -4,16 +4,14 @@
  */
 #include <float.h>
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "scoregap/chain.h"
+#include "jumps.h"
 #include "sites.h"
 #include "spectrum/kinds.h"
-
-enum { STATES_MOST = 1 << 24, CHUNK = 1 << 14 };
+#include "spectrum/mixing/states.h"
 
 typedef struct {
     const sg_model *model;
@@ -30,7 +28,7 @@ static void rate_of(const void *context, int n, const double *log_ratio, double 
 /* The most sites whose states are visited. */
 static int sites_most(const sg_model *model) {
     int sites = 0;
-    for (long long states = model->space.q; states <= STATES_MOST; states *= model->space.q) sites++;
+    for (long long states = model->space.q; states <= SG_JUMPS_STATES; states *= model->space.q) sites++;
     return sites;
 }
 
@@ -207,22 +205,24 @@ static sg_status try_classes(const problem *p, bool *done, sg_gap *out) {
     return status;
 }
 
-/* ----------------------------------------------------------------- all states */
-
-static sg_status all_states(const problem *p, double **log_p) {
-    const sg_model *model = p->model;
-    const long long states = llround(sg_model_states(model));
-    const int threads = p->settings->threads > 0 ? p->settings->threads : omp_get_max_threads();
-    sg_status status = sg_new(log_p, (size_t)states, sizeof(double));
-    if (status) return status;
-    double *out = *log_p;
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (long long first = 0; first < states; first += CHUNK) {
-        const int count = (int)(states - first < CHUNK ? states - first : CHUNK);
-        model->family->states(model, model->truth, (uint64_t)first, count, out + first);
+/* Blocks of all subsets of one size, in a law of the number of sites in state 1: pairs of such numbers have all modes.
+ */
+static sg_status try_pairs(const problem *p, bool *done, sg_gap *out) {
+    const sg_states_problem of = {.model = p->model, .loss = p->loss, .n = p->model->space.d};
+    sg_lumped *lumped = NULL;
+    int block = 0;
+    sg_status status = p->loss->row->blocks && p->model->space.q == 2 ? sg_states_block(&of, &block) : SG_OK;
+    if (!status && block) status = sg_states_numbers(p->model, done, &lumped);
+    if (!status && *done) {
+        const sg_exchange dynamics = {.n = of.n, .block = block, .log_p = lumped->log_p};
+        status = sg_exchange_gap(&dynamics, out);
+        out->method = "pairs of numbers of sites in state 1 (they have a copy of every mode)";
     }
-    return SG_OK;
+    sg_lumped_delete(lumped);
+    return status;
 }
+
+/* ----------------------------------------------------------------- all states */
 
 /* log_p is lost. */
 static sg_status solve_cube(const problem *p, double *log_p, int count, sg_gap *out, sg_chain_spectrum **spectrum) {
@@ -284,7 +284,7 @@ static sg_status by_states(const problem *p, sg_gap *out, sg_eigenvalues *values
                        "the gap of %s on %s needs all its states, and no symmetry is known that would do: %d sites are "
                        "too many, take n <= %d",
                        p->loss->text, p->model->text, p->model->space.d, sites_most(p->model));
-    sg_status status = all_states(p, &log_p);
+    sg_status status = sg_jumps_states(p->model, p->settings->threads, &log_p);
     if (!status) status = (p->model->space.q == 2 ? two_states : more_states)(p, log_p, out, values);
     sg_delete(log_p);
     return status;
@@ -302,6 +302,7 @@ sg_status sg_gap_on_states(const sg_model *model, const sg_loss *loss, const sg_
     bool done = false;
     sg_status status = sg_loss_prepare(loss, model, NULL, &p.prepared);
     if (!status) status = try_classes(&p, &done, out);
+    if (!status && !done && too_many(model)) status = try_pairs(&p, &done, out);
     if (!status && !done) {
         status = by_states(&p, out, values);
     } else if (!status && values) {

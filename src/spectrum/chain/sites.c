@@ -15,12 +15,8 @@
 enum { TOGETHER = 256, SHARE = 1 << 15, DENSE_STATES = 1024, DENSE_MOVES = 1 << 22 };
 
 typedef struct {
-    const sg_sites *sites;
-    const sg_spectrum_settings *settings;
-    size_t n;
-    int count, known, threads;
-    double top, shift;
-    double *root, *partial; /* amplitudes; sums of chunks */
+    sg_sites_problem sites;
+    int count, known;
     double **lock;
     sg_lanczos_result *found;
 } solver;
@@ -81,7 +77,7 @@ static void move_fibres(const sg_sites *sites, const sg_fibres *f, int n, const 
 }
 
 /* Fibres do not meet, so that each thread has its own; what a state gets comes block after block. */
-static void do_block(const solver *s, uint32_t mask, double weight, const double *x, double *y) {
+static void do_block(const sg_sites_problem *s, uint32_t mask, double weight, const double *x, double *y) {
     const sg_sites *sites = s->sites;
     sg_fibres f;
     sg_fibres_of(sites->d, sites->q, mask, &f);
@@ -101,7 +97,7 @@ static void do_block(const solver *s, uint32_t mask, double weight, const double
  */
 static void apply(void *context, const double *x, double scale_x, double shift, double *y, double scale_y,
                   double sum[3]) {
-    const solver *s = context;
+    const sg_sites_problem *s = context;
     const sg_site_blocks *blocks = s->sites->blocks;
     if (scale_y == 0)
         memset(y, 0, s->n * sizeof(double));
@@ -121,7 +117,7 @@ static void apply(void *context, const double *x, double scale_x, double shift, 
 
 /* --------------------------------------------------------------- what is checked */
 
-static sg_status check_law(solver *s) {
+static sg_status check_law(sg_sites_problem *s) {
     const double *log_p = s->sites->log_p;
     double top = -INFINITY, bottom = INFINITY;
     for (size_t x = 0; x < s->n; x++) {
@@ -147,46 +143,86 @@ static sg_status check_blocks(const sg_sites *sites) {
     return sg_fail(SG_REFUSED, "no block contains site %d: it never changes, and the gap is 0", __builtin_ctz(left));
 }
 
-static sg_status check_memory(const solver *s) {
+static sg_status check_memory(const sg_sites_problem *s, int own) {
     const size_t most = s->settings->memory ? s->settings->memory : (size_t)1 << 30;
-    const size_t vectors = (size_t)s->count + 3, bytes = vectors * s->n * sizeof(double);
+    const size_t vectors = (size_t)own + 1, bytes = vectors * s->n * sizeof(double);
     if (bytes <= most) return SG_OK;
     return sg_fail(SG_NO_MEMORY,
-                   "%d eigenvalues on %zu states need %zu MiB for %zu vectors: allow more memory than "
-                   "%zu MiB",
-                   s->count, s->n, (bytes >> 20) + 1, vectors, most >> 20);
+                   "the spectrum on %zu states needs %zu MiB for %zu vectors: allow more memory than %zu MiB", s->n,
+                   (bytes >> 20) + 1, vectors, most >> 20);
 }
 
-/* ------------------------------------------------------------------------- solve */
+/* -------------------------------------------------------------------------- open */
 
-static sg_status allocate(solver *s) {
-    sg_status status = sg_new(&s->root, s->n, sizeof(double));
-    if (!status) status = sg_new(&s->partial, 2 * (s->n / SG_CUBE_CHUNK + 1), sizeof(double));
-    if (!status) status = sg_new(&s->lock, (size_t)s->count, sizeof *s->lock);
-    if (!status) status = sg_new(&s->found, (size_t)s->count, sizeof *s->found);
-    return status;
-}
-
-static void release(solver *s) {
-    for (int k = 0; s->lock && k < s->count; k++) sg_delete(s->lock[k]);
-    sg_delete(s->root);
-    sg_delete(s->partial);
-    sg_delete(s->lock);
-    sg_delete(s->found);
-}
-
-static void fill_roots(solver *s) {
+static void fill_roots(sg_sites_problem *s) {
     const double *log_p = s->sites->log_p, shift = s->shift - 0.5 * s->top;
     double *root = s->root;
 #pragma omp simd
     for (size_t x = 0; x < s->n; x++) root[x] = exp(0.5 * log_p[x] + shift);
 }
 
-static double bound_of(const solver *s) {
+static double bound_of(const sg_sites *sites) {
     double sum = 0;
-    if (!s->sites->blocks) return INFINITY;
-    for (int b = 0; b < s->sites->blocks->count; b++) sum += s->sites->blocks->rate[b];
+    if (!sites->blocks) return INFINITY;
+    for (int b = 0; b < sites->blocks->count; b++) sum += sites->blocks->rate[b];
     return sum; /* every block is a projection times its rate */
+}
+
+/* Small vectors are done before other threads have woken up. */
+static int threads_of(const sg_sites_problem *s) {
+    const int most = s->settings->threads > 0 ? s->settings->threads : omp_get_max_threads();
+    const size_t useful = s->n / SHARE;
+    return (size_t)most < useful ? most : useful > 1 ? (int)useful : 1;
+}
+
+sg_status sg_sites_check(sg_sites_problem *s) {
+    static const sg_spectrum_settings plain = {0};
+    const double states = pow(s->sites->q, s->sites->d);
+    if (!s->settings) s->settings = &plain;
+    if (s->sites->d < 1 || s->sites->d > SG_FIBRES_SITES || s->sites->q < 2 || states > INT32_MAX)
+        return sg_fail(SG_OUT_OF_RANGE, "%d^%d states are too many, or too few: take 2 to %d of them", s->sites->q,
+                       s->sites->d, INT32_MAX);
+    s->n = (size_t)states;
+    sg_status status = check_law(s);
+    return status ? status : check_blocks(s->sites);
+}
+
+sg_status sg_sites_open(sg_sites_problem *s, int vectors) {
+    s->threads = threads_of(s);
+    sg_status status = check_memory(s, vectors);
+    if (!status) status = sg_new(&s->root, s->n, sizeof(double));
+    if (!status) status = sg_new(&s->partial, 3 * (s->n / SG_CUBE_CHUNK + 1), sizeof(double));
+    if (status) return status;
+    fill_roots(s);
+    s->lanczos = (sg_lanczos){.n = s->n,
+                              .apply = apply,
+                              .context = s,
+                              .null = s->root,
+                              .bound = bound_of(s->sites),
+                              .threads = s->threads,
+                              .settings = s->settings};
+    return SG_OK;
+}
+
+void sg_sites_close(sg_sites_problem *s) {
+    sg_delete(s->root);
+    sg_delete(s->partial);
+}
+
+/* Rounding of products: the terms of every block are added up one after the other. */
+double sg_sites_floor(const sg_sites_problem *s, double top) {
+    const sg_sites *sites = s->sites;
+    const double terms = sites->blocks ? sites->blocks->count : sites->d * (sites->q - 1.0);
+    return (4 + 2 * sqrt(terms)) * DBL_EPSILON * top;
+}
+
+/* ------------------------------------------------------------------------- solve */
+
+static void release(solver *s) {
+    for (int k = 0; s->lock && k < s->count; k++) sg_delete(s->lock[k]);
+    sg_sites_close(&s->sites);
+    sg_delete(s->lock);
+    sg_delete(s->found);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -195,17 +231,10 @@ static int by_value(const void *a, const void *b) {
 }
 
 static sg_status solve(solver *s) {
-    const sg_lanczos problem = {.n = s->n,
-                                .apply = apply,
-                                .context = s,
-                                .null = s->root,
-                                .bound = bound_of(s),
-                                .threads = s->threads,
-                                .settings = s->settings};
     bool hopeless = false; /* what is orthogonal to a vector that has not converged means nothing */
     while (s->known < s->count && !hopeless) {
         const int k = s->known++;
-        sg_status status = sg_lanczos_smallest(&problem, k, s->lock, &s->lock[k], &s->found[k]);
+        sg_status status = sg_lanczos_smallest(&s->sites.lanczos, k, s->lock, &s->lock[k], &s->found[k]);
         if (status) return status;
         hopeless = s->found[k].hopeless;
     }
@@ -219,15 +248,10 @@ static double top_of(const solver *s) {
     return top;
 }
 
-/* Rounding of products: the terms of every block are added up one after the other. */
-static double floor_of(const solver *s) {
-    const double terms = s->sites->blocks ? s->sites->blocks->count : s->sites->d * (s->sites->q - 1.0);
-    return (4 + 2 * sqrt(terms)) * DBL_EPSILON * top_of(s);
-}
-
 static void report(const solver *s, sg_gap *out, sg_eigenvalues *values) {
     const sg_lanczos_result *first = &s->found[0];
-    const double floor = floor_of(s), value = fmax(first->value, DBL_MIN), error = first->residual + floor;
+    const double floor = sg_sites_floor(&s->sites, top_of(s)), value = fmax(first->value, DBL_MIN),
+                 error = first->residual + floor;
     sg_finite_report(sg_scaled_of(value, 0), first->hopeless ? INFINITY : error / value, floor / value, first->steps,
                      "Lanczos on all states", out);
     if (out->status == SG_UNCERTIFIED)
@@ -243,7 +267,7 @@ static void report(const solver *s, sg_gap *out, sg_eigenvalues *values) {
 }
 
 /* Few states: the explicit chain in place of a gap that is not certified. */
-static sg_status try_dense(const solver *s, int count, sg_gap *out, sg_eigenvalues *values) {
+static sg_status try_dense(const sg_sites_problem *s, int count, sg_gap *out, sg_eigenvalues *values) {
     sg_chain chain;
     int *from = NULL, *to = NULL;
     double *log_rate = NULL;
@@ -257,32 +281,21 @@ static sg_status try_dense(const solver *s, int count, sg_gap *out, sg_eigenvalu
     return status;
 }
 
-/* Small vectors are done before other threads have woken up. */
-static int threads_of(const solver *s) {
-    const int most = s->settings->threads > 0 ? s->settings->threads : omp_get_max_threads();
-    const size_t useful = s->n / SHARE;
-    return (size_t)most < useful ? most : useful > 1 ? (int)useful : 1;
-}
-
 sg_status sg_sites_gap(const sg_sites *sites, const sg_spectrum_settings *settings, sg_gap *out,
                        sg_eigenvalues *values) {
-    static const sg_spectrum_settings plain = {0};
-    const double start = sg_finite_now(), states = pow(sites->q, sites->d);
-    solver s = {.sites = sites, .settings = settings ? settings : &plain, .n = (size_t)states};
+    const double start = sg_finite_now();
+    solver s = {.sites = {.sites = sites, .settings = settings}};
     *out = (sg_gap){0};
-    if (sites->d < 1 || sites->d > SG_FIBRES_SITES || sites->q < 2 || states > INT32_MAX)
-        return sg_fail(SG_OUT_OF_RANGE, "%d^%d states are too many, or too few: take 2 to %d of them", sites->q,
-                       sites->d, INT32_MAX);
-    sg_status status = check_law(&s);
-    if (!status) status = check_blocks(sites);
+    sg_status status = sg_sites_check(&s.sites);
     if (status) return status;
-    s.count = !values ? 1 : (size_t)values->count < s.n ? values->count : (int)(s.n - 1);
-    s.threads = threads_of(&s);
-    if ((status = check_memory(&s)) || (status = allocate(&s))) goto out;
-    fill_roots(&s);
-    if ((status = solve(&s))) goto out;
+    s.count = !values ? 1 : (size_t)values->count < s.sites.n ? values->count : (int)(s.sites.n - 1);
+    status = sg_sites_open(&s.sites, s.count + 2);
+    if (!status) status = sg_new(&s.lock, (size_t)s.count, sizeof *s.lock);
+    if (!status) status = sg_new(&s.found, (size_t)s.count, sizeof *s.found);
+    if (!status) status = solve(&s);
+    if (status) goto out;
     report(&s, out, values);
-    status = try_dense(&s, s.count, out, values);
+    status = try_dense(&s.sites, s.count, out, values);
 out:
     release(&s);
     out->seconds = sg_finite_now() - start;

@@ -6,6 +6,7 @@
 #define SG_SPECTRUM_CHAIN_SITES_H
 
 #include "scoregap/chain.h"
+#include "spectrum/cube/cube.h"
 
 /*
  * log_p [q^d] by codes, finite.  `blocks` of sites are drawn given the rest, or (NULL) one site moves from x to y at
@@ -31,6 +32,21 @@ typedef struct {
  */
 SG_MUST_CHECK sg_status sg_sites_gap(const sg_sites *sites, const sg_spectrum_settings *settings, sg_gap *out,
                                      sg_eigenvalues *values);
+
+/* The operator, ready for Lanczos' method: the caller fills sites and settings (NULL: plain ones), checks, opens. */
+typedef struct {
+    const sg_sites *sites;
+    const sg_spectrum_settings *settings;
+    size_t n;               /* states; from the check, as are the next two */
+    double top, shift;      /* max log p; of the logs of amplitudes */
+    double *root, *partial; /* amplitudes; sums of chunks */
+    int threads;
+    sg_lanczos lanczos;
+} sg_sites_problem;
+SG_MUST_CHECK sg_status sg_sites_check(sg_sites_problem *problem);
+SG_MUST_CHECK sg_status sg_sites_open(sg_sites_problem *problem, int vectors); /* that the caller takes */
+void sg_sites_close(sg_sites_problem *problem);
+double sg_sites_floor(const sg_sites_problem *problem, double top); /* rounding of products */
 
 /* The same dynamics as an explicit chain, whose arrays belong to the caller: from, to, log_rate by sg_new. */
 SG_MUST_CHECK sg_status sg_sites_chain(const sg_sites *sites, sg_chain *chain, int **from, int **to, double **log_rate);

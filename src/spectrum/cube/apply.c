@@ -4,7 +4,7 @@
 
 #include "cube.h"
 
-enum { ARRAYS = 3 /* of a tile: p, g, t or log p, x, y */, SKEW = 128 };
+enum { ARRAYS = 3 /* of a tile: p, g, t or log p, x, t */, SKEW = 128 };
 
 /* Of an array: they lie a quarter of a way of the first cache apart, so that the same place in each is in another set.
  */
@@ -29,6 +29,15 @@ static uint32_t base_of(uint32_t tile, uint32_t fixed) {
     return out;
 }
 
+static uint32_t fixed_bits(const sg_cube_plan *plan, const sg_cube_pass *pass) {
+    const uint32_t all = (uint32_t)(((uint64_t)1 << plan->n) - 1);
+    return all & ~(pass->high | (((uint32_t)1 << plan->run) - 1));
+}
+
+static long tiles_of(const sg_cube_plan *plan) {
+    return 1L << (plan->n - plan->bits);
+}
+
 /* y = scale_y y + own x, where y may be anything if scale_y is 0. */
 static void combine(size_t n, int threads, double own, const double *x, double *y, double scale_y) {
     if (own == 0 && scale_y == 1) return;
@@ -36,30 +45,12 @@ static void combine(size_t n, int threads, double own, const double *x, double *
     for (size_t i = 0; i < n; i++) y[i] = (scale_y == 0 ? 0 : scale_y * y[i]) + own * x[i];
 }
 
-/* ------------------------------------------------------------ general rates */
+/* -------------------------------------------------------------------- tiles */
 
 static void collect(const sg_cube_plan *plan, const sg_cube_pass *pass, const double *from, double *tile) {
     const size_t runs = (size_t)1 << (plan->bits - pass->run), length = (size_t)1 << pass->run;
     for (size_t r = 0; r < runs; r++) memcpy(tile + r * length, from + pass->offset[r], length * sizeof(double));
 }
-
-static void spread(const sg_cube_plan *plan, const sg_cube_pass *pass, const double *tile, double *to) {
-    const size_t runs = (size_t)1 << (plan->bits - pass->run), length = (size_t)1 << pass->run;
-    for (size_t r = 0; r < runs; r++) memcpy(to + pass->offset[r], tile + r * length, length * sizeof(double));
-}
-
-static void flip_tile(const sg_cube_operator *op, const sg_cube_pass *pass, uint32_t base, const double *x,
-                      double scale, double *y, double *scratch) {
-    const size_t room = room_of(op->plan);
-    double *log_p = scratch, *tx = log_p + room, *ty = tx + room;
-    collect(op->plan, pass, op->s + base, log_p);
-    collect(op->plan, pass, x + base, tx);
-    collect(op->plan, pass, y + base, ty);
-    sg_cube_flips(op, pass, log_p, tx, scale, ty);
-    spread(op->plan, pass, ty, y + base);
-}
-
-/* --------------------------------------------------------------- resampling */
 
 /* p = s^2, g = s x, t = 0 on a tile. */
 static void squares(const sg_cube_plan *plan, const sg_cube_pass *pass, const double *s, const double *x, double *p,
@@ -76,33 +67,41 @@ static void squares(const sg_cube_plan *plan, const sg_cube_pass *pass, const do
     }
 }
 
-/* y = scale_y y + own x - scale s t on a tile; y may be anything if scale_y is 0. */
-static void put(const sg_cube_plan *plan, const sg_cube_pass *pass, const double *s, const double *x, double own,
-                double scale, const double *t, double *y, double scale_y) {
+/* What becomes of y on a tile: scale_y y + own x - scale s t (resampling) or + scale t; it may be anything if scale_y
+ * is 0. */
+typedef struct {
+    const double *s, *x;
+    double own, scale, *y, scale_y;
+    bool flips;
+} target;
+
+static inline double value_of(const target *to, double y, double x, double s, double t) {
+    return (to->scale_y == 0 ? 0 : to->scale_y * y) + (to->own * x - to->scale * (to->flips ? -t : s * t));
+}
+
+static void put(const sg_cube_plan *plan, const sg_cube_pass *pass, const target *to, const double *t) {
     const size_t runs = (size_t)1 << (plan->bits - pass->run), length = (size_t)1 << pass->run;
+    const target here = *to;
     for (size_t r = 0; r < runs; r++, t += length) {
-        const double *sr = s + pass->offset[r], *xr = x + pass->offset[r];
-        double *restrict yr = y + pass->offset[r];
-        if (scale_y == 0)
+        const double *sr = here.s + pass->offset[r], *xr = here.x + pass->offset[r];
+        double *restrict yr = here.y + pass->offset[r];
 #pragma omp simd
-            for (size_t i = 0; i < length; i++) yr[i] = own * xr[i] - scale * (sr[i] * t[i]);
-        else
-#pragma omp simd
-            for (size_t i = 0; i < length; i++) yr[i] = scale_y * yr[i] + (own * xr[i] - scale * (sr[i] * t[i]));
+        for (size_t i = 0; i < length; i++) yr[i] = value_of(&here, yr[i], xr[i], sr[i], t[i]);
     }
 }
 
 /* The same, and the sums. */
-static void put_and_sum(const sg_cube_plan *plan, const sg_cube_pass *pass, const double *s, const double *x,
-                        double own, double scale, const double *t, double *y, double scale_y, double sum[3]) {
+static void put_and_sum(const sg_cube_plan *plan, const sg_cube_pass *pass, const target *to, const double *t,
+                        double sum[3]) {
     const size_t runs = (size_t)1 << (plan->bits - pass->run), length = (size_t)1 << pass->run;
+    const target here = *to;
     double yx = 0, ys = 0, xs = 0;
     for (size_t r = 0; r < runs; r++, t += length) {
-        const double *sr = s + pass->offset[r], *xr = x + pass->offset[r];
-        double *restrict yr = y + pass->offset[r];
+        const double *sr = here.s + pass->offset[r], *xr = here.x + pass->offset[r];
+        double *restrict yr = here.y + pass->offset[r];
 #pragma omp simd reduction(+ : yx, ys, xs)
         for (size_t i = 0; i < length; i++) {
-            const double value = scale_y * yr[i] + (own * xr[i] - scale * (sr[i] * t[i]));
+            const double value = value_of(&here, yr[i], xr[i], sr[i], t[i]);
             yr[i] = value;
             yx += value * xr[i];
             ys += value * sr[i];
@@ -114,18 +113,35 @@ static void put_and_sum(const sg_cube_plan *plan, const sg_cube_pass *pass, cons
     sum[2] = xs;
 }
 
-static void sample_tile(const sg_cube_operator *op, const sg_cube_pass *pass, uint32_t base, const double *x,
-                        double scale, double shift, double *y, double scale_y, double *scratch, double *sum) {
+/* The terms of a pass on a tile, added up in t. */
+static void do_tile(const sg_cube_operator *op, const sg_cube_pass *pass, long tile, uint32_t base, const double *x,
+                    double *scratch, double *t) {
+    const size_t room = room_of(op->plan);
+    double *p = scratch, *g = p + room;
+    if (!op->rate) {
+        squares(op->plan, pass, op->s + base, x + base, p, g, t);
+        sg_cube_tile(op, pass, p, g, t);
+        return;
+    }
+    if (!op->roots) collect(op->plan, pass, op->s + base, p);
+    collect(op->plan, pass, x + base, g);
+    memset(t, 0, sg_cube_tile_size(op->plan) * sizeof(double));
+    sg_cube_flips(op, pass, p, op->roots ? op->roots + sg_cube_roots_at(op->plan, pass, tile) : NULL, g, t);
+}
+
+/* The roots of all rates, tile after tile in the order in which products take them. */
+void sg_cube_fill_roots(const sg_cube_operator *op, double *roots) {
     const sg_cube_plan *plan = op->plan;
-    const size_t room = room_of(plan);
-    const double own = scale * (pass->weight - shift);
-    double *p = scratch, *g = p + room, *t = g + room;
-    squares(plan, pass, op->s + base, x + base, p, g, t);
-    sg_cube_tile(op, pass, p, g, t);
-    if (sum)
-        put_and_sum(plan, pass, op->s + base, x + base, own, scale, t, y + base, scale_y, sum);
-    else
-        put(plan, pass, op->s + base, x + base, own, scale, t, y + base, scale_y);
+    for (int k = 0; k < plan->passes; k++) {
+        const sg_cube_pass *pass = &plan->pass[k];
+        const uint32_t fixed = fixed_bits(plan, pass);
+#pragma omp parallel for schedule(static) num_threads(op->threads)
+        for (long tile = 0; tile < tiles_of(plan); tile++) {
+            double *log_p = op->scratch + sg_cube_scratch(plan) * (size_t)omp_get_thread_num();
+            collect(plan, pass, op->s + base_of((uint32_t)tile, fixed), log_p);
+            sg_cube_roots(op, pass, log_p, roots + sg_cube_roots_at(plan, pass, tile));
+        }
+    }
 }
 
 /* ------------------------------------------------------------------- passes */
@@ -133,23 +149,24 @@ static void sample_tile(const sg_cube_operator *op, const sg_cube_pass *pass, ui
 static void do_pass(const sg_cube_operator *op, const sg_cube_pass *pass, const double *x, double scale_x, double shift,
                     double *y, double scale_y, double sum[3]) {
     const sg_cube_plan *plan = op->plan;
-    const uint32_t all = (uint32_t)(((uint64_t)1 << plan->n) - 1);
-    const uint32_t fixed = all & ~(pass->high | (((uint32_t)1 << plan->run) - 1));
-    const long tiles = 1L << (plan->n - plan->bits);
-    const size_t each = sg_cube_scratch(plan);
+    const uint32_t fixed = fixed_bits(plan, pass);
+    const long tiles = tiles_of(plan);
+    const double own = scale_x * ((op->rate ? 0 : pass->weight) - shift);
     double *partial = op->partial;
 #pragma omp parallel for schedule(static) num_threads(op->threads)
-    for (long t = 0; t < tiles; t++) {
-        double *scratch = op->scratch + each * (size_t)omp_get_thread_num(), here[3];
-        const uint32_t base = base_of((uint32_t)t, fixed);
-        if (op->rate) {
-            flip_tile(op, pass, base, x, scale_x, y, scratch);
-        } else {
-            sample_tile(op, pass, base, x, scale_x, shift, y, scale_y, scratch, sum ? here : NULL);
-            for (int k = 0; sum && k < 3; k++) partial[k * tiles + t] = here[k];
-        }
+    for (long k = 0; k < tiles; k++) {
+        double *scratch = op->scratch + sg_cube_scratch(plan) * (size_t)omp_get_thread_num(), here[3];
+        const uint32_t base = base_of((uint32_t)k, fixed);
+        const target to = {op->null + base, x + base, own, scale_x, y + base, scale_y, op->rate};
+        double *t = scratch + 2 * room_of(plan);
+        do_tile(op, pass, k, base, x, scratch, t);
+        if (sum)
+            put_and_sum(plan, pass, &to, t, here);
+        else
+            put(plan, pass, &to, t);
+        for (int i = 0; sum && i < 3; i++) partial[i * tiles + k] = here[i];
     }
-    for (int k = 0; sum && k < 3; k++) sum[k] = sg_sum((size_t)tiles, partial + k * tiles);
+    for (int i = 0; sum && i < 3; i++) sum[i] = sg_sum((size_t)tiles, partial + i * tiles);
 }
 
 /* ------------------------------------------------------------- wide blocks */
@@ -202,12 +219,8 @@ void sg_cube_apply(void *cube_operator, const double *x, double scale_x, double 
                    double sum[3]) {
     const sg_cube_operator *op = cube_operator;
     const sg_cube_plan *plan = op->plan;
-    const bool tiles = !op->rate && plan->passes > 0, with = sum && tiles && plan->wide == 0;
-    if (!tiles || (with && scale_y == 0 && plan->passes == 1)) {
-        combine((size_t)1 << plan->n, op->threads, -scale_x * shift, x, y, scale_y);
-        scale_y = 1;
-        shift = 0;
-    }
+    const bool with = sum && plan->passes > 0 && plan->wide == 0;
+    if (plan->passes == 0) combine((size_t)1 << plan->n, op->threads, -scale_x * shift, x, y, scale_y);
     for (int k = 0; k < plan->passes; k++) {
         do_pass(op, &plan->pass[k], x, scale_x, shift, y, scale_y, with && k + 1 == plan->passes ? sum : NULL);
         scale_y = 1;

@@ -44,7 +44,8 @@ typedef struct {
     const double *s, *null; /* amplitudes or log p; amplitudes */
     sg_flip_rate rate;
     const void *context;
-    bool narrow; /* |log s| <= SG_CUBE_NARROW everywhere: products of four squares are numbers */
+    const double *roots; /* of all rates [n 2^n], NULL: from log p in every product */
+    bool narrow;         /* |log s| <= SG_CUBE_NARROW everywhere: products of four squares are numbers */
     int threads;
     double *scratch; /* [threads][sg_cube_scratch] */
     double *partial; /* sums of chunks */
@@ -60,9 +61,13 @@ void sg_cube_apply(void *cube_operator, const double *x, double scale_x, double 
                    double sum[3]);
 /* The work of one tile: t += sum of weight r for the terms of one pass, see tile.c. */
 void sg_cube_tile(const sg_cube_operator *op, const sg_cube_pass *pass, const double *p, const double *g, double *t);
-/* A tile with general rates: y += scale A x. */
-void sg_cube_flips(const sg_cube_operator *op, const sg_cube_pass *pass, const double *log_p, const double *x,
-                   double scale, double *y);
+/* Single flips: t += A x on a tile, from log p there or from the roots of its rates. */
+void sg_cube_flips(const sg_cube_operator *op, const sg_cube_pass *pass, const double *log_p, const double *roots,
+                   const double *x, double *t);
+/* The roots of the rates of one tile, and of all; where those of a tile begin. */
+void sg_cube_roots(const sg_cube_operator *op, const sg_cube_pass *pass, const double *log_p, double *roots);
+void sg_cube_fill_roots(const sg_cube_operator *op, double *roots);
+size_t sg_cube_roots_at(const sg_cube_plan *plan, const sg_cube_pass *pass, long tile);
 
 /* ------------------------------------------------------------------ Lanczos */
 
@@ -94,6 +99,39 @@ typedef struct {
  */
 SG_MUST_CHECK sg_status sg_lanczos_smallest(const sg_lanczos *problem, int locked, double *const *lock, double **y,
                                             sg_lanczos_result *out);
+
+/*
+ * An operator on the cube, ready for Lanczos' method.  The caller fills cube, rate and context (flips), settings (NULL:
+ * plain ones) and over, then checks, then opens.  Moves, law and classes are checked first.
+ */
+typedef struct {
+    const sg_cube *cube;
+    sg_flip_rate rate;
+    const void *context;
+    const sg_spectrum_settings *settings;
+    double *over; /* [2^n] log p, to be lost to the amplitudes; NULL: it is not */
+    /* From the check: */
+    size_t states;     /* of positive probability */
+    double top, shift; /* max log p, log of the largest amplitude */
+    bool narrow;       /* as in sg_cube_operator */
+    /* From opening: */
+    size_t bytes; /* of memory, the caller's vectors too */
+    bool keep;    /* all rates are kept */
+    sg_cube_plan *plan;
+    double *root, *rates; /* amplitudes; roots of the rates of flips [n 2^n], or NULL */
+    sg_cube_operator op;
+    sg_lanczos lanczos;
+} sg_cube_problem;
+/* Errors: SG_OUT_OF_RANGE, SG_REFUSED (as sg_cube_gap), SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sg_cube_check(sg_cube_problem *problem);
+/* For a caller who takes `vectors` of 2^n doubles.  Errors: SG_NO_MEMORY (says how much is needed). */
+SG_MUST_CHECK sg_status sg_cube_open(sg_cube_problem *problem, int vectors);
+void sg_cube_close(sg_cube_problem *problem);
+/*
+ * Rounding of products where the top of the spectrum is this: terms of every block are added up one after the other,
+ * and resampling is what is left of the sum of weights.
+ */
+double sg_cube_floor(const sg_cube_problem *problem, double top);
 
 /* Fixed-order parallel sums over chunks; partial [2 * chunks]. */
 double sg_cube_dot(size_t n, int threads, const double *x, const double *y, double *partial);

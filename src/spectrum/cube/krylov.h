@@ -27,6 +27,14 @@ void sg_krylov_project(const sg_krylov *r, double *x);
 double sg_krylov_subtract(const sg_krylov *r, double a, double b, double c);
 bool sg_krylov_stopped(const sg_krylov *r);
 void sg_krylov_swap(sg_krylov *r); /* v and w */
+/* w = A v_j - beta_j v_{j-1}, where v and w hold v_j beta_j and v_{j-1} beta_{j-1}; sum as sg_lanczos.apply has it. */
+void sg_krylov_product(sg_krylov *r, int j, const double *beta, double sum[3]);
+/*
+ * Step j of Lanczos' process from v = v_0, beta[0] = 1: alpha[j], beta[j + 1] (norm of the next vector before scaling),
+ * and in part [1 + locked] what was projected out: w loses its parts along v and null in one pass (what v has of null
+ * included), then those along the locked vectors.  v then holds v_{j+1} beta_{j+1}.
+ */
+void sg_krylov_step(sg_krylov *r, int j, double *alpha, double *beta, double *part);
 /* Norm 1 for x; its Rayleigh quotient and the norm of its residual, computed anew; other is work. */
 void sg_krylov_measure(const sg_krylov *r, double *x, double *other, sg_lanczos_result *out);
 

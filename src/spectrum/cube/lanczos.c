@@ -37,33 +37,10 @@ typedef struct {
 
 /* --------------------------------------------------------------------- steps */
 
-/* w = A v_j - beta_j v_{j-1}, where v and w hold v_j beta_j and v_{j-1} beta_{j-1} */
-static void product(run *r, int j, double sum[3]) {
-    const sg_lanczos *p = r->k.problem;
-    const double before = j > 0 ? -r->beta[j] / r->beta[j - 1] : 0;
-    p->apply(p->context, r->k.v, 1 / r->beta[j], 0, r->k.w, before, sum);
-}
-
-/* w loses its parts along v and null in one pass (what v has of null included), then those along the locked vectors. */
-static void first_step(run *r, int j) {
-    sg_krylov *k = &r->k;
-    double *part = r->part + (size_t)j * (size_t)(1 + k->locked), sum[3];
-    product(r, j, sum);
-    r->alpha[j] = sum[0] / r->beta[j];
-    part[0] = (sum[1] - r->alpha[j] / r->beta[j] * sum[2]) / k->null2;
-    double square = sg_krylov_subtract(k, r->alpha[j] / r->beta[j], part[0], 0);
-    for (int i = 0; i < k->locked; i++) {
-        part[1 + i] = sg_krylov_dot(k, k->lock[i], k->w);
-        sg_krylov_add(k, -part[1 + i], k->lock[i], k->w);
-    }
-    r->beta[j + 1] = sqrt(k->locked > 0 ? sg_krylov_dot(k, k->w, k->w) : square);
-    sg_krylov_swap(k);
-}
-
 static void second_step(run *r, int j) {
     sg_krylov *k = &r->k;
     const double *part = r->part + (size_t)j * (size_t)(1 + k->locked);
-    product(r, j, NULL);
+    sg_krylov_product(k, j, r->beta, NULL);
     (void)sg_krylov_subtract(k, r->alpha[j] / r->beta[j], part[0], r->ritz[j] / r->beta[j]);
     for (int i = 0; i < k->locked; i++) sg_krylov_add(k, -part[1 + i], k->lock[i], k->w);
     sg_krylov_swap(k);
@@ -152,7 +129,7 @@ static sg_status iterate(run *r, ritz_view *view, sg_lanczos_result *out) {
             return sg_fail(SG_STOPPED, "the eigenvalue iteration was stopped after %d steps", j);
         sg_status status = j < r->room ? SG_OK : reserve(r);
         if (status) return status;
-        first_step(r, j);
+        sg_krylov_step(&r->k, j, r->alpha, r->beta, r->part + (size_t)j * (size_t)(1 + r->k.locked));
         r->steps = j + 1;
         if (!isfinite(r->alpha[j] + r->beta[j + 1]))
             return sg_fail(SG_OUT_OF_RANGE, "a rate is not finite: the probabilities of neighbours differ by too much");

@@ -141,54 +141,97 @@ static bool fit_together(size_t size, const sg_cube_term *a, const sg_cube_term 
 
 /* ------------------------------------------------------------ general rates */
 
-typedef struct {
-    uint32_t at[PAIRS]; /* of the lower state of each pair */
-    double ratio[PAIRS], back[PAIRS], up[PAIRS], down[PAIRS], open[PAIRS];
-} batch;
+static size_t pairs_of(const sg_cube_plan *plan) {
+    return (size_t)1 << (plan->bits - 1);
+}
 
-static void rates_of(const sg_cube_operator *op, int count, uint32_t h, const double *log_p, batch *b) {
+size_t sg_cube_roots_at(const sg_cube_plan *plan, const sg_cube_pass *pass, long tile) {
+    const size_t tiles = (size_t)1 << (plan->n - plan->bits);
+    return 2 * pairs_of(plan) * (tiles * (size_t)pass->first + (size_t)(tile * pass->terms));
+}
+
+/*
+ * Roots of the rates up and down of pairs of states h apart, of which the lower ones are first, first + 1, ... among
+ * all lower ones; rate(u) = e^u rate(-u), from u >= 0, where it keeps its accuracy.
+ */
+static void some_roots(const sg_cube_operator *op, int count, size_t first, size_t h, const double *log_p, double *up,
+                       double *down) {
+    double u[PAIRS], size[PAIRS] = {0}, open[PAIRS], rate[PAIRS];
     for (int k = 0; k < count; k++) {
-        double from = log_p[b->at[k]], to = log_p[b->at[k] + h];
-        bool open = from > -INFINITY && to > -INFINITY;
-        b->ratio[k] = open ? to - from : 0;
-        b->back[k] = -b->ratio[k];
-        b->open[k] = open;
+        const size_t pair = first + (size_t)k, low = (pair & ~(h - 1)) << 1 | (pair & (h - 1));
+        u[k] = log_p[low + h] - log_p[low];
+        open[k] = fabs(u[k]) < INFINITY; /* none of both is forbidden */
+        size[k] = open[k] > 0 ? fabs(u[k]) : 0;
     }
-    op->rate(op->context, count, b->ratio, b->up);
-    op->rate(op->context, count, b->back, b->down);
+    op->rate(op->context, count, size, rate);
 #pragma omp simd
     for (int k = 0; k < count; k++) {
-        b->up[k] = sqrt(b->open[k] * b->up[k]);
-        b->down[k] = sqrt(b->open[k] * b->down[k]);
+        const double more = sqrt(open[k] * rate[k]), less = more * exp(-0.5 * size[k]);
+        up[k] = u[k] > 0 ? more : less;
+        down[k] = u[k] > 0 ? less : more;
     }
 }
 
+/* [2^(bits-1)] roots up, and as many down, of the pairs of a tile. */
+static void roots_of(const sg_cube_operator *op, size_t h, const double *log_p, double *roots) {
+    const size_t pairs = pairs_of(op->plan);
+    for (size_t first = 0; first < pairs; first += PAIRS)
+        some_roots(op, pairs - first < PAIRS ? (int)(pairs - first) : PAIRS, first, h, log_p, roots + first,
+                   roots + pairs + first);
+}
+
+void sg_cube_roots(const sg_cube_operator *op, const sg_cube_pass *pass, const double *log_p, double *roots) {
+    const sg_cube_term *term = op->plan->term + pass->first;
+    for (int k = 0; k < pass->terms; k++, roots += 2 * pairs_of(op->plan)) roots_of(op, term[k].mask, log_p, roots);
+}
+
 /* (A x)_a = r_a (r_a x_a - r_b x_b), r the roots of the rates: zero on s without more cancellation than that of s. */
-static void one_flip(const sg_cube_operator *op, size_t size, uint32_t h, double scale, const double *log_p,
-                     const double *x, double *y) {
-    batch b;
-    const uint32_t pairs = (uint32_t)(size / 2);
-    for (uint32_t p = 0; p < pairs; p += PAIRS) {
-        int count = pairs - p < PAIRS ? (int)(pairs - p) : PAIRS;
-        for (int k = 0; k < count; k++) b.at[k] = ((p + (uint32_t)k) & ~(h - 1)) << 1 | ((p + (uint32_t)k) & (h - 1));
-        rates_of(op, count, h, log_p, &b);
-        for (int k = 0; k < count; k++) {
-            uint32_t i = b.at[k];
-            double c = scale * (b.up[k] * x[i] - b.down[k] * x[i + h]);
-            y[i] += b.up[k] * c;
-            y[i + h] -= b.down[k] * c;
+static inline void flip_pairs(size_t pairs, size_t h, double weight, const double *roots, const double *x, double *t) {
+    const double *restrict up = roots, *restrict down = roots + pairs;
+    for (size_t first = 0; first < pairs; first += h, up += h, down += h) {
+        const double *restrict a = x + 2 * first, *restrict b = a + h;
+        double *restrict c = t + 2 * first, *restrict d = c + h;
+#pragma omp simd
+        for (size_t k = 0; k < h; k++) {
+            const double flow = weight * (up[k] * a[k] - down[k] * b[k]);
+            c[k] += up[k] * flow;
+            d[k] -= down[k] * flow;
         }
     }
 }
 
-/* ------------------------------------------------------------------- tiles */
-
-void sg_cube_flips(const sg_cube_operator *op, const sg_cube_pass *pass, const double *log_p, const double *x,
-                   double scale, double *y) {
-    const size_t size = (size_t)1 << op->plan->bits;
-    const sg_cube_term *term = op->plan->term + pass->first;
-    for (int k = 0; k < pass->terms; k++) one_flip(op, size, term[k].mask, scale * term[k].weight, log_p, x, y);
+/* Neighbours 1 or 2 apart. */
+static inline void near_pairs(size_t pairs, size_t h, double weight, const double *roots, const double *restrict x,
+                              double *restrict t) {
+    const double *restrict up = roots, *restrict down = roots + pairs;
+#pragma omp simd
+    for (size_t k = 0; k < pairs; k++) {
+        const size_t a = h == 1 ? 2 * k : (k & ~(size_t)1) << 1 | (k & 1), b = a + h;
+        const double flow = weight * (up[k] * x[a] - down[k] * x[b]);
+        t[a] += up[k] * flow;
+        t[b] -= down[k] * flow;
+    }
 }
+
+void sg_cube_flips(const sg_cube_operator *op, const sg_cube_pass *pass, const double *log_p, const double *roots,
+                   const double *x, double *t) {
+    const sg_cube_term *term = op->plan->term + pass->first;
+    const size_t pairs = pairs_of(op->plan);
+    double here[1 << SG_CUBE_TILE_BITS];
+    for (int k = 0; k < pass->terms; k++) {
+        const size_t h = term[k].mask;
+        const double *of = roots ? roots + 2 * pairs * (size_t)k : here;
+        if (!roots) roots_of(op, h, log_p, here);
+        if (h == 1)
+            near_pairs(pairs, 1, term[k].weight, of, x, t);
+        else if (h == 2)
+            near_pairs(pairs, 2, term[k].weight, of, x, t);
+        else
+            flip_pairs(pairs, h, term[k].weight, of, x, t);
+    }
+}
+
+/* ------------------------------------------------------------------- tiles */
 
 void sg_cube_tile(const sg_cube_operator *op, const sg_cube_pass *pass, const double *p, const double *g, double *t) {
     const size_t size = sg_cube_tile_size(op->plan);

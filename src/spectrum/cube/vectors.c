@@ -118,3 +118,22 @@ void sg_krylov_swap(sg_krylov *r) {
     r->v = r->w;
     r->w = held;
 }
+
+void sg_krylov_product(sg_krylov *r, int j, const double *beta, double sum[3]) {
+    const sg_lanczos *p = r->problem;
+    p->apply(p->context, r->v, 1 / beta[j], 0, r->w, j > 0 ? -beta[j] / beta[j - 1] : 0, sum);
+}
+
+void sg_krylov_step(sg_krylov *r, int j, double *alpha, double *beta, double *part) {
+    double sum[3];
+    sg_krylov_product(r, j, beta, sum);
+    alpha[j] = sum[0] / beta[j];
+    part[0] = (sum[1] - alpha[j] / beta[j] * sum[2]) / r->null2;
+    double square = sg_krylov_subtract(r, alpha[j] / beta[j], part[0], 0);
+    for (int i = 0; i < r->locked; i++) {
+        part[1 + i] = sg_krylov_dot(r, r->lock[i], r->w);
+        sg_krylov_add(r, -part[1 + i], r->lock[i], r->w);
+    }
+    beta[j + 1] = sqrt(r->locked > 0 ? sg_krylov_dot(r, r->w, r->w) : square);
+    sg_krylov_swap(r);
+}

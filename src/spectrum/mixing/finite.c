@@ -7,26 +7,9 @@
 #include "spectrum/finite.h"
 #include "states.h"
 
-enum { CHUNK = 1 << 12 };
-
 #define USUAL_MEMORY ((size_t)1 << 30)
 
 /* ---------------------------------------------------------------- the law */
-
-sg_status sg_states_law(const sg_model *model, double **log_p) {
-    const size_t states = (size_t)1 << model->space.d;
-    double top = -INFINITY, sum = 0;
-    sg_status status = sg_new(log_p, states, sizeof(double));
-    if (status) return status;
-    double *p = *log_p;
-    for (size_t first = 0; first < states; first += CHUNK)
-        model->family->states(model, model->truth, first, (int)(states - first < CHUNK ? states - first : CHUNK),
-                              p + first);
-    for (size_t x = 0; x < states; x++) top = fmax(top, p[x]);
-    for (size_t x = 0; x < states; x++) sum += exp(p[x] - top);
-    for (size_t x = 0; x < states; x++) p[x] -= top + log(sum);
-    return SG_OK;
-}
 
 /* Probabilities [n + 1] to densities of their lower half. */
 void sg_states_lower_half(int n, double *density) {
@@ -47,7 +30,7 @@ void sg_states_warm(int n, const double *log_p, double *law) {
 }
 
 sg_status sg_states_need_law(sg_states_problem *p) {
-    return p->log_p ? SG_OK : sg_states_law(p->model, &p->log_p);
+    return p->log_p ? SG_OK : sg_jumps_law(p->model, &p->log_p);
 }
 
 static void write_bits(uint64_t state, int n, size_t size, char *text) {

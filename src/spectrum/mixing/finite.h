@@ -3,6 +3,7 @@
 #define SG_SPECTRUM_MIXING_FINITE_H
 
 #include "scoregap/mixing.h"
+#include "spectrum/chain/jumps.h"
 
 typedef enum { SG_FROM_WORST, SG_FROM_WARM, SG_FROM_STATE } sg_spin_start;
 
@@ -12,8 +13,6 @@ SG_MUST_CHECK sg_status sg_mixing_on_states(const sg_model *model, const sg_loss
 /* Chains that a model gives by their rates; `state` is a number of theirs. */
 SG_MUST_CHECK sg_status sg_mixing_of_rates(const sg_model *model, sg_spin_start start, uint64_t state,
                                            const sg_mixing_settings *settings, sg_mixing *out);
-/* log p of all states, normalized [2^n]. */
-SG_MUST_CHECK sg_status sg_states_law(const sg_model *model, double **log_p);
 /* The lower half of p by the number of ones: its density is 2 below a number, 0 above, between at it. [2^n] */
 void sg_states_warm(int n, const double *log_p, double *law);
 #define SG_WARM_TEXT "warm: the lower half by the number of +1 sites"

@@ -219,7 +219,7 @@ static void name_start(const problem *p, const char *prefix, int state, sg_mixin
 static sg_status set_up(const sg_model *model, sg_spin_start start, uint64_t state, problem *p) {
     const size_t n = (size_t)p->n;
     p->starts = start == SG_FROM_WORST ? p->n : 1;
-    sg_status status = sg_states_law(model, &p->log_p);
+    sg_status status = sg_jumps_law(model, &p->log_p);
     if (!status) status = sg_new(&p->pi, n, sizeof(double));
     if (!status) status = sg_new(&p->initial, (size_t)p->starts * n, sizeof(double));
     if (!status) status = sg_new(&p->now, (size_t)p->starts * n, sizeof(double));

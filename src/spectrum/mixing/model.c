@@ -99,7 +99,7 @@ static sg_status probabilities(const sg_model *model, uint64_t state, double *le
     sg_lumped *lumped = NULL;
     *least = INFINITY;
     if (model->space.d <= ALL_STATES) {
-        sg_status status = sg_states_law(model, &log_p);
+        sg_status status = sg_jumps_law(model, &log_p);
         for (size_t x = 0; !status && x < (size_t)1 << model->space.d; x++)
             if (log_p[x] > -INFINITY) *least = fmin(*least, log_p[x]);
         if (!status) *here = log_p[state];
@@ -131,7 +131,7 @@ static sg_status warm_mass(const sg_model *model, double *mass) {
         return sg_fail(SG_REFUSED, "a warm start of resampling on %s needs all its states: take n <= %d", model->text,
                        ALL_STATES);
     const size_t states = (size_t)1 << model->space.d;
-    sg_status status = sg_states_law(model, &log_p);
+    sg_status status = sg_jumps_law(model, &log_p);
     if (!status) status = sg_new(&law, states, sizeof(double));
     if (!status) sg_states_warm(model->space.d, log_p, law);
     for (size_t x = 0; !status && x < states; x++) *mass += fmin(law[x], exp(log_p[x]));

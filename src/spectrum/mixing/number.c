@@ -22,7 +22,7 @@ typedef struct {
 
 /* -------------------------------------------------------------------- set-up */
 
-static sg_status find_classes(const sg_model *model, bool *known, sg_lumped **lumped) {
+sg_status sg_states_numbers(const sg_model *model, bool *known, sg_lumped **lumped) {
     *known = false;
     if (!model->family->lump) return SG_OK;
     sg_status status = model->family->lump(model, model->truth, lumped);
@@ -33,27 +33,16 @@ static sg_status find_classes(const sg_model *model, bool *known, sg_lumped **lu
     return SG_OK;
 }
 
-/* All k-subsets at one rate, 1 in all. */
-static bool all_subsets(int n, const sg_site_blocks *blocks) {
-    const int k = blocks->count ? __builtin_popcount(blocks->mask[0]) : 0;
-    double subsets = 1;
-    for (int i = 1; i <= k; i++) subsets = subsets * (n - k + i) / i;
-    bool all = k > 0 && k <= SG_EXCHANGE_BLOCK && fabs(subsets - blocks->count) < 0.5;
-    for (int b = 0; all && b < blocks->count; b++) {
-        all = __builtin_popcount(blocks->mask[b]) == k && fabs(blocks->rate[b] * blocks->count - 1) < 1e-12;
-        if (b > 0) all = all && blocks->mask[b] > blocks->mask[b - 1]; /* so that none comes twice */
-    }
-    return all;
-}
-
-static sg_status find_block(const sg_states_problem *p, int *block) {
-    sg_site_blocks blocks = {0};
+sg_status sg_states_block(const sg_states_problem *p, int *block) {
+    double *rate = NULL;
     *block = 0;
-    sg_status status = p->loss->row->blocks(p->loss->options, p->model, &blocks);
-    if (!status && all_subsets(p->n, &blocks)) *block = __builtin_popcount(blocks.mask[0]);
-    sg_delete(blocks.mask);
-    sg_delete(blocks.rate);
-    return status == SG_NO_MEMORY ? status : SG_OK;
+    if (!p->loss->row->sizes) return SG_OK;
+    sg_status status = sg_new(&rate, (size_t)p->n + 1, sizeof(double));
+    if (!status && p->loss->row->sizes(p->loss->options, p->model, rate))
+        for (int k = 1; k <= p->n && k <= SG_EXCHANGE_BLOCK; k++)
+            if (rate[k] == 1) *block = k;
+    sg_delete(rate);
+    return status;
 }
 
 static sg_status fill_chain(numbers *m) {
@@ -215,7 +204,7 @@ sg_status sg_states_by_number(const sg_states_problem *p, bool *known, sg_mixing
     numbers m = {.of = p, .dynamics = {.n = p->n}};
     *known = false;
     if (!row->rate && (!row->blocks || p->n <= SG_STATES_ALL)) return SG_OK;
-    sg_status status = find_classes(p->model, known, &m.lumped);
+    sg_status status = sg_states_numbers(p->model, known, &m.lumped);
     if (status || !*known) goto out;
     m.dynamics.log_p = m.lumped->log_p;
     find_least(&m);
@@ -223,7 +212,7 @@ sg_status sg_states_by_number(const sg_states_problem *p, bool *known, sg_mixing
         status = fill_chain(&m);
         if (!status) status = by_flips(&m, known, out);
     } else {
-        status = find_block(p, &m.dynamics.block);
+        status = sg_states_block(p, &m.dynamics.block);
         *known = !status && m.dynamics.block > 0;
         if (*known) status = by_blocks(&m, out);
     }

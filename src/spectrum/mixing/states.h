@@ -32,6 +32,11 @@ void sg_states_relaxation(const sg_states_problem *p, sg_mixing *out);
 /* An upper end over all starts, for a worst start that was sought among candidates. */
 void sg_states_bound_all(double coupling, sg_mixing *out);
 
+/* The classes of a model whose p is a positive function of the number of ones; *known: it is. */
+SG_MUST_CHECK sg_status sg_states_numbers(const sg_model *model, bool *known, sg_lumped **lumped);
+/* All subsets of *block sites are drawn at one rate, 1 in all; 0: others are. */
+SG_MUST_CHECK sg_status sg_states_block(const sg_states_problem *p, int *block);
+
 /* By the number of ones; *known is false where p or the dynamics are no function of it. */
 SG_MUST_CHECK sg_status sg_states_by_number(const sg_states_problem *p, bool *known, sg_mixing *out);
 /* By all states and their eigenpairs; from one start on all states. */
