@@ -421,13 +421,13 @@ SG_MUST_CHECK sg_status sg_partition_at(sg_partition *partition, const double *d
  * p_theta are borrowed by sg_sampler_new only; NULL: built there if needed.  The model must outlive it.
  *
  * Finite sets (x = -1 or +1, or 0 .. q - 1), the first of these that there is: sg_family.draw; the law of the number of
- * +1 sites, where p depends on nothing else; all states, up to 2^20; elimination, on narrow graphs (below).  Then, where log p is a sum
- * over sites and pairs, coupling from the past: of bounds of single sites, with two states (ferromagnets with any
- * fields, and whatever is one after some sites are turned; anything at high temperature); bond after bond of the
- * random-cluster model (ferromagnets with fields of one sign, also after turning sites, and Potts models; at any
- * temperature where that takes few sweeps).  They are tried when the sampler is made, for at most a second or so each;
- * later draws run until they are done.  Last, without hard constraints or on pairs of two-state sites, a chain of
- * heat-bath sweeps: not exact.
+ * +1 sites, where p depends on nothing else; all states, up to 2^20; elimination, on narrow graphs (below).  Then,
+ * where log p is a sum over sites and pairs, coupling from the past: of bounds of single sites, with two states
+ * (ferromagnets with any fields, and whatever is one after some sites are turned; anything at high temperature); bond
+ * after bond of the random-cluster model (ferromagnets with fields of one sign, also after turning sites, and Potts
+ * models; at any temperature where that takes few sweeps).  They are tried when the sampler is made, for at most a
+ * second or so each; later draws run until they are done.  Last, without hard constraints or on pairs of two-state
+ * sites, a chain of heat-bath sweeps: not exact.
  *
  * Errors: SG_NOT_INTEGRABLE, SG_NO_MEMORY, SG_REFUSED (none of these), and those of sg_model_panels.
  */

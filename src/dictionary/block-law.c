@@ -50,7 +50,8 @@ void sg_block_law_open(sg_site_view *v, sg_block_law *w) {
     for (int a = 0; a < ARRAYS; a++) array[a] = sg_arena_take(v->arena, size[a], sizeof(double));
     *w = (sg_block_law){.view = v,
                         .points = {.d = v->d, .draws = 1, .x = v->copy},
-                        .from_zero = v->model->family->can & SG_HARD,
+                        .from_zero = v->model->family->can & SG_HARD && v->model->family->move,
+                        .by_jets = v->model->family->can & SG_HARD && !v->model->family->move,
                         .p = array[P],
                         .weight = array[WEIGHT],
                         .held = array[HELD],
@@ -157,19 +158,44 @@ static void add_rows(int n, const double *restrict a, const double *restrict b, 
     for (int i = 0; i < n; i++) out[i] = a[i] + b[i];
 }
 
-/* log p of the states that the sites from l0 on lead to: each state once, one move from another. */
+/* log p where the points stand now. */
+static void look(sg_block_law *w, double *p) {
+    sg_jet jet = w->view->jet;
+    jet.want = SG_LOGP;
+    w->view->model->family->jet(w->view->model, w->view->theta, &w->points, &jet);
+    memcpy(p, jet.logp, (size_t)w->points.n * sizeof(double));
+}
+
+/*
+ * log p of the states that the sites from l0 on lead to: each state once, one move from another, or by jets, with
+ * log p of x in the first row.
+ */
 static void weigh(sg_block_law *w, int l0, int code) {
     for (int l = l0; l < w->k; l++)
         for (int move = 1; move < w->view->q; move++) {
             const int next = code + move * w->power[l];
-            move_of(w, l, move, false);
-            add_rows(w->points.n, w->p + (size_t)code * (size_t)w->stride, w->view->log_ratio,
-                     w->p + (size_t)next * (size_t)w->stride);
-            if (l + 1 == w->k) continue;
+            double *p = w->p + (size_t)next * (size_t)w->stride;
+            if (!w->by_jets) {
+                move_of(w, l, move, false);
+                add_rows(w->points.n, w->p + (size_t)code * (size_t)w->stride, w->view->log_ratio, p);
+                if (l + 1 == w->k) continue;
+            }
             turn(w, l, move);
+            if (w->by_jets) look(w, p);
             weigh(w, l + 1, next);
             turn(w, l, w->view->q - move);
         }
+}
+
+/* What jets gave, less log p of x, in the first row; nothing has mass where x has none. */
+static void take_off(sg_block_law *w) {
+    for (int i = 0; i < w->points.n; i++) {
+        const double here = w->p[i];
+        for (int s = 0; s < w->states; s++) {
+            double *p = w->p + (size_t)s * (size_t)w->stride + i;
+            *p = here > -INFINITY ? *p - here : -INFINITY;
+        }
+    }
 }
 
 /* Softmax over the states, and its log-sum; a point without mass gets zeros. */
@@ -341,7 +367,9 @@ static void take_together(sg_block_law *w) {
 
 void sg_block_law_find(sg_block_law *w, bool mean) {
     find_root(w);
+    if (w->by_jets) look(w, w->p);
     weigh(w, 0, 0);
+    if (w->by_jets) take_off(w);
     normalize(w);
     if (mean) find_mean(w);
 }

@@ -12,14 +12,20 @@ enum {
     SG_BLOCK_LAW_NUMBERS = 1 << 16 /* states times points that are taken together */
 };
 
-/* States of the block are coded by the moves that lead to them from a root, sum_l move_l q^l. */
+/* States of the block are coded by the moves that lead to them from a root, x itself unless said otherwise, sum_l
+ * move_l q^l. */
 typedef struct {
     sg_site_view *view;
     sg_block points;     /* x = view->copy */
     int index[SG_BLOCK]; /* their places in the view's block */
     double *weight;      /* [SG_BLOCK] of the points, for the spread; set by the caller */
     int k, states, site[SG_BLOCK_LAW_SITES], power[SG_BLOCK_LAW_SITES];
-    bool from_zero;    /* the root has all sites of the block in state 0; otherwise it is x itself */
+    /*
+     * Families that forbid states.  With moves, from state 0 of the whole block: it is allowed, and so is each state on
+     * the way to an allowed one.  Without, allowed states may be joined by forbidden ones alone, and log p is that of
+     * jets.
+     */
+    bool from_zero, by_jets;
     int stride;        /* of the rows of p */
     double *p;         /* [states][stride] log p(y) - log p(x), then p(y | rest) */
     int own[SG_BLOCK]; /* code of x */

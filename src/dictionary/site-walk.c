@@ -8,7 +8,8 @@ enum { B = SG_BLOCK, STATES_MOST = SG_SITE_WALK_STATES };
 static const double MEAN_MOST = 256; /* of one Poisson number by inversion */
 
 size_t sg_site_walk_bytes(int d) {
-    return (2 * (size_t)d + ((size_t)1 << SG_SITE_WALK_BLOCK)) * sizeof(double) + 16 * SG_ALIGN;
+    return (2 * (size_t)d + ((size_t)1 << SG_SITE_WALK_BLOCK)) * sizeof(double) + 16 * SG_ALIGN +
+           sg_jet_bytes(0, d, SG_LOGP);
 }
 
 /* Poisson number by inversion of its distribution function, a large mean in parts. */
@@ -234,7 +235,26 @@ static void descend(const sg_walk *walk, int chain, int k, const int *site, uint
 
 static void set_states(const sg_walk *walk, int chain, int k, const int *site, uint32_t code) {
     const uint32_t q = (uint32_t)walk->model->space.q;
-    for (int i = 0; i < k; i++, code /= q) *place(walk, chain, site[i]) = (double)(code % q);
+    for (int i = 0; i < k; i++, code /= q)
+        *place(walk, chain, site[i]) = q == 2 ? 2.0 * (code % q) - 1 : (double)(code % q);
+}
+
+/*
+ * The same, by the code of their states, for families that forbid states and have no moves: each by a jet, since one
+ * may be joined to another by forbidden states alone.
+ */
+static void weights_by_jets(const sg_walk *walk, int chain, int k, const int *site, uint32_t count,
+                            double *log_weight) {
+    const size_t mark = sg_arena_mark(walk->arena);
+    const sg_block one = {.n = 1, .d = walk->block.d, .draws = 1, .x = walk->block.x + chain};
+    sg_jet jet;
+    if (sg_jet_take(walk->arena, walk->model->full, walk->block.d, SG_LOGP, &jet)) return;
+    for (uint32_t code = 0; code < count; code++) {
+        set_states(walk, chain, k, site, code);
+        walk->model->family->jet(walk->model, walk->theta, &one, &jet);
+        log_weight[code] = jet.logp[0];
+    }
+    sg_arena_rewind(walk->arena, mark);
 }
 
 /* States of a block of k sites, 0 where they are more than there is room for. */
@@ -247,6 +267,11 @@ static uint32_t block_states(const sg_walk *walk, int k) {
 static void draw_block(const sg_walk *walk, sg_numbers *r, int chain, int k, const int *site, double *weight) {
     const uint32_t count = block_states(walk, k);
     if (!count) return;
+    if (walk->model->family->can & SG_HARD && !walk->model->family->move) {
+        weights_by_jets(walk, chain, k, site, count, weight);
+        set_states(walk, chain, k, site, (uint32_t)draw_state(r, (int)count, weight));
+        return;
+    }
     if (walk->model->space.q > 2) {
         descend(walk, chain, k, site, 0, 0, weight);
         set_states(walk, chain, k, site, (uint32_t)draw_state(r, (int)count, weight));

@@ -362,12 +362,28 @@ static inline bool plain_inside(const sg_model *model, const double *theta) {
 static const sg_family plain_family = {
     .name = "plain", .can = SG_LINEAR | SG_STATES, .jet = plain_jet, .inside = plain_inside};
 
-static inline sg_model *plain_model(int d, int q) {
+/*
+ * The same on fewer states: of two states, sites 0 and 1 are equal, and 2 and 3 too; of more, neighbours differ.  No
+ * order of the sites leads from any allowed state to any other through allowed ones, and with q > 2 state 0 everywhere
+ * is forbidden.
+ */
+static inline void forbidding_jet(const sg_model *model, const double *theta, const sg_block *block, sg_jet *out) {
+    const int q = model->space.q;
+    plain_jet(model, theta, block, out);
+    for (int i = 1; i < model->space.d && out->want & SG_LOGP; i += q == 2 ? 2 : 1)
+        for (int k = 0; k < block->n; k++)
+            if ((block->x[i * SG_BLOCK + k] == block->x[(i - 1) * SG_BLOCK + k]) != (q == 2)) out->logp[k] = -INFINITY;
+}
+
+static const sg_family forbidding_family = {
+    .name = "forbidding", .can = SG_LINEAR | SG_STATES | SG_HARD, .jet = forbidding_jet, .inside = plain_inside};
+
+static inline sg_model *jet_model(const sg_family *family, int d, int q) {
     static const double truth[] = {0.7, -0.4, 1.1};
     sg_model *model;
     OK(sg_new(&model, 1, sizeof *model));
-    *model = (sg_model){.family = &plain_family, .space = {.shape = SG_FINITE, .d = d, .q = q}, .full = 3, .m = 3};
-    snprintf(model->text, sizeof model->text, "plain(d=%d,q=%d)", d, q);
+    *model = (sg_model){.family = family, .space = {.shape = SG_FINITE, .d = d, .q = q}, .full = 3, .m = 3};
+    snprintf(model->text, sizeof model->text, "%s(d=%d,q=%d)", family->name, d, q);
     OK(sg_new(&model->free, 3, sizeof(int)));
     OK(sg_new(&model->truth, 3, sizeof(double)));
     for (int j = 0; j < 3; j++) {

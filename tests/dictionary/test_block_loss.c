@@ -97,23 +97,45 @@ static void more_states_a_site(void **state) {
         char text[64];
         for (int k = 1; k <= 3; k++) {
             snprintf(text, sizeof text, "masked:k=%d", k);
-            states *s = open_states_of(plain_model(q == 3 ? 4 : 3, q), text);
+            states *s = open_states_of(jet_model(&plain_family, q == 3 ? 4 : 3, q), text);
             check_masked(s, k, 0, false);
             check_derivatives(s, s->theta, 1e-9);
             close_states(s);
         }
-        states *s = open_states_of(plain_model(4, q), "pseudolikelihood");
+        states *s = open_states_of(jet_model(&plain_family, 4, q), "pseudolikelihood");
         memset(s->L, 0, sizeof s->L);
         for (int i = 0; i < 4; i++) add_block(s, UINT32_C(1) << i, 1);
         check_generator(s, 1e-13);
         check_derivatives(s, s->theta, 1e-9);
         close_states(s);
-        s = open_states_of(plain_model(4, q), "pseudolikelihood:sites=2");
+        s = open_states_of(jet_model(&plain_family, 4, q), "pseudolikelihood:sites=2");
         memset(s->L, 0, sizeof s->L);
         add_block(s, 4, 1);
         check_generator(s, 1e-13);
         close_states(s);
     }
+}
+
+/* Allowed states that are joined through forbidden ones alone. */
+static void forbidden_states(void **state) {
+    (void)state;
+    char text[64];
+    for (int q = 2; q <= 4; q++)
+        for (int k = 1; k <= 5; k++)
+            for (int r = 0; r < 4; r++) {
+                const char *names[] = {"masked:k=%d", "masked:k=%d,blocks=contiguous", "masked-random:k=%d",
+                                       "masked-random:rate=0.3"};
+                sg_model *model = jet_model(&forbidding_family, q == 2 ? 6 : q == 3 ? 5 : 3, q);
+                if (k > model->space.d || (q == 4 && k > 3)) {
+                    sg_model_delete(model);
+                    continue;
+                }
+                snprintf(text, sizeof text, names[r], k);
+                states *s = open_states_of(model, text);
+                check_masked(s, r < 3 ? k : 0, 0.3, r == 1);
+                check_derivatives(s, s->theta, 1e-9);
+                close_states(s);
+            }
 }
 
 static void alike_sites_are_counted(void **state) {
@@ -545,6 +567,7 @@ int main(void) {
         cmocka_unit_test(blocks_of_a_file),
         cmocka_unit_test(derivatives_are_those_of_the_value),
         cmocka_unit_test(more_states_a_site),
+        cmocka_unit_test(forbidden_states),
         cmocka_unit_test(alike_sites_are_counted),
         cmocka_unit_test(fall_backs_equal_hooks),
         cmocka_unit_test(tags_average_to_the_loss),

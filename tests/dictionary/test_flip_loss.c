@@ -108,7 +108,7 @@ static void forbidden_states_have_no_part(void **state) {
 static void more_states_a_site(void **state) {
     (void)state;
     for (int k = 1; k < ROWS; k++) {
-        states *s = open_states_of(plain_model(4, 3), rows[k].name);
+        states *s = open_states_of(jet_model(&plain_family, 4, 3), rows[k].name);
         generate_jumps(s, rows[k].rate, -1);
         check_generator(s, 1e-13);
         check_derivatives(s, s->theta, 1e-7);

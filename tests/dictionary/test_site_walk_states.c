@@ -1,7 +1,8 @@
 /*
- * The processes on sites with three and more states: started in state 0 everywhere, the law after a time dt is a row of
- * exp(dt L), L built here from the states by its definition and exponentiated by its Poisson series.  Chi-square tests
- * of 25600 chains each at level 6e-7, also in two steps of dt/2.  Seeds are fixed.
+ * The processes on sites with three and more states, and on sets with forbidden states: started in state 0 everywhere,
+ * the law after a time dt is a row of exp(dt L), L built here from the states by its definition and exponentiated by
+ * its Poisson series.  Chi-square tests of 25600 chains each at level 6e-7, also in two steps of dt/2.  Seeds are
+ * fixed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +25,7 @@ static const double LEVEL = 6e-7;
 
 typedef struct {
     sg_model *model;
-    sg_family plain; /* the family without its conditional */
+    sg_family plain; /* the family without its conditional, or with states that it forbids */
     sg_loss *loss;
     sg_prepared *prepared;
     int states;
@@ -51,9 +52,9 @@ static void add_block(process *s, uint32_t mask, double rate) {
         double total = 0;
         for (int y = 0; y < s->states; y++)
             if (agree(s, x, y, mask)) total += exp(s->log_p[y]);
-        for (int y = 0; y < s->states; y++)
+        for (int y = 0; y < s->states && total > 0; y++)
             if (agree(s, x, y, mask)) s->L[x][y] += rate * exp(s->log_p[y]) / total;
-        s->L[x][x] -= rate;
+        s->L[x][x] -= total > 0 ? rate : 0;
     }
 }
 
@@ -71,7 +72,35 @@ static void add_moves(process *s) {
         }
 }
 
-static void open_process(const char *family, const char *keys, const char *loss, bool hook, process *s) {
+/* Sites 0 and 1 must be equal: between two states of a block that are allowed there may be none that is. */
+static const sg_family *whole;
+
+static void forbidding_jet(const sg_model *model, const double *theta, const sg_block *block, sg_jet *jet) {
+    whole->jet(model, theta, block, jet);
+    for (int i = 0; i < block->n; i++)
+        if (block->x[i] != block->x[B + i]) jet->logp[i] = -INFINITY;
+}
+
+static void forbidding_states(const sg_model *model, const double *theta, uint64_t first, int count, double *logp) {
+    const uint64_t q = (uint64_t)model->space.q;
+    whole->states(model, theta, first, count, logp);
+    for (uint64_t x = first; x < first + (uint64_t)count; x++)
+        if (x % q != x / q % q) logp[x - first] = -INFINITY;
+}
+
+static void forbid(process *s) {
+    whole = s->model->family;
+    s->plain = *whole;
+    s->plain.can |= SG_HARD;
+    s->plain.move = NULL;
+    s->plain.jet = forbidding_jet;
+    s->plain.states = forbidding_states;
+    s->model->family = &s->plain;
+}
+
+enum { HOOK, NO_HOOK, FORBID };
+
+static void open_process(const char *family, const char *keys, const char *loss, int how, process *s) {
     char copy[256];
     sg_pair pairs[8];
     int count = 0;
@@ -82,7 +111,8 @@ static void open_process(const char *family, const char *keys, const char *loss,
     OK(sg_model_new(family, count, pairs, &s->model));
     s->plain = *s->model->family;
     s->plain.conditional = NULL;
-    if (!hook) s->model->family = &s->plain;
+    if (how == NO_HOOK) s->model->family = &s->plain;
+    if (how == FORBID) forbid(s);
     OK(sg_loss_new(loss, &s->loss));
     OK(sg_loss_runs(s->loss, s->model));
     OK(sg_loss_prepare(s->loss, s->model, NULL, &s->prepared));
@@ -122,25 +152,28 @@ static void law_after(const process *s, double dt, double *law) {
     }
 }
 
-static void check_law(const char *family, const char *keys, const char *loss, bool hook, double dt, int steps) {
+static int state_of(const process *s, double x) {
+    const int q = s->model->space.q, state = q == 2 ? (x > 0) : (int)x;
+    assert_true(x == (q == 2 ? 2 * state - 1 : state) && state >= 0 && state < q);
+    return state;
+}
+
+static void check_law(const char *family, const char *keys, const char *loss, int how, double dt, int steps) {
     static process s;
     double law[STATES], count[STATES] = {0}, chi2 = 0, rare = 0, rare_count = 0;
     int cells = 0;
-    open_process(family, keys, loss, hook, &s);
+    open_process(family, keys, loss, how, &s);
     law_after(&s, dt, law);
     for (uint32_t r = 0; r < REPLICATES; r++) {
         sg_walk *walk;
         OK(sg_walk_new(s.model, s.model->truth, NULL, B, 33, r, dt / steps, &walk));
-        for (int k = 0; k < s.model->space.d * B; k++) assert_true(walk->block.x[k] == 0);
+        for (int k = 0; k < s.model->space.d * B; k++) assert_int_equal(state_of(&s, walk->block.x[k]), 0);
         sg_walk_advance(s.loss, s.prepared, walk, steps);
         assert_true(walk->accepted <= walk->proposed && walk->accepted > 0);
         for (int i = 0; i < B; i++) {
             int code = 0;
-            for (int a = s.model->space.d - 1; a >= 0; a--) {
-                const double x = walk->block.x[a * B + i];
-                assert_true(x >= 0 && x < s.model->space.q && x == floor(x));
-                code = code * s.model->space.q + (int)x;
-            }
+            for (int a = s.model->space.d - 1; a >= 0; a--)
+                code = code * s.model->space.q + state_of(&s, walk->block.x[a * B + i]);
             count[code]++;
         }
         sg_walk_delete(walk);
@@ -171,7 +204,18 @@ static void laws_of_steps(void **state) {
                                          "probability-flow", "concrete-score", "ratio-matching"};
     for (int m = 0; m < 4; m++)
         for (int l = 0; l < 6; l++)
-            check_law(models[m][0], models[m][1], losses[l], (m + l) % 2, l < 3 ? 0.8 : 0.3, 1 + l % 2);
+            check_law(models[m][0], models[m][1], losses[l], (m + l) % 2 ? HOOK : NO_HOOK, l < 3 ? 0.8 : 0.3,
+                      1 + l % 2);
+}
+
+static void laws_with_forbidden_states(void **state) {
+    (void)state;
+    static const char *const losses[] = {"masked:k=2", "masked:blocks=contiguous,k=3", "masked-random:rate=0.6"};
+    for (int l = 0; l < 3; l++) {
+        check_law("potts", "graph=ring,n=4,q=3,beta=0.6,free=tied", losses[l], FORBID, 2, 1 + l % 2);
+        check_law("ising", "graph=path,n=5,beta=0.4,h=0.3", losses[l], FORBID, 2, 1 + l % 2);
+        check_law("hardcore", "graph=ring,n=6,lambda=1.5", losses[l], HOOK, 2, 1 + l % 2);
+    }
 }
 
 /* The hook and the moves give the same chains, and a chain does not depend on how many there are. */
@@ -182,7 +226,7 @@ static void numbers_are_fixed(void **state) {
     for (int l = 0; l < 3; l++) {
         sg_walk *walk[2];
         for (int k = 0; k < 2; k++) {
-            open_process("potts", "graph=complete,n=4,q=3,couplings=pm", losses[l], k, &s[k]);
+            open_process("potts", "graph=complete,n=4,q=3,couplings=pm", losses[l], k ? HOOK : NO_HOOK, &s[k]);
             OK(sg_walk_new(s[k].model, s[k].model->truth, NULL, k ? 7 : B, 5, 1, 3, &walk[k]));
             sg_walk_advance(s[k].loss, s[k].prepared, walk[k], 4);
         }
@@ -198,6 +242,7 @@ static void numbers_are_fixed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(laws_of_steps),
+        cmocka_unit_test(laws_with_forbidden_states),
         cmocka_unit_test(numbers_are_fixed),
     };
     gsl_set_error_handler_off();
