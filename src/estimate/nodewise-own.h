@@ -24,7 +24,7 @@ struct sg_nodewise {
     sg_nodewise_feature *feature;            /* of all sites */
     int *stage;                              /* [d] */
     double *theta, *trial, *step, *gradient; /* of all sites */
-    double *hessian, *inverse, *covariance;  /* matrices of all sites */
+    double *hessian, *inverse;               /* matrices of all sites */
     double *slope, *length, *size;           /* [d] of the line search: first derivative, fraction of the step, step */
     double *lowest, *highest;                /* [d] what the step does to the log-ratios */
     double *a, *b, *c;                       /* [widest,widest] */
@@ -65,14 +65,13 @@ bool sg_nodewise_may(const sg_model *model);
 SG_MUST_CHECK sg_status sg_nodewise_read(sg_nodewise *w, bool *pairwise);
 /* Reads all points once. */
 SG_MUST_CHECK sg_status sg_nodewise_load(sg_nodewise *w, const sg_source *source);
-SG_MUST_CHECK sg_status sg_nodewise_load_nodes(sg_nodewise *w, const sg_nodes *nodes);
 
 /* Means over the states at w->trial for active sites: gradient, and hessian [t,t] in stage FULL. */
 void sg_nodewise_sums(sg_nodewise *w);
 /* lowest and highest change of the log-ratio of each active site along w->step. */
 void sg_nodewise_reach(sg_nodewise *w);
-/* At w->theta: w->inverse of the Hessian and w->covariance of each site, and w->joint, the mean product of the
- * influences.  SG_SINGULAR. */
+/* At w->theta: w->inverse of the Hessian of each site, and w->joint, the mean product of the influences.  SG_SINGULAR.
+ */
 SG_MUST_CHECK sg_status sg_nodewise_middle(sg_nodewise *w);
 /* Inverse of w->hessian of a site.  SG_SINGULAR. */
 SG_MUST_CHECK sg_status sg_nodewise_invert(sg_nodewise *w, int site);

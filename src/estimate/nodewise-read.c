@@ -136,17 +136,6 @@ static void clear(sg_nodewise *w) {
     w->states.total = 0;
 }
 
-sg_status sg_nodewise_load_nodes(sg_nodewise *w, const sg_nodes *nodes) {
-    sg_status status = make_room(&w->states, nodes->n + B);
-    if (status) return status;
-    clear(w);
-    for (long long b = 0; b < sg_nodes_blocks(nodes); b++) {
-        sg_nodes_block(nodes, b, &w->block, w->weight);
-        append(&w->states, &w->block);
-    }
-    return SG_OK;
-}
-
 /* The source itself where its states are gathered, otherwise a copy for which they are. */
 static sg_status gather(sg_nodewise *w, const sg_source **source, sg_source *copy) {
     sg_status status = SG_OK;

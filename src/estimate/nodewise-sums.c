@@ -190,7 +190,6 @@ static void add_pair(sg_nodewise *w, int i, int j, const double *covariance) {
             w->joint[(size_t)rows[a] + (size_t)columns[b] * m] += part;
             if (i != j) w->joint[(size_t)columns[b] + (size_t)rows[a] * m] += part;
         }
-    if (i == j) memcpy(w->covariance + w->square[i], covariance, (size_t)s * (size_t)s * sizeof(double));
 }
 
 sg_status sg_nodewise_middle(sg_nodewise *w) {

@@ -57,7 +57,6 @@ static sg_status allocate(sg_nodewise *w) {
         {&w->gradient, all},
         {&w->hessian, squares},
         {&w->inverse, squares},
-        {&w->covariance, squares},
         {&w->slope, d},
         {&w->length, d},
         {&w->size, d},
@@ -111,12 +110,11 @@ out:
 
 void sg_nodewise_delete(sg_nodewise *w) {
     if (!w) return;
-    void *array[] = {w->first,      w->square, w->share,   w->list,     w->stage,       w->feature,
-                     w->theta,      w->trial,  w->step,    w->gradient, w->hessian,     w->inverse,
-                     w->covariance, w->slope,  w->length,  w->size,     w->lowest,      w->highest,
-                     w->a,          w->b,      w->c,       w->fixed,    w->field,       w->mean,
-                     w->x,          w->slopes, w->bends,   w->x_low,    w->moment,      w->block.x,
-                     w->joint,      w->memory, w->scratch, w->start,    w->states.code, w->states.weight};
+    void *array[] = {w->first,   w->square, w->share,    w->list,    w->stage,   w->feature,     w->theta,
+                     w->trial,   w->step,   w->gradient, w->hessian, w->inverse, w->slope,       w->length,
+                     w->size,    w->lowest, w->highest,  w->a,       w->b,       w->c,           w->fixed,
+                     w->field,   w->mean,   w->x,        w->slopes,  w->bends,   w->x_low,       w->moment,
+                     w->block.x, w->joint,  w->memory,   w->scratch, w->start,   w->states.code, w->states.weight};
     for (size_t k = 0; k < sizeof array / sizeof *array; k++) sg_delete(array[k]);
     sg_gathered_delete(w->gathered);
     sg_delete(w);
@@ -275,45 +273,4 @@ void sg_nodewise_sandwich(sg_nodewise *w, double *covariance) {
     const double n = w->states.total;
     if (sg_nodewise_middle(w)) return;
     for (int k = 0; k < w->m * w->m; k++) covariance[k] = w->joint[k] / n;
-    for (size_t k = 0; k < w->square[w->d]; k++) w->covariance[k] /= n;
-}
-
-int sg_nodewise_site(const sg_nodewise *w, int site, const int **list, const double **theta,
-                     const double **covariance) {
-    *list = w->list + w->first[site];
-    *theta = w->theta + w->first[site];
-    *covariance = w->covariance + w->square[site];
-    return sg_nodewise_parameters(w, site);
-}
-
-/* ------------------------------------------------------------------------ theory */
-
-/* Largest generalized eigenvalue of the site's covariance against its parameters in gamma_mle. */
-static sg_status worst_of(sg_nodewise *w, int site, const double *gamma_mle, double *worst) {
-    const int t = sg_nodewise_parameters(w, site), *list = w->list + w->first[site];
-    *worst = NAN;
-    if (t == 0) return SG_OK;
-    memcpy(w->a, w->covariance + w->square[site], (size_t)t * (size_t)t * sizeof(double));
-    for (int k = 0; k < t; k++)
-        for (int j = 0; j < t; j++) w->b[j + k * t] = gamma_mle[list[j] + (size_t)list[k] * (size_t)w->m];
-    if (LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', t, w->b, t) ||
-        LAPACKE_dsygst_work(LAPACK_COL_MAJOR, 1, 'L', t, w->a, t, w->b, t))
-        return sg_fail(SG_SINGULAR, "the information about the parameters of site %d of %s is singular", site,
-                       w->model->text);
-    for (int k = 0; k < t; k++)
-        for (int j = 0; j < k; j++) w->a[j + k * t] = w->a[k + j * t];
-    sg_status status = sg_symmetric_eigen(t, w->a, w->c, NULL);
-    if (!status) *worst = w->c[t - 1];
-    return status;
-}
-
-sg_status sg_nodewise_gamma(sg_nodewise *w, const sg_nodes *nodes, const double *gamma_mle, double *gamma,
-                            double *worst) {
-    sg_status status = sg_nodewise_load_nodes(w, nodes);
-    if (status) return status;
-    for (int j = 0; j < w->first[w->d]; j++) w->theta[j] = w->model->truth[w->model->free[w->list[j]]];
-    if ((status = sg_nodewise_middle(w))) return status;
-    memcpy(gamma, w->joint, (size_t)w->m * (size_t)w->m * sizeof(double));
-    for (int i = 0; i < w->d && worst && !status; i++) status = worst_of(w, i, gamma_mle, worst + i);
-    return status;
 }

@@ -32,17 +32,4 @@ SG_MUST_CHECK sg_status sg_nodewise_fit(sg_nodewise *nodewise, const sg_source *
 /* Its sandwich covariance [m,m], divided by n; left as it is where a site's Hessian is singular. */
 void sg_nodewise_sandwich(sg_nodewise *nodewise, double *covariance);
 
-/* What one site gave: t, its parameters `list` [t], theta [t], and after a sandwich covariance [t,t] (divided by n).
- * Borrowed until the next fit. */
-int sg_nodewise_site(const sg_nodewise *nodewise, int site, const int **list, const double **theta,
-                     const double **covariance);
-
-/*
- * At the model's truth by all states: gamma [m,m] of sqrt(n)(theta_hat - theta*) of the averaged estimates; and
- * worst [d] (NULL: not wanted), for each site the largest inefficiency of its own estimates against the same parameters
- * in gamma_mle [m,m].  Errors: SG_SINGULAR, SG_NO_MEMORY.
- */
-SG_MUST_CHECK sg_status sg_nodewise_gamma(sg_nodewise *nodewise, const sg_nodes *nodes, const double *gamma_mle,
-                                          double *gamma, double *worst);
-
 #endif

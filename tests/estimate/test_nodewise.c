@@ -411,52 +411,51 @@ static void gamma_by_generators(const setting *s, const double *mass, const doub
         }
 }
 
-static void inverse_information(const setting *s, const double *mass, const double *score, double *out) {
-    double fisher[M_MOST * M_MOST], condition;
-    for (int j = 0; j < s->m; j++)
-        for (int k = 0; k < s->m; k++) {
-            fisher[j + k * s->m] = 0;
-            for (int c = 0; c < 1 << s->d; c++)
-                fisher[j + k * s->m] += mass[c] * score[c * s->m + j] * score[c * s->m + k];
-        }
-    assert_int_equal(sg_invert(s->m, fisher, out, &condition), SG_OK);
+static void near_all(int count, const double *got, const double *want) {
+    for (int k = 0; k < count; k++) assert_near(got[k], want[k], 1e-11 * (1 + fabs(want[k])));
 }
 
-/* worst * block of gamma_mle - the site's gamma has least eigenvalue 0, and without `worst` above 1 it is not psd. */
-static void check_worst(const setting *s, int site, double worst, const double *gamma_mle, const double *site_gamma) {
-    const int t = s->count[site];
-    double a[T_MOST * T_MOST], value[T_MOST], top = 0;
-    for (int j = 0; j < t; j++)
-        for (int k = 0; k < t; k++) {
-            a[j + k * t] = worst * gamma_mle[s->list[site][j] + s->list[site][k] * s->m] - site_gamma[j + k * t];
-            top = fmax(top, fabs(a[j + k * t]));
-        }
-    assert_true(worst >= 1 - 1e-12);
-    assert_int_equal(sg_symmetric_eigen(t, a, value, NULL), SG_OK);
-    assert_near(value[0], 0, 1e-10 * fmax(1, top));
+/* Each site alone, in the parameters that it touches. */
+static void check_site(const setting *s, const sg_pair *keys, int site, const double *gamma) {
+    char names[256] = "", name[SG_NAME], text[64];
+    sg_pair alone[6];
+    sg_model *model = NULL;
+    sg_loss *loss = NULL;
+    sg_asymptotic *a = NULL;
+    memcpy(alone, keys, sizeof alone);
+    for (int k = 0; k < s->count[site]; k++) {
+        sg_model_parameter(s->model, s->list[site][k], name);
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", k ? "/" : "", name);
+    }
+    alone[5].value = names;
+    snprintf(text, sizeof text, "%s:sites=%d", s->rise ? "rise" : "pseudolikelihood", site);
+    assert_int_equal(sg_model_new("ising", 6, alone, &model), SG_OK);
+    assert_int_equal(sg_loss_new(text, &loss), SG_OK);
+    assert_int_equal(sg_asymptotic_new(model, loss, &a), SG_OK);
+    assert_int_equal(a->m, s->count[site]);
+    near_all(a->m * a->m, a->gamma, gamma);
+    sg_asymptotic_delete(a);
+    sg_loss_delete(loss);
+    sg_model_delete(model);
 }
 
+/* Gamma of the averaged estimates and of each site's, against generators built from log p alone. */
 static void test_theory(void **state) {
     (void)state;
-    static double mass[1 << 5], score[(1 << 5) * M_MOST], gamma[M_MOST * M_MOST], mine[M_MOST * M_MOST];
-    static double site_gamma[D_MOST][T_MOST * T_MOST], gamma_mle[M_MOST * M_MOST], worst[D_MOST];
+    static double mass[1 << 5], score[(1 << 5) * M_MOST], gamma[M_MOST * M_MOST];
+    static double site_gamma[D_MOST][T_MOST * T_MOST];
     const sg_pair keys[] = {{"n", "5"},      {"graph", "complete"}, {"couplings", "sk"},
                             {"beta", "0.7"}, {"h", "0.2"},          {"free", "all"}};
     for (int l = 0; l < 2; l++) {
         setting s;
-        sg_nodewise *w = NULL;
-        sg_nodes *nodes = NULL;
+        sg_asymptotic *a = NULL;
         open_setting(losses[l], 6, keys, 1, &s);
         scores(s.model, mass, score);
         gamma_by_generators(&s, mass, score, gamma, site_gamma);
-        inverse_information(&s, mass, score, gamma_mle);
-        assert_int_equal(sg_nodes_new(s.model, s.model->truth, 0, false, &nodes), SG_OK);
-        assert_int_equal(sg_nodewise_new(s.model, s.loss->row, s.model->truth, &w), SG_OK);
-        assert_int_equal(sg_nodewise_gamma(w, nodes, gamma_mle, mine, worst), SG_OK);
-        for (int k = 0; k < s.m * s.m; k++) assert_near(mine[k], gamma[k], 1e-11 * (1 + fabs(gamma[k])));
-        for (int i = 0; i < s.d; i++) check_worst(&s, i, worst[i], gamma_mle, site_gamma[i]);
-        sg_nodewise_delete(w);
-        sg_nodes_delete(nodes);
+        assert_int_equal(sg_asymptotic_new(s.model, s.loss, &a), SG_OK);
+        near_all(s.m * s.m, a->gamma, gamma);
+        for (int i = 0; i < s.d; i++) check_site(&s, keys, i, site_gamma[i]);
+        sg_asymptotic_delete(a);
         close_setting(&s);
     }
 }
