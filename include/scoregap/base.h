@@ -52,7 +52,8 @@ extern "C" {
     X(SG_STOPPED, "stopped", 1, "the work was stopped")                                      \
     X(SG_INTERNAL, "internal", 1, "an internal check failed")                                \
     X(SG_SEPARATED, "separated", 1, "the data are separated: the estimate lies at infinity") \
-    X(SG_UNDEFINED, "undefined", 0, "the quantity does not exist for this loss")
+    X(SG_UNDEFINED, "undefined", 0, "the quantity does not exist for this loss")             \
+    X(SG_NO_MINIMUM, "no-minimum", 1, "the loss falls for ever along a direction")
 
 typedef enum sg_status {
 #define SG_STATUS_ENUM(code, name, leave, sentence) code,

@@ -170,8 +170,8 @@ double sg_norm2(int m, const double *a);
  * not: eigenvalues of the Hessian are replaced by their absolute values with a floor, then backtracking (Armijo 1e-4)
  * and a trust radius.  Converged when every component of the Newton step is below `tol` (variables are scaled so that 1
  * is natural). Theta in/out.  Errors: SG_NOT_CONVERGED after `most` iterations, SG_SINGULAR (the smallest |eigenvalue|
- * below 1e-13 of the largest), or what evaluate returned at the start.  `work`: sg_newton_work(m) doubles.  No
- * allocation.
+ * below 1e-13 of the largest), or what evaluate returned at the start.  `work`: sg_newton_work(m) doubles, which
+ * hold on return the inverse [m,m] of the last Hessian (as modified), and behind it the last step [m].  No allocation.
  */
 typedef sg_status (*sg_objective)(void *context, const double *theta, double *value, double *gradient, double *hessian);
 typedef struct {
@@ -183,6 +183,23 @@ typedef struct {
 size_t sg_newton_work(int m);
 SG_MUST_CHECK sg_status sg_newton(int m, sg_objective evaluate, void *context, const sg_newton_settings *settings,
                                   double *theta, int *iterations, double *work);
+
+/* --------------------------------------------------------------------- cones */
+
+/*
+ * Of a finite set of vectors a [m]: is there a direction d with a.d <= 0 for all of them and a.d < 0 for some?  There
+ * is none exactly when positive weights make them sum to zero (Stiemke 1915), and d is what nonnegative least squares
+ * leaves of -sum (Lawson and Hanson 1974, chapter 23): the rest has a.rest <= 0 for every a, and sum.rest = -|rest|^2.
+ *
+ * `sum` [m]: a sum of all vectors with positive weights.  `support` fills vector [m] with one of them, or with a sum of
+ * some, that grows along the direction [m], if any does: a.direction > 0.  *found, and d [m] of unit length.  A vector
+ * at less than 1e-10 to the plane across d counts as lying in it.  Where *found is false d is lost; rounding may leave
+ * sets undecided that are that near to having one.  About 2 m calls of support; allocates 2 m^2 doubles.  Errors:
+ * SG_NO_MEMORY, those of support.
+ */
+typedef sg_status (*sg_cone_support)(void *context, const double *direction, double *vector);
+SG_MUST_CHECK sg_status sg_cone_direction(int m, const double *sum, sg_cone_support support, void *context,
+                                          double *direction, bool *found);
 
 /* ------------------------------------------------- moments and their errors */
 

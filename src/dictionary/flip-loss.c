@@ -92,27 +92,30 @@ static void add_site(gathering *g, int site, bool listed) {
 
 /*
  * Sites that are alike: k of them fall from state 1, d - k rise to it.  A move that no site has goes nowhere, and a
- * state with p = 0 has none.
+ * state with p = 0 has none.  Log-ratios and differences of one kind, into the view.
  */
-static void add_kind(gathering *g, const double *count, int step) {
-    const sg_site_view *v = g->view;
+static void kind_of(sg_site_view *v, const double *count, int step, bool difference) {
     const double *logp = v->count_logp;
-    const int n = g->n, d = v->d;
-    double *u = v->log_ratio;
-    _Alignas(SG_ALIGN) double many[B];
+    const int n = v->block->n, d = v->d;
     int from[B], to[B];
     for (int i = 0; i < n; i++) {
         from[i] = (int)count[i];
         to[i] = from[i] + step < 0 || from[i] + step > d ? from[i] : from[i] + step;
-        many[i] = step < 0 ? from[i] : d - from[i];
-        u[i] = logp[from[i]] > -INFINITY ? logp[to[i]] - logp[from[i]] : -INFINITY;
+        v->log_ratio[i] = logp[from[i]] > -INFINITY ? logp[to[i]] - logp[from[i]] : -INFINITY;
     }
-    for (int j = 0; g->moments && j < v->m; j++) {
+    for (int j = 0; difference && j < v->m; j++) {
         const double *dt = v->count_dt + (size_t)j * (size_t)(d + 1);
         double *out = v->difference + (size_t)j * B;
         for (int i = 0; i < n; i++) out[i] = dt[to[i]] - dt[from[i]];
     }
-    add_move(g, u, many, v->m, NULL, v->difference);
+}
+
+static void add_kind(gathering *g, const double *count, int step) {
+    sg_site_view *v = g->view;
+    _Alignas(SG_ALIGN) double many[B];
+    kind_of(v, count, step, g->moments);
+    for (int i = 0; i < g->n; i++) many[i] = step < 0 ? count[i] : v->d - count[i];
+    add_move(g, v->log_ratio, many, v->m, NULL, v->difference);
 }
 
 void sg_flip_loss(const sg_row *row, const sg_prepared *prepared, int site, const sg_local *local, sg_site_view *view,
@@ -134,4 +137,22 @@ void sg_flip_loss_site(const sg_row *row, const sg_prepared *prepared, int site,
     gathering g;
     open_gathering(row, prepared, view, datum, &g);
     add_site(&g, site, false);
+}
+
+/* -------------------------------------------------------------------- moves */
+
+void sg_flip_moves(sg_site_view *view, bool difference, sg_flip_visit visit, void *context) {
+    const int n = view->block->n;
+    const double *count = sg_site_view_counts(view);
+    const int *list;
+    for (int step = -1; count && step <= 1; step += 2) {
+        kind_of(view, count, step, difference);
+        visit(context, n, view->log_ratio, view->m, NULL, view->difference);
+    }
+    for (int i = 0; !count && i < view->d; i++)
+        for (int move = 1; move < view->q; move++) {
+            const int t = sg_site_view_list(view, i, &list);
+            sg_site_view_move(view, view->block, i, move, difference);
+            visit(context, n, view->log_ratio, t, list, view->difference);
+        }
 }

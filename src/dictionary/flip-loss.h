@@ -24,4 +24,13 @@ void sg_flip_loss(const sg_row *row, const sg_prepared *prepared, int site, cons
  */
 void sg_flip_loss_site(const sg_row *row, const sg_prepared *prepared, int site, sg_site_view *view, sg_datum *datum);
 
+/*
+ * All single moves of the points of the view's block, of sites that are alike one for each kind: log-ratios [SG_BLOCK]
+ * and, if asked for, the changes [t][SG_BLOCK] of the t parameters `list` (NULL: of all).  A move that a point has not
+ * has log-ratio 0.
+ */
+typedef void (*sg_flip_visit)(void *context, int n, const double *log_ratio, int t, const int *list,
+                              const double *difference);
+void sg_flip_moves(sg_site_view *view, bool difference, sg_flip_visit visit, void *context);
+
 #endif

@@ -1,7 +1,8 @@
+#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
-#include "estimate/fitter.h"
+#include "estimate/separation.h"
 
 static const double fold_condition = 1e12;
 
@@ -207,11 +208,23 @@ sg_status sg_fitter_verdict(const sg_fitter *f, sg_status status) {
                    f->model->family->name);
 }
 
+/* Variances of the free parameters by the curvature along the chart, whose inverse Newton's method leaves. */
+static bool suspected(sg_fitter *f, sg_status status) {
+    const int m = f->m;
+    double *variance = f->theta, *row = f->stack;
+    for (int j = 0; j < m && !status; j++) {
+        const double *basis = f->chart->basis + (size_t)f->model->free[j] * m;
+        cblas_dsymv(CblasColMajor, CblasLower, m, 1, f->newton, m, basis, 1, 0, row, 1);
+        variance[j] = cblas_ddot(m, basis, 1, row, 1);
+    }
+    return sg_separation_suspected(status, m, variance, f->source->n);
+}
+
 static sg_status fit_newton(sg_fitter *f, sg_objective objective, int *iterations) {
     const sg_newton_settings settings = {.tol = 1e-10, .most = 100, .radius = 10};
     f->refusals = 0;
     sg_status status = sg_newton(f->m, objective, f, &settings, f->delta, iterations, f->newton);
-    if (f->lens->view) return sg_fitter_separation(f, objective, status);
+    if (f->lens->view) return suspected(f, status) ? sg_separation(f, status) : status;
     return sg_fitter_verdict(f, status);
 }
 
@@ -275,13 +288,32 @@ static sg_status sandwich(sg_fitter *f, double *covariance) {
     return SG_OK;
 }
 
+void sg_fitter_along(const sg_fitter *f, const double *along, double *direction) {
+    for (int j = 0; j < f->m; j++) {
+        const double *row = f->chart->basis + (size_t)f->model->free[j] * f->m;
+        direction[j] = 0;
+        for (int k = 0; k < f->m; k++) direction[j] += row[k] * along[k];
+    }
+}
+
 void sg_fitter_theta(sg_fitter *f, double *theta) {
     sg_chart_theta(f->chart, f->delta, f->full);
     sg_model_free(f->model, f->full, theta);
 }
 
+/* Separation at any site says more than what else went wrong. */
+static sg_status fit_nodewise(sg_fitter *f, sg_fit *fit) {
+    sg_status status = sg_nodewise_fit(f->nodewise, f->source, &fit->iterations, &f->passes, fit->theta);
+    const bool unknown = status == SG_SINGULAR || status == SG_NOT_CONVERGED;
+    for (int i = 0; unknown && i < f->model->space.d; i++) {
+        const sg_status here = sg_nodewise_done(f->nodewise, i) ? status : sg_separation_site(f, i, status);
+        if (here != status) return here;
+    }
+    return status;
+}
+
 static sg_status fit_any(sg_fitter *f, int want, sg_fit *fit) {
-    if (f->nodewise) return sg_nodewise_fit(f->nodewise, f->source, &fit->iterations, &f->passes, fit->theta);
+    if (f->nodewise) return fit_nodewise(f, fit);
     if (f->sites) return sg_site_fits_run(f, &fit->iterations, fit->theta);
     if (f->two_step) return sg_two_step_fit(f, want, &fit->iterations);
     return fit_once(f, &fit->iterations);

@@ -34,11 +34,10 @@ struct sg_fitter {
 void sg_fitter_pass(sg_fitter *f, const sg_local *local, const double *delta, int want, sg_pass_means *means);
 /* Free parameters theta [m] at f->delta; leaves the coordinates in f->full. */
 void sg_fitter_theta(sg_fitter *f, double *theta);
+/* Finite sets: how the free parameters [m] move along a vector of the chart [m]. */
+void sg_fitter_along(const sg_fitter *f, const double *along, double *direction);
 /* What sg_newton returned, with the edge of the parameter space told from other failures. */
 SG_MUST_CHECK sg_status sg_fitter_verdict(const sg_fitter *f, sg_status status);
-
-/* Finite sets: SG_SEPARATED where the search has run to infinity (separation.h), otherwise `status`. */
-SG_MUST_CHECK sg_status sg_fitter_separation(sg_fitter *f, sg_objective objective, sg_status status);
 
 /*
  * Two-step losses.  With the constants made at theta itself the loss has the estimating equation g(theta) = mean psi =

@@ -250,6 +250,10 @@ static sg_status verdict(const sg_nodewise *w) {
     return SG_OK;
 }
 
+bool sg_nodewise_done(const sg_nodewise *w, int site) {
+    return w->stage[site] == SG_NODEWISE_DONE;
+}
+
 sg_status sg_nodewise_fit(sg_nodewise *w, const sg_source *source, int *iterations, int *passes, double *theta) {
     sg_status status = sg_nodewise_load(w, source);
     *iterations = 0;

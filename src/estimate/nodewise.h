@@ -29,6 +29,8 @@ void sg_nodewise_delete(sg_nodewise *nodewise);
  */
 SG_MUST_CHECK sg_status sg_nodewise_fit(sg_nodewise *nodewise, const sg_source *source, int *iterations, int *passes,
                                         double *theta);
+/* Did the last fit find an estimate at this site? */
+bool sg_nodewise_done(const sg_nodewise *nodewise, int site);
 /* Its sandwich covariance [m,m], divided by n; left as it is where a site's Hessian is singular. */
 void sg_nodewise_sandwich(sg_nodewise *nodewise, double *covariance);
 

@@ -4,43 +4,29 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dictionary/flip-loss.h"
+#include "dictionary/site-view.h"
 #include "estimate/direction.h"
-#include "estimate/fitter.h"
+#include "estimate/no-minimum.h"
 #include "estimate/source.h"
 
-static const double far = 1e9, resisting = 1e-4;
-/* Change of a parameter on a statistic of unit size: beyond it even a fit that has converged is looked at. */
-static const double far_out = 15;
+enum { B = SG_BLOCK };
+static const double far = 1e9; /* a point beyond everything else */
 
-bool sg_recession_suspected(sg_status status, double top) {
-    return status ? status != SG_NO_MEMORY : !(top <= far_out);
-}
-
-size_t sg_recession_work(int m) {
-    const size_t size = (size_t)m;
-    return 4 * size + 2 * size * size;
-}
-
-/* The Newton step at x, without eigenvalues that are too small. */
-static sg_status far_step(int m, sg_objective objective, void *context, const double *x, double *work) {
-    double *step = work, *gradient = step + m, *scale = gradient + m, *lambda = scale + m, *a = lambda + m;
-    double *vector = a + (size_t)m * (size_t)m, value;
-    sg_status status = objective(context, x, &value, gradient, a);
-    if (status) return status;
-    for (int j = 0; j < m; j++) scale[j] = a[j + (size_t)j * m] > 0 ? 1 / sqrt(a[j + (size_t)j * m]) : 1;
-    for (int k = 0; k < m; k++)
-        for (int j = 0; j < m; j++) a[j + (size_t)k * m] *= scale[j] * scale[k];
-    if ((status = sg_symmetric_eigen(m, a, lambda, vector))) return status;
-    const double top = fmax(fabs(lambda[0]), fabs(lambda[m - 1]));
-    memset(step, 0, (size_t)m * sizeof(double));
-    for (int k = 0; k < m; k++) {
-        double along = 0;
-        for (int j = 0; j < m; j++) along += vector[j + (size_t)k * m] * scale[j] * gradient[j];
-        along /= fmax(fabs(lambda[k]), 1e-13 * top);
-        for (int j = 0; j < m; j++) step[j] -= scale[j] * vector[j + (size_t)k * m] * along;
-    }
-    return SG_OK;
-}
+/* Losses that hold the set of D: that of the fit, or pseudolikelihood; in the free parameters themselves, from zero. */
+typedef struct {
+    sg_fitter *f;
+    int m, site; /* SG_ALL_SITES, or one site and its m parameters */
+    const int *list;
+    sg_loss *own;
+    const sg_prepared *prepared;
+    sg_prepared *made;
+    sg_chart *chart;
+    sg_lens *lens, *made_lens;
+    sg_partition *partition; /* of likelihood */
+    sg_local local;
+    double *full, *direction, *sum; /* [full], [m], [m] */
+} gauge;
 
 static double largest(int m, const double *x) {
     double top = 0;
@@ -48,126 +34,198 @@ static double largest(int m, const double *x) {
     return top;
 }
 
-static sg_status recedes(int m, sg_resistance resistance, void *context, double *direction, bool *yes) {
-    const double top = largest(m, direction);
-    double against, along;
-    *yes = false;
-    if (!(top > 0) || !isfinite(top)) return SG_OK;
-    for (int j = 0; j < m; j++) direction[j] /= top;
-    sg_status status = resistance(context, direction, far, &against);
-    if (!status) status = resistance(context, direction, -far, &along);
-    if (status) return status == SG_NO_MEMORY ? status : SG_OK;
-    *yes = isfinite(along) && along > 0 && against <= resisting * along;
-    return SG_OK;
+bool sg_separation_suspected(sg_status status, int m, const double *variance, long long n) {
+    bool yes = status;
+    for (int j = 0; j < m; j++) yes = yes || !(variance[j] <= (double)n);
+    return yes;
 }
 
-sg_status sg_recession(int m, sg_objective objective, sg_resistance resistance, void *context, const double *x,
-                       double *work, bool *yes) {
-    *yes = false;
-    sg_status status = far_step(m, objective, context, x, work);
-    if (status == SG_NO_MEMORY) return status;
-    if (!status) status = recedes(m, resistance, context, work, yes);
-    if (status || *yes) return status;
-    memcpy(work, x, (size_t)m * sizeof(double));
-    return recedes(m, resistance, context, work, yes);
+/* ------------------------------------------------------------------ the gauge */
+
+/* Where the loss is that of one site, so is the gauge. */
+static sg_status open_loss(gauge *g) {
+    const sg_loss *loss = g->f->loss;
+    char text[sizeof loss->text + 32];
+    const char *sites = strstr(loss->text, "sites=");
+    g->prepared = g->f->prepared;
+    if (!loss->row->rho || loss->row->heat_bath) return SG_OK;
+    snprintf(text, sizeof text, "pseudolikelihood%s%s", sites ? ":" : "", sites ? sites : "");
+    sg_status status = sg_loss_new(text, &g->own);
+    if (!status) status = sg_loss_prepare(g->own, g->f->model, g->f->panels, &g->made);
+    g->prepared = g->made;
+    return status;
 }
 
-/* ------------------------------------------------------------ fits of all parameters */
+static sg_status open_partition(gauge *g) {
+    const size_t m = (size_t)g->m;
+    if (!g->f->partition) return SG_OK;
+    sg_status status = sg_new(&g->local.gradient, m, sizeof(double));
+    return status ? status : sg_partition_new(g->f->model, g->chart, g->f->nodes, &g->partition);
+}
 
-typedef struct {
-    sg_fitter *f;
-    sg_objective objective;
-    sg_lens *lens; /* of the loss that measures */
-    sg_loss *own;  /* it, where it is not that of the fitter */
-    sg_prepared *prepared;
-    double *full; /* [full] */
-    double *work; /* of sg_recession */
-} gauge;
-
-/* Where the loss is that of one site, so is the measure. */
 static sg_status open_gauge(sg_fitter *f, gauge *g) {
+    const sg_model *model = f->model;
     sg_status status;
-    const sg_row *row = f->loss->row;
-    const sg_loss *loss = f->loss;
-    char text[sizeof f->loss->text + 32];
-    if (row->rho && !row->heat_bath) {
-        const char *sites = strstr(f->loss->text, "sites=");
-        snprintf(text, sizeof text, "pseudolikelihood%s%s", sites ? ":" : "", sites ? sites : "");
-        if ((status = sg_loss_new(text, &g->own))) return status;
-        if ((status = sg_loss_prepare(g->own, f->model, f->panels, &g->prepared))) return status;
-        loss = g->own;
-    }
-    if ((status = sg_new(&g->full, (size_t)f->model->full, sizeof(double)))) return status;
-    if ((status = sg_new(&g->work, sg_recession_work(f->m), sizeof(double)))) return status;
-    if ((status = sg_lens_new(f->model, loss, f->chart, SG_VALUE, 0, &g->lens))) return status;
-    return sg_pass_open(g->lens, g->own ? g->prepared : f->prepared, f->source);
+    *g = (gauge){.f = f, .m = f->m, .site = SG_ALL_SITES};
+    if ((status = sg_new(&g->full, (size_t)model->full, sizeof(double)))) return status;
+    if ((status = sg_new(&g->direction, 2 * (size_t)f->m, sizeof(double)))) return status;
+    g->sum = g->direction + f->m;
+    if ((status = open_loss(g))) return status;
+    if ((status = sg_chart_new(model, g->full, NULL, &g->chart))) return status;
+    if ((status = open_partition(g))) return status;
+    if ((status = sg_lens_new(model, g->own ? g->own : f->loss, g->chart, SG_PSI, 0, &g->made_lens))) return status;
+    g->lens = g->made_lens;
+    return sg_pass_open(g->lens, g->prepared, f->source);
+}
+
+static sg_status open_site(sg_fitter *f, int site, gauge *g) {
+    *g = (gauge){.f = f, .site = site, .lens = f->lens, .prepared = f->prepared};
+    g->m = sg_site_view_list(f->lens->view, site, &g->list);
+    sg_status status = sg_new(&g->full, (size_t)f->model->full, sizeof(double));
+    if (!status) status = sg_new(&g->direction, 2 * (size_t)f->m, sizeof(double));
+    g->sum = g->direction + f->m;
+    return status;
 }
 
 static void close_gauge(gauge *g) {
-    sg_lens_delete(g->lens);
-    if (g->prepared) sg_loss_release(g->own, g->prepared);
+    sg_lens_delete(g->made_lens);
+    if (g->made) sg_loss_release(g->own, g->made);
     sg_loss_delete(g->own);
+    sg_partition_delete(g->partition);
+    sg_chart_delete(g->chart);
+    sg_delete(g->local.gradient);
     sg_delete(g->full);
-    sg_delete(g->work);
+    sg_delete(g->direction);
 }
 
-static sg_status resistance(void *context, const double *direction, double scale, double *most) {
+/* Moves the gauge's coordinates to `scale` times the direction [m]. */
+static sg_status go(gauge *g, double scale, const double *direction) {
+    const int *free = g->f->model->free;
+    for (int j = 0; j < g->m; j++) g->full[free[g->list ? g->list[j] : j]] = scale * direction[j];
+    if (!g->partition) return SG_OK;
+    for (int j = 0; j < g->m; j++) g->direction[j] = scale * direction[j];
+    return sg_partition_at(g->partition, g->direction, &g->local);
+}
+
+static long long blocks_of(const gauge *g) {
+    return g->list ? sg_source_form_blocks(g->f->source, sg_source_form(g->f->source, g->lens->form))
+                   : sg_pass_blocks(g->lens, g->f->source);
+}
+
+/* psi [m][B] of a block of the data, which is left in the lens. */
+static const double *look(gauge *g, long long b) {
+    sg_lens *lens = g->lens;
+    if (!g->list) {
+        sg_pass_block(lens, g->prepared, g->f->source, b);
+        sg_lens_look(lens, g->prepared, &g->local, g->full, &lens->block, SG_PSI, 0);
+        return lens->datum.psi;
+    }
+    sg_source_form_block(g->f->source, sg_source_form(g->f->source, lens->form), b, &lens->block);
+    sg_site_view_at(lens->view, g->full, &lens->block);
+    lens->site.m = g->m;
+    lens->site.want = SG_PSI;
+    sg_flip_loss_site(sg_row_find("pseudolikelihood"), NULL, g->site, lens->view, &lens->site);
+    return lens->site.psi;
+}
+
+/* ----------------------------------------------------------------- separation */
+
+static sg_status add_up(gauge *g) {
+    memset(g->sum, 0, (size_t)g->m * sizeof(double));
+    sg_status status = go(g, 0, g->sum);
+    for (long long b = 0; !status && b < blocks_of(g); b++) {
+        const double *psi = look(g, b), *weight = g->lens->block.weight;
+        for (int j = 0; j < g->m; j++)
+            for (int i = 0; i < g->lens->block.n; i++)
+                g->sum[j] += (weight ? weight[i] : 1) * psi[(size_t)j * B + (size_t)i];
+    }
+    return status;
+}
+
+/* The datum that resists the direction most. */
+static sg_status support(void *context, const double *direction, double *vector) {
     gauge *g = context;
-    sg_fitter *f = g->f;
-    const sg_prepared *prepared = g->own ? g->prepared : f->prepared;
-    sg_local local = {0};
-    *most = 0;
-    for (int j = 0; j < f->m; j++) f->theta[j] = scale * direction[j];
-    sg_chart_theta(f->chart, f->theta, g->full);
-    if (f->partition) {
-        sg_status status = sg_partition_at(f->partition, f->theta, &local);
-        if (status) return status;
+    double most = -INFINITY;
+    sg_status status = go(g, far, direction);
+    for (long long b = 0; !status && b < blocks_of(g); b++) {
+        const double *psi = look(g, b);
+        for (int i = 0; i < g->lens->block.n; i++) {
+            double growth = 0;
+            for (int j = 0; j < g->m; j++) growth += direction[j] * psi[(size_t)j * B + (size_t)i];
+            if (!(growth > most)) continue;
+            most = growth;
+            for (int j = 0; j < g->m; j++) vector[j] = psi[(size_t)j * B + (size_t)i];
+        }
     }
-    for (long long b = 0; b < sg_pass_blocks(g->lens, f->source); b++) {
-        sg_pass_block(g->lens, prepared, f->source, b);
-        sg_lens_look(g->lens, prepared, &local, g->full, &g->lens->block, SG_VALUE, 0);
-        for (int i = 0; i < g->lens->block.n; i++) *most = fmax(*most, g->lens->datum.value[i]);
-    }
-    *most /= fabs(scale);
-    return SG_OK;
+    return status;
 }
 
-static sg_status objective_of(void *context, const double *delta, double *value, double *gradient, double *hessian) {
-    gauge *g = context;
-    return g->objective(g->f, delta, value, gradient, hessian);
+/* The direction, its largest entry 1, as text; into f->theta, of all parameters. */
+static void describe(gauge *g, const double *direction, size_t size, char *text) {
+    double *all = g->f->theta;
+    const double top = largest(g->m, direction);
+    memset(all, 0, (size_t)g->f->m * sizeof(double));
+    for (int j = 0; j < g->m; j++) all[g->list ? g->list[j] : j] = direction[j] / top;
+    sg_direction_text(g->f->model, all, size, text);
 }
 
-/* Free parameters [m] along a direction of the chart, the largest of them one. */
-static void in_parameters(const sg_fitter *f, const double *step, double *direction) {
-    const int m = f->m;
-    for (int j = 0; j < m; j++) {
-        const double *row = f->chart->basis + (size_t)f->model->free[j] * m;
-        direction[j] = 0;
-        for (int k = 0; k < m; k++) direction[j] += row[k] * step[k];
-    }
+static sg_status find_separation(gauge *g, bool *yes, char text[256]) {
+    double *direction = NULL;
+    *yes = false;
+    sg_status status = sg_new(&direction, (size_t)g->m, sizeof(double));
+    if (!status) status = add_up(g);
+    if (!status) status = sg_cone_direction(g->m, g->sum, support, g, direction, yes);
+    if (!status && *yes) describe(g, direction, 256, text);
+    sg_delete(direction);
+    return status;
 }
 
-sg_status sg_fitter_separation(sg_fitter *f, sg_objective objective, sg_status status) {
-    gauge g = {.f = f, .objective = objective};
-    double *direction = f->theta;
+/* --------------------------------------------------------------------- fits */
+
+static sg_status no_minimum(gauge *g, const double *direction, bool endless) {
+    char text[256];
+    describe(g, direction, sizeof text, text);
+    return sg_fail(SG_NO_MINIMUM,
+                   "the loss has no minimum: far out along (%s) it falls for ever, %s, although the data are not "
+                   "separated; take more data, or a convex loss such as pseudolikelihood",
+                   text, endless ? "without bound" : "towards a limit");
+}
+
+sg_status sg_separation(sg_fitter *f, sg_status status) {
+    gauge g = {0};
     char text[256], before[512];
-    bool yes = false;
-    in_parameters(f, f->delta, direction);
-    if (!sg_recession_suspected(status, largest(f->m, direction))) return status;
+    bool yes = false, endless = false, fall = false;
     snprintf(before, sizeof before, "%s", sg_message());
     sg_status looked = open_gauge(f, &g);
-    if (!looked) looked = sg_recession(f->m, objective_of, resistance, &g, f->delta, g.work, &yes);
-    if (yes) {
-        in_parameters(f, g.work, direction);
-        const double top = largest(f->m, direction);
-        for (int j = 0; j < f->m; j++) direction[j] /= top;
-        sg_direction_text(f->model, direction, sizeof text, text);
-    }
+    if (!looked) looked = find_separation(&g, &yes, text);
+    if (!looked && !yes) looked = sg_no_minimum(f, g.sum, &fall, &endless);
+    if (looked == SG_NO_MEMORY)
+        status = looked;
+    else if (yes)
+        status = sg_fail(SG_SEPARATED,
+                         "the data are separated: the loss falls for ever along (%s), so that the estimate lies at "
+                         "infinity; take more data, or fix parameters with free=",
+                         text);
+    else if (fall)
+        status = no_minimum(&g, g.sum, endless);
+    else if (status)
+        status = sg_fail(status, "%s", before);
+    close_gauge(&g);
+    return status;
+}
+
+sg_status sg_separation_site(sg_fitter *f, int site, sg_status status) {
+    gauge g = {0};
+    char text[256], before[512];
+    bool yes = false;
+    snprintf(before, sizeof before, "%s", sg_message());
+    sg_status looked = open_site(f, site, &g);
+    if (!looked) looked = find_separation(&g, &yes, text);
     close_gauge(&g);
     if (looked == SG_NO_MEMORY) return looked;
     if (!yes) return status ? sg_fail(status, "%s", before) : SG_OK;
     return sg_fail(SG_SEPARATED,
-                   "the data are separated: the loss falls for ever along (%s), so that the estimate lies at infinity; "
-                   "take more data, or fix parameters with free=",
-                   text);
+                   "the data are separated at site %d: its loss falls for ever along (%s), so that the estimate lies "
+                   "at infinity; take more data, or fix parameters with free=",
+                   site, text);
 }

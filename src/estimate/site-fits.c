@@ -151,7 +151,6 @@ struct sg_site_fits {
     double *theta;  /* [d][full] the estimate at each site */
     double *newton; /* work */
     double *x;      /* [m] */
-    double *work;   /* of sg_recession */
     int site;       /* of the fit under way */
 };
 
@@ -163,7 +162,6 @@ sg_status sg_site_fits_new(sg_fitter *f) {
     if ((status = new_inverses(f->lens->view, false, &s->inverses))) return status;
     if ((status = sg_new(&s->theta, d * full, sizeof(double)))) return status;
     if ((status = sg_new(&s->newton, sg_newton_work(f->m), sizeof(double)))) return status;
-    if ((status = sg_new(&s->work, sg_recession_work(f->m), sizeof(double)))) return status;
     return sg_new(&s->x, 2 * m, sizeof(double));
 }
 
@@ -173,7 +171,6 @@ void sg_site_fits_delete(sg_fitter *f) {
     sg_site_inverses_delete(s->inverses);
     sg_delete(s->theta);
     sg_delete(s->newton);
-    sg_delete(s->work);
     sg_delete(s->x);
     sg_delete(s);
     f->sites = NULL;
@@ -218,44 +215,6 @@ static sg_status objective(void *context, const double *x, double *value, double
     return SG_OK;
 }
 
-/* Pseudolikelihood presses down the same log-ratios (separation.c). */
-static sg_status resistance(void *context, const double *direction, double scale, double *most) {
-    sg_fitter *f = context;
-    sg_lens *lens = f->lens;
-    sg_site_fits *s = f->sites;
-    const sg_row *gauge = sg_row_find("pseudolikelihood");
-    const int *list, t = sg_site_view_list(lens->view, s->site, &list);
-    const int form = sg_source_form(f->source, lens->form);
-    double *x = s->x + f->m;
-    *most = 0;
-    for (int j = 0; j < t; j++) x[j] = scale * direction[j];
-    sg_site_view_at(lens->view, place(f, x), &lens->block);
-    for (long long b = 0; b < sg_source_form_blocks(f->source, form); b++) {
-        sg_source_form_block(f->source, form, b, &lens->block);
-        lens->site.m = t;
-        lens->site.want = SG_VALUE;
-        sg_flip_loss_site(gauge, NULL, s->site, lens->view, &lens->site);
-        for (int i = 0; i < lens->block.n; i++) *most = fmax(*most, lens->site.value[i]);
-    }
-    *most /= fabs(scale);
-    return SG_OK;
-}
-
-static sg_status separation(sg_fitter *f, int t, sg_status status) {
-    bool yes = false;
-    double top = 0, *x = f->sites->x;
-    for (int j = 0; j < t; j++) top = fmax(top, fabs(x[j]));
-    if (!sg_recession_suspected(status, top)) return status;
-    sg_status looked = sg_recession(t, objective, resistance, f, x, f->sites->work, &yes);
-    if (looked == SG_NO_MEMORY) return looked;
-    place(f, x);
-    if (!yes) return status;
-    return sg_fail(SG_SEPARATED,
-                   "the data are separated at site %d: its loss falls for ever along a direction, so that the estimate "
-                   "lies at infinity; take more data, or fix parameters with free=",
-                   f->sites->site);
-}
-
 static sg_status fit_site(sg_fitter *f, int *iterations) {
     const sg_newton_settings settings = {.tol = 1e-10, .most = 100, .radius = 10};
     sg_site_fits *s = f->sites;
@@ -264,7 +223,8 @@ static sg_status fit_site(sg_fitter *f, int *iterations) {
     for (int j = 0; j < t; j++) s->x[j] = f->chart->origin[f->model->free[list[j]]];
     sg_status status = sg_newton(t, objective, f, &settings, s->x, &steps, s->newton);
     if (steps > *iterations) *iterations = steps;
-    status = separation(f, t, status);
+    for (int j = 0; j < t; j++) s->x[f->m + j] = s->newton[j + (size_t)j * t];
+    if (sg_separation_suspected(status, t, s->x + f->m, f->source->n)) status = sg_separation_site(f, s->site, status);
     if (!status) place(f, s->x);
     return status;
 }

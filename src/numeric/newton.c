@@ -36,10 +36,12 @@ size_t sg_newton_work(int m) {
 
 static void lay_out(newton *s, int m, double *work) {
     size_t square = (size_t)m * (size_t)m;
-    double **line[] = {&s->before, &s->y, &s->g, &s->gy, &s->step, &s->scale, &s->lambda};
-    double **table[] = {&s->h, &s->hy, &s->inverse, &s->factor};
+    double **table[] = {&s->inverse, &s->h, &s->hy, &s->factor};
+    double **line[] = {&s->step, &s->before, &s->y, &s->g, &s->gy, &s->scale, &s->lambda};
+    *table[0] = work;
+    work += square;
     for (size_t i = 0; i < sizeof line / sizeof *line; i++, work += m) *line[i] = work;
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++, work += square) *table[i] = work;
+    for (size_t i = 1; i < sizeof table / sizeof *table; i++, work += square) *table[i] = work;
     s->scratch = work;
 }
 
