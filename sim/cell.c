@@ -1,5 +1,7 @@
 #include "cell.h"
 
+#include "failures.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -93,13 +95,7 @@ static void record_bounds(const sim_reading *r, sg_record *out) {
 static void record_summary(const sg_summary *s, const sg_asymptotic *a, sg_record *out) {
     int least = 0;
     out->used = s->used;
-    out->failed_singular = s->failed[SG_SINGULAR];
-    out->failed_not_converged = s->failed[SG_NOT_CONVERGED];
-    out->failed_not_integrable = s->failed[SG_NOT_INTEGRABLE];
-    out->failed_pilot = s->failed[SG_PILOT_FAILED];
-    out->failed_separated = s->failed[SG_SEPARATED];
-    out->failed_other = out->replicates - s->failed[SG_OK] - out->failed_singular - out->failed_not_converged -
-                        out->failed_not_integrable - out->failed_pilot - out->failed_separated;
+    sim_failures_record(s->failed, out);
     out->montecarlo_inefficiency = s->worst;
     out->montecarlo_inefficiency_se = s->worst_se;
     if (s->status == SG_OK) out->montecarlo_norm = sg_norm2(s->m, s->covariance);

@@ -47,6 +47,10 @@ static int print_json(const sim_plan *plan, const sim_outcome *out, sg_status st
     json_object_set_new(o, "replicates", json_integer(out->replicates));
     json_object_set_new(o, "failures", json_integer(out->failed_fits + out->failed_measures));
     json_object_set_new(o, "failed_fits", json_integer(out->failed_fits));
+    json_t *kinds = json_object();
+    for (int k = 0; k < SIM_FAILURES; k++)
+        if (out->failed[k]) json_object_set_new(kinds, sim_failure_name(k), json_integer(out->failed[k]));
+    json_object_set_new(o, "failed_fits_by_kind", kinds);
     json_object_set_new(o, "failed_measures", json_integer(out->failed_measures));
     json_object_set_new(o, "seconds", sim_json_real(out->seconds));
     json_object_set_new(o, "output", out->output ? json_string(out->output) : json_null());
@@ -68,6 +72,11 @@ static void print_table(const sim_plan *plan, const sim_outcome *out) {
            out->replicates, out->failed_fits + out->failed_measures, out->seconds);
     printf("%s: %d records%s", out->output, out->records, out->kept ? "" : "\n");
     if (out->kept) printf(" (%d of %d cells were there)\n", out->kept, out->cells);
+    for (int k = 0; k < SIM_FAILURES; k++)
+        if (out->failed[k])
+            printf("%lld fits %s: %s; %s\n", out->failed[k], sim_failure_name(k), sim_failures[k].meaning,
+                   sim_failures[k].remedy);
+    if (out->failed_fits) printf("by cell: scoregap table %s failures\n", out->output);
 }
 
 static int finish(const sim_args *args, const sim_plan *plan, const sim_outcome *out, sg_status status) {

@@ -175,8 +175,10 @@ static void count(const sg_result *result, sim_outcome *out) {
         const sg_record *x = &result->record[r];
         bool first = r == 0 || x->cell != result->record[r - 1].cell;
         if (first) out->replicates += x->replicates;
-        out->failed_fits += x->failed_singular + x->failed_not_converged + x->failed_not_integrable + x->failed_pilot +
-                            x->failed_separated + x->failed_other;
+        for (int k = 0; k < SIM_FAILURES; k++) {
+            out->failed[k] += sim_failure_count(x, k);
+            out->failed_fits += sim_failure_count(x, k);
+        }
         out->failed_measures += is_failure(x->status_gap) + is_failure(x->status_efficiency) +
                                 is_failure(x->status_profile) + is_failure(x->status_montecarlo) +
                                 is_failure(x->status_mixing);

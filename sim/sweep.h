@@ -6,6 +6,7 @@
 #define SCOREGAP_SIM_SWEEP_H
 
 #include "cell.h"
+#include "failures.h"
 
 typedef struct {
     const char *output; /* NULL: results/NAME.h5, of a smoke run results/NAME-smoke.h5 */
@@ -19,7 +20,7 @@ typedef struct {
     int cells, kept; /* of the plan; found finished at the start */
     int finished;    /* finished when the sweep ended */
     int records;
-    long long replicates, failed_fits;
+    long long replicates, failed_fits, failed[SIM_FAILURES]; /* in all, and by kind */
     int failed_measures;
     double seconds;
     char *output; /* for sg_delete; set also on failure, if memory allows */

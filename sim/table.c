@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "failures.h"
+
 static void put_real(FILE *out, double value) {
     char text[SG_NUMBER_TEXT];
     if (isnan(value)) {
@@ -52,18 +54,22 @@ static void write_attributes(const sg_result *result, FILE *out) {
     }
 }
 
-static void put_key(const sg_result *result, int r, FILE *out) {
+void sim_table_key(const sg_result *result, int r, FILE *out) {
     const sg_record *record = &result->record[r];
     fprintf(out, "%d\t%d\t%s\t%s\t%s\t%d\t", r, (int)record->cell, record->family, record->parameters, record->loss,
             (int)record->n);
     for (int a = 0; a < result->axes && a < SG_RECORD_AXES; a++) put_real(out, record->axis[a]), fputc('\t', out);
 }
 
+void sim_table_key_names(const sg_result *result, FILE *out) {
+    fputs("record\tcell\tfamily\tparameters\tloss\tn\t", out);
+    for (int a = 0; a < result->axes && a < SG_RECORD_AXES; a++) fprintf(out, "%s\t", result->axis[a].column);
+}
+
 /* Entries that are not there (NaN padding of smaller models, missing bytes) are left out. */
 static void write_array(const sg_result *result, const sg_array *array, FILE *out) {
     int size = 1;
-    fputs("record\tcell\tfamily\tparameters\tloss\tn\t", out);
-    for (int a = 0; a < result->axes && a < SG_RECORD_AXES; a++) fprintf(out, "%s\t", result->axis[a].column);
+    sim_table_key_names(result, out);
     for (int k = 0; k < array->rank; k++) fprintf(out, "index%d\t", k + 1), size *= array->shape[k];
     fputs("value\n", out);
     for (int r = 0; r < result->records; r++)
@@ -72,7 +78,7 @@ static void write_array(const sg_result *result, const sg_array *array, FILE *ou
             if (array->bytes ? sg_array_record_bytes(array, r)[i] == 255 : isnan(sg_array_record(array, r)[i]))
                 continue;
             for (int k = array->rank - 1; k >= 0; k--) index[k] = rest % array->shape[k], rest /= array->shape[k];
-            put_key(result, r, out);
+            sim_table_key(result, r, out);
             for (int k = 0; k < array->rank; k++) fprintf(out, "%d\t", index[k]);
             if (array->bytes)
                 fprintf(out, "%d", sg_array_record_bytes(array, r)[i]);
@@ -83,10 +89,10 @@ static void write_array(const sg_result *result, const sg_array *array, FILE *ou
 }
 
 static sg_status unknown_table(const sg_result *result, const char *name) {
-    const char *names[66] = {"cells", "attributes"}, *nearest;
-    char list[1024] = "cells, attributes";
-    int count = 2;
-    for (int k = 0; k < result->arrays && count < 66; k++) {
+    const char *names[67] = {"cells", "failures", "attributes"}, *nearest;
+    char list[1024] = "cells, failures, attributes";
+    int count = 3;
+    for (int k = 0; k < result->arrays && count < 67; k++) {
         size_t used = strlen(list);
         names[count++] = result->array[k].name;
         snprintf(list + used, sizeof list - used, ", %s", result->array[k].name);
@@ -101,6 +107,8 @@ static sg_status unknown_table(const sg_result *result, const char *name) {
 sg_status sim_table_write(const sg_result *result, const char *name, FILE *out) {
     if (!strcmp(name, "cells")) {
         write_cells(result, out);
+    } else if (!strcmp(name, "failures")) {
+        sim_failures_write(result, out);
     } else if (!strcmp(name, "attributes")) {
         write_attributes(result, out);
     } else {
@@ -138,10 +146,11 @@ static int run(const sim_args *args) {
     const char *name = args->positionals > 1 ? args->positional[1] : "cells";
     int leave = 0;
     sg_status status = sg_store_read(args->positional[0], &result);
-    if (!status && args->json && strcmp(name, "cells"))
-        leave = sim_complain(2, "--json prints the table 'cells' only");
+    const bool cells = !strcmp(name, "cells");
+    if (!status && args->json && !cells && strcmp(name, "failures"))
+        leave = sim_complain(2, "--json prints the tables 'cells' and 'failures' only");
     else if (!status && args->json)
-        leave = sim_json_print(cells_json(result)) ? 0 : 1;
+        leave = sim_json_print(cells ? cells_json(result) : sim_failures_json(result)) ? 0 : 1;
     else if (!status)
         status = sim_table_write(result, name, stdout);
     if (status) leave = sim_fail(status);
@@ -153,10 +162,12 @@ const sim_command sim_command_table = {
     .name = "table",
     .usage = "table FILE.h5 [NAME] [--json]",
     .summary = "a table of a result file as tab-separated text, names in the first row",
-    .help = "Prints the table NAME (default: cells, one row a cell and loss).  Others: attributes (where the file "
-            "comes from), and every\n"
-            "array of the file (theta, status, gamma, profile/weights, ...), one row an entry.  Undefined values print "
-            "as NaN.",
+    .help = "Prints the table NAME (default: cells, one row a cell and loss).  Others: failures (the fits without an "
+            "estimate, by kind, with what\n"
+            "each means and what to do; the summaries in cells are of the other fits alone), attributes (where the "
+            "file comes from), and\n"
+            "every array of the file (theta, status, gamma, profile/weights, ...), one row an entry.  Undefined values "
+            "print as NaN.",
     .example = "scoregap table results/bimodal-separation.h5 cells",
     .takes = 0,
     .least = 1,

@@ -70,6 +70,7 @@ extern "C" {
     COUNT(failed_pilot, "1", "fits whose pilot failed")                                                           \
     COUNT(failed_other, "1", "other failures")                                                                    \
     COUNT(failed_separated, "1", "fits to separated data: the estimate lies at infinity")                         \
+    COUNT(failed_no_minimum, "1", "fits whose loss falls for ever along a direction")                             \
     REAL(montecarlo_inefficiency, "1", "n Var(theta-hat) over that of mle, in the direction of inefficiency_max") \
     REAL(montecarlo_inefficiency_se, "1", "its jackknife standard error")                                         \
     REAL(montecarlo_robust, "1", "largest n (IQR/1.349)^2 / gamma_mle_jj")                                        \

@@ -11,6 +11,8 @@ enum { B = SG_BLOCK, FALLS = 24 };
 static const double far = 1e9;           /* a point beyond everything else */
 static const double no_change = 1e-9;    /* of a log-ratio, against the largest */
 static const double flat = 40, unit = 1; /* where the tails of rho are read */
+static const double tied = 1e-5;         /* rates that are no further apart are the same */
+static const double steep = 400;         /* an exponent that leaves room for products */
 
 typedef struct {
     sg_fitter *f;
@@ -62,17 +64,37 @@ static void stretch(void *context, int n, const double *u, int t, const int *lis
     }
 }
 
-/* Is the slope negative far out along the direction [m]? */
+/* Sum of d.psi over the data at the point t d. */
+static double slope_at(descent *s, double t, const double *direction) {
+    sg_fitter *f = s->f;
+    double sum = 0;
+    for (int j = 0; j < s->m; j++) s->full[f->model->free[j]] = t * direction[j];
+    for (long long k = 0; k < sg_pass_blocks(f->lens, f->source); k++) {
+        sg_pass_block(f->lens, f->prepared, f->source, k);
+        sg_lens_look(f->lens, f->prepared, NULL, s->full, &f->lens->block, SG_PSI, 0);
+        const double *psi = f->lens->datum.psi, *weight = f->lens->block.weight;
+        for (int j = 0; j < s->m; j++)
+            for (int i = 0; i < f->lens->block.n; i++)
+                sum += (weight ? weight[i] : 1) * direction[j] * psi[(size_t)j * B + (size_t)i];
+    }
+    return sum;
+}
+
+/* Is the slope negative far out along the direction [m]?  Where both rates are the same the sums of their terms decide.
+ */
 static bool falls(descent *s, const double *direction, bool *endless) {
     const double top = largest(s->m, direction);
     if (!(top > 0) || !isfinite(top)) return false;
     s->least_growth = s->least_fall = INFINITY;
     s->most_growth = s->most_fall = 0;
     visit_all(s, far / top, direction, false, stretch);
-    const double down = -s->a * (s->a > 0 ? s->least_fall : s->most_fall);
-    const double up = s->most_growth > 0 ? s->b * (s->b > 0 ? s->most_growth : s->least_growth) : -INFINITY;
+    if (!(s->most_fall > 0) || !(s->most_growth > 0)) return s->most_fall > 0;
+    const double down = -s->a * (s->a > 0 ? s->least_fall : s->most_fall) * top / far;
+    const double up = s->b * (s->b > 0 ? s->most_growth : s->least_growth) * top / far;
+    const double rate = fmax(fabs(down), fabs(up));
     *endless = down > 0;
-    return s->most_fall > 0 && down > up;
+    if (!(fabs(down - up) <= tied * rate)) return down > up;
+    return slope_at(s, 0.5 * steep / rate, direction) < 0 && slope_at(s, steep / rate, direction) < 0;
 }
 
 /* --------------------------------------------------------------- all directions */
@@ -130,6 +152,7 @@ static sg_status support(void *context, const double *direction, double *vector)
  */
 static sg_status find_any(descent *s, const double *way, double *direction, bool *found, bool *endless) {
     const int m = s->m;
+    const double ratio = -s->a / s->b * (1 + 0.1 * tied);
     double *both = NULL, *sum;
     *found = false;
     sg_status status = sg_new(&both, 2 * (size_t)m + 2, sizeof(double));
@@ -137,7 +160,7 @@ static sg_status find_any(descent *s, const double *way, double *direction, bool
     s->falls = 0;
     if (!status) visit_all(s, 1, way, true, keep_fastest);
     for (int k = 0; !status && !*found && k < s->falls; k++) {
-        for (int j = 0; j < m; j++) sum[j] = -s->a / s->b * s->fastest[(size_t)k * (size_t)m + (size_t)j];
+        for (int j = 0; j < m; j++) sum[j] = ratio * s->fastest[(size_t)k * (size_t)m + (size_t)j];
         sum[m] = -1;
         status = sg_cone_direction(m + 1, sum, support, s, both, found);
         if (!status && *found) *found = falls(s, both, endless);

@@ -69,6 +69,19 @@ check "the same bytes on three threads" cmp spins.h5 again.h5
 check "a table" leaves 0 table spins.h5
 check "counts what is separated" awk -F '\t' 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "failed_separated") c = i }
     NR > 1 { sum += $c } END { exit !(c && sum > 0) }' out
+total() { awk -F '\t' -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i } NR > 1 { sum += $c }
+    END { print sum + 0 }' "$2"; }
+cp out cells.tsv
+check "failures by kind" leaves 0 table spins.h5 failures
+check "as many as in the cells" test "$(awk -F '\t' '$9 == "separated" { sum += $10 } END { print sum }' out)" = \
+    "$(total failed_separated cells.tsv)"
+check "in words" grep -q "the estimate lies at infinity	take a larger sample" out
+check "the same as JSON" leaves 0 table spins.h5 failures --json
+check "with kinds" grep -q '"separated"' out
+refuses "another table as JSON" "'cells' and 'failures' only" table spins.h5 theta --json
+sed -e 's/name: spins/name: cold/' -e 's/^losses:.*/losses: [concrete-score]/' -e 's/0.3, 1.2/1.2/' spins.yaml > cold.yaml
+prints "a run explains its failures" 'fits no-minimum: .* without bound' run cold.yaml -o cold.h5
+prints "and counts them in JSON" '"no-minimum": [1-9]' run cold.yaml -o cold.h5 --json
 check "replay" leaves 0 replay spins.h5 --cell 1 --replicate 3
 check "has the bits" test "$(grep -c 'stored bits agree' out)" = 4
 finish

@@ -1,5 +1,5 @@
 /*
- * Fits on finite sets: against Gamma over replicates, in every form of the data, and where there is no estimate.
+ * Fits on finite sets: against Gamma over replicates, and in every form of the data.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../model.h"
 #include "estimate/source.h"
+#include "fit_rows.h"
 
 void openblas_set_num_threads(int threads);
 
@@ -252,101 +252,6 @@ static void forms_hold_the_data(void **state) {
     check_forms("potts(graph=ring,n=11,q=3,beta=0.4)", 2000);
 }
 
-/* -------------------------------------------------------------------- separation */
-
-static sg_status fit_rows(const char *model_text, const char *loss_text, long long n, const double *rows,
-                          double *theta) {
-    sg_model *model = model_of(model_text);
-    sg_loss *loss = NULL;
-    sg_nodes *nodes = NULL;
-    sg_fitter *fitter = NULL;
-    double covariance[M * M];
-    sg_source source = {.n = n, .d = model->space.d, .rows = rows};
-    sg_fit fit = {.theta = theta, .covariance = covariance};
-    OK(sg_loss_new(loss_text, &loss));
-    OK(sg_fit_nodes(model, loss, model->truth, false, &nodes));
-    OK(sg_fitter_new(model, loss, model->truth, NULL, nodes, &fitter));
-    OK(sg_fit_source(fitter, &source, SG_FIT_SANDWICH, &fit));
-    if (fit.status == SG_SEPARATED && !strstr(sg_message(), "separated")) fail_msg("%s", sg_message());
-    sg_fitter_delete(fitter);
-    sg_nodes_delete(nodes);
-    sg_loss_delete(loss);
-    sg_model_delete(model);
-    return fit.status;
-}
-
-static const char *const convex[] = {"mle",  "pseudolikelihood", "masked:k=2", "masked-random:k=2", "probability-flow",
-                                     "rise", "ratio-matching"};
-enum { CONVEX = sizeof convex / sizeof *convex };
-
-/* One field: all data up.  One datum down among many ends it, at log-odds that are known. */
-static void separated_fields(void **state) {
-    enum { N = 20000 };
-    static double rows[N * 2];
-    double theta[M];
-    (void)state;
-    for (int i = 0; i < 2 * N; i++) rows[i] = 1;
-    for (int l = 0; l < CONVEX; l++) {
-        sg_status status = fit_rows("ising(graph=path,n=2,beta=0,free=h0)", convex[l], N, rows, theta);
-        if (status != SG_SEPARATED) fail_msg("%s: %s", convex[l], sg_status_name(status));
-        assert_true(isnan(theta[0]));
-    }
-    rows[2 * 777] = -1;
-    for (int l = 0; l < CONVEX; l++) {
-        sg_status status = fit_rows("ising(graph=path,n=2,beta=0,free=h0)", convex[l], N, rows, theta);
-        if (status != SG_OK || !(fabs(theta[0] - 0.5 * log(N - 1)) < 1e-6))
-            fail_msg("%s: %s, %.15g", convex[l], sg_status_name(status), theta[0]);
-    }
-}
-
-/*
- * x1 = -1 only where x0 = -1 (and both values of x2): along h0 + h1 - J no log-ratio of a datum grows, although each
- * parameter by itself has data on both sides.
- */
-static void separated_along_a_combination(void **state) {
-    static const double rows[] = {1,  1, 1, -1, 1,  1, -1, -1, 1, 1,  1, -1, -1, 1,  -1, -1, -1,
-                                  -1, 1, 1, -1, -1, 1, 1,  1,  1, -1, 1, 1,  1,  -1, -1, 1};
-    double theta[M], more[sizeof rows / sizeof *rows + 3];
-    const long long n = sizeof rows / sizeof *rows / 3;
-    (void)state;
-    memcpy(more, rows, sizeof rows);
-    more[3 * n] = 1, more[3 * n + 1] = -1, more[3 * n + 2] = 1;
-    for (int l = 0; l < CONVEX; l++) {
-        if (!strncmp(convex[l], "masked-random", 13)) continue; /* these masks may leave it out */
-        sg_status status = fit_rows("ising(graph=path,n=3,free=J0-1/h0/h1)", convex[l], n, rows, theta);
-        if (status != SG_SEPARATED) fail_msg("%s: %s", convex[l], sg_status_name(status));
-        status = fit_rows("ising(graph=path,n=3,beta=0,free=J0-1/h0/h1)", convex[l], n + 1, more, theta);
-        if (status != SG_OK) fail_msg("%s: %s %s", convex[l], sg_status_name(status), sg_message());
-    }
-}
-
-/* At low temperature fits fail, are counted, and none is taken for an estimate. */
-static void failures_are_counted(void **state) {
-    static const char *const some[] = {"mle", "pseudolikelihood", "probability-flow"};
-    cell c;
-    sg_montecarlo *out = NULL;
-    int separated = 0;
-    (void)state;
-    open_cell("ising(graph=path,n=4,beta=1.5,h=0.2)", 3, some, 40, 60, &c);
-    OK(sg_montecarlo_run(&c.plan, &out));
-    for (int l = 0; l < 3; l++) {
-        for (int r = 0; r < 60; r++) {
-            const double *theta = out->loss[l].theta + r * out->m;
-            const sg_status status = (sg_status)out->loss[l].status[r];
-            separated += status == SG_SEPARATED;
-            if (status != SG_OK && status != SG_SEPARATED && status != SG_SINGULAR)
-                fail_msg("%s: %s", some[l], sg_status_name(status));
-            for (int j = 0; j < out->m; j++) {
-                assert_true(status ? isnan(theta[j]) : isfinite(theta[j]));
-                if (status == SG_OK && fabs(theta[j]) > 15) fail_msg("%s: %g is no estimate", some[l], theta[j]);
-            }
-        }
-    }
-    if (separated < 20) fail_msg("only %d fits were separated", separated);
-    sg_montecarlo_delete(out);
-    close_cell(&c);
-}
-
 /* Where no loss needs log Z, the number of states does not matter. */
 static void many_sites(void **state) {
     enum { SITES = 1000, N = 300 };
@@ -372,10 +277,9 @@ static void many_sites(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_gamma),    cmocka_unit_test(threads_and_replays_leave_the_bits),
-        cmocka_unit_test(without_memory),       cmocka_unit_test(forms_hold_the_data),
-        cmocka_unit_test(separated_fields),     cmocka_unit_test(separated_along_a_combination),
-        cmocka_unit_test(failures_are_counted), cmocka_unit_test(many_sites),
+        cmocka_unit_test(agrees_with_gamma), cmocka_unit_test(threads_and_replays_leave_the_bits),
+        cmocka_unit_test(without_memory),    cmocka_unit_test(forms_hold_the_data),
+        cmocka_unit_test(many_sites),
     };
     gsl_set_error_handler_off();
     openblas_set_num_threads(1);
