@@ -117,7 +117,7 @@ static sg_status finish(const shared *s, worker *w, const sg_fit *fit, double *s
     }
     *kl = NAN;
     if (!w->kl) return SG_OK;
-    if (fit->status == SG_SEPARATED) { /* the fitted law, in the limit, forbids states that p has */
+    if (fit->status == SG_SEPARATED || fit->status == SG_NO_MINIMUM) { /* the law in the limit forbids states of p */
         *kl = INFINITY;
         return SG_OK;
     }
