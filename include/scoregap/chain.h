@@ -183,7 +183,7 @@ typedef sg_status (*sg_measured)(void *context, bool by_counts, int first, int f
  * measure, so that three moments are those of the whole whatever was found; the first `most` eigenvalues, as far as all
  * of them below `limit` have converged, residuals below 1e-6 of the distance to the next, values within 1e-9 of the top
  * being one.  A weight below 1e-13 of the whole is none.  A process takes up to 1000 steps, fewer where all would take
- * more than 2e10 visits of states (about half a minute), but 40 at least. Errors: SG_REFUSED (more states and no path),
+ * more than 5e9 visits of states (some ten seconds), but 40 at least. Errors: SG_REFUSED (more states and no path),
  * SG_MISFIT (no jumps on a finite set), SG_NO_MEMORY, those of the row and of sg_cube_gap.
  */
 SG_MUST_CHECK sg_status sg_measures_new(const sg_model *model, const sg_loss *loss, int functions, sg_measured values,

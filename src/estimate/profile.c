@@ -108,6 +108,11 @@ static void compare(sg_profile *p, const sg_asymptotic *a, double tolerance) {
         p->remainder_mean[j] = rest[0] > tolerance * total[0] ? rest[1] / rest[0] : NAN;
         p->ratio_quadrature[j] = total[0] * total[2] / (total[1] * total[1]);
         p->ratio_spectral[j] = sum[0] * sum[2] / (sum[1] * sum[1]);
+        if (!(sum[1] > 0)) { /* nothing is on these pairs */
+            p->ratio_spectral[j] = NAN;
+            p->ratio_bound[j] = INFINITY;
+            continue;
+        }
         double missing = fmax(rest[0], 0) / total[0] + 2 * fmax(rest[1], 0) / sum[1] + fmax(rest[2], 0) / total[2];
         p->ratio_bound[j] = p->ratio_quadrature[j] * (missing * (1 + missing) + 4 * tolerance);
         double difference = fabs(p->ratio_spectral[j] - p->ratio_quadrature[j]);

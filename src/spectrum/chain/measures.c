@@ -8,8 +8,9 @@
 #include "operator.h"
 #include "spectrum/cube/quadrature.h"
 
-#define WORK 2e10       /* visits of states, in all processes */
+#define WORK 5e9       /* visits of states, in all processes */
 #define ONE 1e-9        /* of the top: eigenvalues of different processes that are one */
+#define HIDDEN 1e-9     /* of a variance: weights that are too large to be left out */
 #define NOTHING 1e-24   /* of the variance: weights that are none */
 #define TOGETHER 0x1p24 /* numbers of functions that are held at a time */
 enum { STEPS_LEAST = 40, STEPS_MOST = 1000 };
@@ -260,6 +261,26 @@ static sg_status join(const processes *p, atom **atoms, int *count) {
     return SG_OK;
 }
 
+static bool has_value(const sg_quadrature *q, double value, double width) {
+    for (int k = 0; k < q->known; k++)
+        if (fabs(q->value[k] - value) <= width) return true;
+    return false;
+}
+
+/* May there be a weight at an eigenvalue of another process that this one has not seen? */
+static bool may_hide(const processes *p, int j, double value) {
+    const sg_quadrature *q = &p->found[j];
+    return q->count && q->limit < INFINITY && !has_value(q, value, 2 * ONE * p->top) &&
+           sg_quadrature_most(q, value) > HIDDEN * q->moment[0];
+}
+
+static int without_hidden(const processes *p, int count, const atom *atoms) {
+    for (int k = 0; k < count; k++)
+        for (int j = 0; j < p->of->functions; j++)
+            if (may_hide(p, j, atoms[k].value)) return k;
+    return count;
+}
+
 static double weight_at(const sg_quadrature *q, double value, double width) {
     double sum = 0;
     for (int k = 0; k < q->known; k++)
@@ -273,7 +294,9 @@ static sg_status take(const processes *p) {
     atom *atoms = NULL;
     int count = 0;
     sg_status status = join(p, &atoms, &count);
-    if (count > w->most) out->limit = fmin(out->limit, atoms[w->most].value), count = w->most;
+    const int sure = status ? 0 : (int)fmin(without_hidden(p, count, atoms), w->most);
+    if (sure < count) out->limit = fmin(out->limit, atoms[sure].value);
+    count = sure;
     if (!status) status = allocate(out, count);
     if (!status) status = sg_new(&out->moment, 3 * (size_t)w->functions, sizeof(double));
     if (status) goto out;

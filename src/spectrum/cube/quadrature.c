@@ -21,7 +21,6 @@ typedef struct {
     sg_krylov k;
     sg_quadrature *out;
     int steps, most;
-    double *alpha, *beta;              /* [most], [most + 1] */
     double *value, *weight, *residual; /* of the tridiagonal matrix [most] */
     double *work;                      /* [6 most] */
 } run;
@@ -30,11 +29,13 @@ void sg_quadrature_clear(sg_quadrature *q) {
     sg_delete(q->value);
     sg_delete(q->weight);
     sg_delete(q->error);
+    sg_delete(q->alpha);
+    sg_delete(q->beta);
     *q = (sg_quadrature){0};
 }
 
 static void release(run *r) {
-    double *part[] = {r->alpha, r->beta, r->value, r->weight, r->work, r->residual, r->k.v, r->k.w, r->k.partial};
+    double *part[] = {r->value, r->weight, r->work, r->residual, r->k.v, r->k.w, r->k.partial};
     for (size_t k = 0; k < sizeof part / sizeof *part; k++) sg_delete(part[k]);
 }
 
@@ -44,8 +45,8 @@ static sg_status allocate(run *r) {
     if ((status = sg_new(&r->k.partial, 3 * chunks, sizeof(double)))) return status;
     if ((status = sg_new(&r->k.v, n, sizeof(double)))) return status;
     if ((status = sg_new(&r->k.w, n, sizeof(double)))) return status;
-    if ((status = sg_new(&r->alpha, most, sizeof(double)))) return status;
-    if ((status = sg_new(&r->beta, most + 1, sizeof(double)))) return status;
+    if ((status = sg_new(&r->out->alpha, most, sizeof(double)))) return status;
+    if ((status = sg_new(&r->out->beta, most + 1, sizeof(double)))) return status;
     if ((status = sg_new(&r->value, most, sizeof(double)))) return status;
     if ((status = sg_new(&r->weight, most, sizeof(double)))) return status;
     if ((status = sg_new(&r->work, 6 * most, sizeof(double)))) return status;
@@ -65,10 +66,10 @@ static sg_status allocate(run *r) {
 static sg_status solve(run *r) {
     const int m = r->steps;
     double *d = r->value, *e = r->residual, *ends = r->work, *scratch = ends + 2 * (size_t)r->most, top = 0;
-    for (int i = 0; i < m; i++) top = fmax(top, r->alpha[i] + r->beta[i + 1] + (i > 0 ? r->beta[i] : 0));
+    for (int i = 0; i < m; i++) top = fmax(top, r->out->alpha[i] + r->out->beta[i + 1] + (i > 0 ? r->out->beta[i] : 0));
     const double shift = 64 * DBL_EPSILON * top;
-    for (int i = 0; i < m; i++) d[i] = r->alpha[i] + shift;
-    for (int i = 0; i < m; i++) e[i] = r->beta[i + 1];
+    for (int i = 0; i < m; i++) d[i] = r->out->alpha[i] + shift;
+    for (int i = 0; i < m; i++) e[i] = r->out->beta[i + 1];
     int info = LAPACKE_dpttrf_work(m, d, e);
     for (int i = 0; i < m && !info; i++) {
         d[i] = sqrt(d[i]);
@@ -85,7 +86,7 @@ static sg_status solve(run *r) {
         d[k] = held;
     }
     for (int i = 0; i < m; i++) d[i] = d[i] * d[i] - shift;
-    for (int i = 0; i < m; i++) r->residual[i] = r->beta[m] * fabs(ends[m + m - 1 - i]);
+    for (int i = 0; i < m; i++) r->residual[i] = r->out->beta[m] * fabs(ends[m + m - 1 - i]);
     for (int i = 0; i < m; i++) r->weight[i] = ends[m - 1 - i] * ends[m - 1 - i];
     return SG_OK;
 }
@@ -138,6 +139,17 @@ static void judge(sg_quadrature *q) {
     }
 }
 
+double sg_quadrature_most(const sg_quadrature *q, double value) {
+    double last = 0, now = 1, sum = 1; /* orthonormal polynomials at the value */
+    for (int k = 0; k + 1 < q->steps && sum < 1e200; k++) {
+        const double next = ((value - q->alpha[k]) * now - (k ? q->beta[k] * last : 0)) / q->beta[k + 1];
+        last = now;
+        now = next;
+        sum += now * now;
+    }
+    return q->moment[0] / sum;
+}
+
 /* --------------------------------------------------------------------- process */
 
 /* False: nothing is left of the start beside null. */
@@ -152,7 +164,7 @@ static bool begin(run *r, const double *start) {
     const double left = sqrt(r->out->moment[0]);
     if (!(left > 1e-12 * size)) return false;
     sg_krylov_multiply(k, 1 / left, k->v);
-    r->beta[0] = 1;
+    r->out->beta[0] = 1;
     return true;
 }
 
@@ -162,13 +174,13 @@ static sg_status iterate(run *r, int count) {
     for (int j = 0; j < r->most; j++) {
         double part;
         if (sg_krylov_stopped(&r->k)) return sg_fail(SG_STOPPED, "Lanczos' process was stopped after %d steps", j);
-        sg_krylov_step(&r->k, j, r->alpha, r->beta, &part);
+        sg_krylov_step(&r->k, j, r->out->alpha, r->out->beta, &part);
         r->steps = j + 1;
-        if (!isfinite(r->alpha[j] + r->beta[j + 1]))
+        if (!isfinite(r->out->alpha[j] + r->out->beta[j + 1]))
             return sg_fail(SG_OUT_OF_RANGE, "a rate is not finite: the probabilities of neighbours differ by too much");
-        const double scale = fmax(fabs(r->alpha[0]), r->beta[1]);
-        const bool ended = r->beta[j + 1] <= 4 * DBL_EPSILON * scale;
-        if (r->steps < next && r->steps < r->most && !ended && r->beta[j + 1] > SINKING * scale) continue;
+        const double scale = fmax(fabs(r->out->alpha[0]), r->out->beta[1]);
+        const bool ended = r->out->beta[j + 1] <= 4 * DBL_EPSILON * scale;
+        if (r->steps < next && r->steps < r->most && !ended && r->out->beta[j + 1] > SINKING * scale) continue;
         sg_status status = solve(r);
         if (status) return status;
         gather(r);
@@ -190,8 +202,8 @@ sg_status sg_lanczos_quadrature(const sg_lanczos *problem, const double *start, 
     if (!begin(&r, start)) goto out;
     if ((status = iterate(&r, count))) goto out;
     out->steps = r.steps;
-    out->moment[1] = out->moment[0] * r.alpha[0];
-    out->moment[2] = out->moment[0] * (r.alpha[0] * r.alpha[0] + r.beta[1] * r.beta[1]);
+    out->moment[1] = out->moment[0] * out->alpha[0];
+    out->moment[2] = out->moment[0] * (out->alpha[0] * out->alpha[0] + out->beta[1] * out->beta[1]);
     for (int i = 0; i < out->count; i++) out->weight[i] *= out->moment[0];
 out:
     release(&r);
