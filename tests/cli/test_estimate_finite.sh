@@ -17,7 +17,7 @@ check "two thousand sites that are alike" leaves 0 efficiency ising -p graph=cur
 near "the field is efficient there" "$(list inefficiency)" 1 1e-6
 check "four thousand states" leaves 0 efficiency ising -p graph=ring -p n=12 -p beta=0.6 -p free=beta \
     --loss pseudolikelihood --json
-check "have a profile" sh -c 'tr -d " \n" < out | grep -q "\"profile\":{\"eigenvalues\":\[0.4"'
+check "have a profile" sh -c 'tr -d " \n" < out | grep -q "\"profile\":{\"eigenvalues\":\[0.3895"'
 check "estimates that are averaged" leaves 0 efficiency ising $ring -p beta=0.6 -p free=tied --loss rise --json
 check "have none, which is no failure" sh -c 'tr -d " \n" < out | grep -q "\"profile\":null" && test "$(grep -c "not defined for this loss" out)" = 1'
 check "masks on forty sites that are alike" leaves 0 efficiency ising -p graph=curie-weiss -p n=40 -p beta=0.5 \
@@ -74,7 +74,7 @@ check "an experiment" leaves 0 run spins.yaml -o spins.h5 --threads 1
 check "again" leaves 0 run spins.yaml -o again.h5 --threads 3
 check "the same bytes on three threads" cmp spins.h5 again.h5
 check "what does not exist is no failure" leaves 0 run spins.yaml -o once.h5 --threads 1 --json
-check "of a measure" grep -q '"failed_measures": 0' out
+check "of a measure, only the summary over too few fits is" grep -q '"failed_measures": 1' out
 check "a table" leaves 0 table spins.h5
 check "counts what is separated" awk -F '\t' 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "failed_separated") c = i }
     NR > 1 { sum += $c } END { exit !(c && sum > 0) }' out
