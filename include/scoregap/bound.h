@@ -340,6 +340,12 @@ double sg_bound_least_mass_upper(double log_pi_min, double log_poincare_upper);
  * of -L on the cyclic subspace of the scores.  Returns the factor; INFINITY for lmax = INFINITY (diffusions).
  */
 double sg_bound_kantorovich_upper(double lambda_min, double lambda_max);
+/*
+ * One random block K a datum (LI): psi = E[S | x_-K] - S is a projection of S, so that E psi psi^T = E(S, S) = H, Gamma
+ * = H^-1 <= Gamma_MLE/gap, the gap that of the averaged dynamics with the blocks' probabilities as rates. Kantorovich's
+ * factor, which refers to averaged blocks, may be exceeded.  Returns 1/gap.
+ */
+double sg_bound_random_blocks_upper(double gap);
 
 /*
  * The chain of KHR Theorem 2, step by step, all in operator norm (L2 -> L2 of m x m):

@@ -192,10 +192,11 @@ void sg_measures_delete(sg_measures *measures);
 
 /*
  * An upper bound on the spectrum of -L of these jumps, INFINITY where none is known: the sum of the rates of blocks
- * that are drawn afresh; for single flips the Collatz-Wielandt quotient of the symmetric form with all its signs
- * positive, which has the same spectrum (two states a site: states of even and odd parity alternate), to about 1e-6; of
- * the path of counts where the free statistics depend on these alone.  Errors: SG_MISFIT, SG_NO_MEMORY, those of the
- * row.
+ * that are drawn afresh.  For single-site moves, up to 2^24 states, the smaller of two: the Collatz-Wielandt quotient
+ * of the symmetric form with all its signs positive, to about 1e-6 (up to 2^24 pairs of neighbours; with two states a
+ * site it has the same spectrum, since states of even and odd parity alternate), and the largest sum over sites of the
+ * top of that site's moves (for heat bath and equal rates exact; within twice the top otherwise, as a rule).  Of the
+ * path of counts where the free statistics depend on these alone.  Errors: SG_MISFIT, SG_NO_MEMORY, those of the row.
  */
 SG_MUST_CHECK sg_status sg_jumps_top(const sg_model *model, const sg_loss *loss, double *top);
 

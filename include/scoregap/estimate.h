@@ -79,9 +79,9 @@ typedef struct sg_profile {
     char message[256];
 } sg_profile;
 /*
- * count <= 0: a default (64).  Finite sets: as sg_measures_new has it, all pairs or the slowest that have converged; what
- * they leave has its mean, and the process's own moments must be those of `asymptotic`.  Errors: SG_UNDEFINED (estimates
- * averaged over sites have no generator), SG_NOT_CONVERGED (no pair has), SG_REFUSED, SG_NO_MEMORY.
+ * count <= 0: a default (64).  Finite sets: as sg_measures_new has it, all pairs or the slowest that have converged;
+ * what they leave has its mean, and the process's own moments must be those of `asymptotic`.  Errors: SG_UNDEFINED
+ * (estimates averaged over sites have no generator), SG_NOT_CONVERGED (no pair has), SG_REFUSED, SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic,
                                        int count, sg_profile **out);
@@ -89,8 +89,10 @@ void sg_profile_delete(sg_profile *profile);
 
 /* Bounds that the efficiency command and the tables print. */
 typedef struct {
-    double kantorovich;                        /* upper bound on the worst inefficiency; INFINITY for diffusions */
-    sg_khr_chain khr_poincare, khr_restricted; /* upper bounds on ||Gamma||; NaN where they do not apply */
+    /* Upper bound on the worst inefficiency by the spectrum alone: Kantorovich's, or for losses that draw one block a
+     * datum sg_bound_random_blocks_upper; INFINITY for diffusions, and for estimates averaged over sites. */
+    double kantorovich;
+    sg_khr_chain khr_poincare, khr_restricted;           /* upper bounds on ||Gamma||; NaN where they do not apply */
     double log_muckenhoupt_lower, log_muckenhoupt_upper; /* of C_P */
     double log_cheeger_gap_lower, log_cheeger_gap_upper;
 } sg_bounds;

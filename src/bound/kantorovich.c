@@ -2,6 +2,10 @@
 
 #include "scoregap/bound.h"
 
+double sg_bound_random_blocks_upper(double gap) {
+    return gap > 0 ? 1 / gap : gap == 0 ? INFINITY : NAN;
+}
+
 /* (1 + r)^2/(4 r) in r = lambda_min/lambda_max, which does not overflow where the squares would. */
 double sg_bound_kantorovich_upper(double lambda_min, double lambda_max) {
     if (!(lambda_min >= 0 && lambda_max >= lambda_min)) return NAN;

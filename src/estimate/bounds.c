@@ -209,11 +209,16 @@ out:
     return status;
 }
 
-/* The bound is for psi = c L S: losses that draw have a term of their own, averages over sites no generator. */
+/*
+ * Kantorovich's is for psi = c L S.  One random block a datum has Gamma = H^-1 in its place; averages over sites have
+ * no generator.
+ */
 static sg_status jump_bounds(const sg_model *model, const sg_loss *loss, const sg_gap *gap, sg_bounds *out) {
     const sg_row *row = loss->row;
     double top;
-    if (!gap || !(gap->gap_lower > 0) || row->tag || (row->averaged && row->averaged(loss->options))) return SG_OK;
+    if (!gap || !(gap->gap_lower > 0) || (row->averaged && row->averaged(loss->options))) return SG_OK;
+    if (row->tag && row->blocks) out->kantorovich = sg_bound_random_blocks_upper(gap->gap_lower);
+    if (row->tag) return SG_OK;
     sg_status status = sg_jumps_top(model, loss, &top);
     if (!status && isfinite(top)) out->kantorovich = sg_bound_kantorovich_upper(gap->gap_lower, top);
     return status;

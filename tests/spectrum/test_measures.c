@@ -200,6 +200,39 @@ static void masks_beyond_lists(void **state) {
             }
 }
 
+/* The top is above the largest eigenvalue, and not far. */
+static void top(void **state) {
+    static const char *const models[] = {"ising(graph=complete,n=6,beta=0.5,h=0.2,couplings=gauss)",
+                                         "potts(graph=ring,n=5,q=3,beta=0.9)", "potts(graph=complete,n=4,q=4,beta=0.8)",
+                                         "potts(graph=path,n=3,q=6,beta=1.4)", "hardcore(graph=ring,n=7,lambda=2)"};
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        for (int l = 0; l < LOSSES; l++) {
+            sg_model *model = model_of(models[i]);
+            sg_loss *loss = loss_of(losses[l]);
+            sg_measures *all = NULL;
+            double most;
+            if (!sg_loss_fits(loss, model)) {
+                OK(sg_measures_new(model, loss, FUNCTIONS, drawn, model, MANY, &all));
+                OK(sg_jumps_top(model, loss, &most));
+                const double largest = all->value[all->count - 1];
+                const bool tight = model->space.q == 2 && loss->row->rate && !loss->row->heat_bath;
+                if (!(most >= largest * (1 - 1e-12) && most <= (tight ? 1 + 1e-5 : 2.2) * largest))
+                    fail_msg("%s %s: largest eigenvalue %.15g, top %.15g", models[i], losses[l], largest, most);
+            }
+            sg_measures_delete(all);
+            sg_loss_delete(loss);
+            sg_model_delete(model);
+        }
+    sg_model *free_sites = model_of("potts(graph=ring,n=5,q=4,beta=0)");
+    sg_loss *flow = loss_of("probability-flow");
+    double most;
+    OK(sg_jumps_top(free_sites, flow, &most)); /* each site moves to the three others at rate 1: eigenvalues 0 and 4 */
+    assert_true(fabs(most / 20 - 1) <= 1e-12);
+    sg_loss_delete(flow);
+    sg_model_delete(free_sites);
+}
+
 static void threads_leave_the_bits(void **state) {
     const int before = omp_get_max_threads();
     sg_model *model = model_of("ising(graph=path,n=17,beta=0.4,h=0.1)");
@@ -267,6 +300,7 @@ int main(void) {
         cmocka_unit_test(slowest),
         cmocka_unit_test(counts_and_processes),
         cmocka_unit_test(masks_beyond_lists),
+        cmocka_unit_test(top),
         cmocka_unit_test(threads_leave_the_bits),
         cmocka_unit_test(refusals),
         cmocka_unit_test(failed_allocations_leave_nothing),

@@ -4,7 +4,7 @@
 
 #include "jumps.h"
 
-enum { STORED_MOST = 1 << 24, ITERATIONS = 300 };
+enum { STORED_MOST = 1 << 24, ITERATIONS = 300, STATES_MOST = 64 };
 
 /* max (M v)/v over the entries of v > 0 bounds the largest eigenvalue of M >= 0; v = M v until that is its minimum. */
 typedef void (*product)(const void *context, const double *v, double *out);
@@ -35,54 +35,119 @@ static sg_status collatz_wielandt(int n, const double *log_p, product multiply, 
     return status;
 }
 
-/* Rates out, and conductances to the state with one more 1, of all states. */
+/* ------------------------------------------------------------------ single sites */
+
+/* Moves of one site: the states low + s step + high step q, s = 0 .. q - 1, are a fibre. */
 typedef struct {
-    int d, n;
-    double *exit;        /* [n] */
-    double *conductance; /* [d][n / 2] pairs by the state without the bit, bit taken out */
+    const sg_jumps *j;
+    int d, q, n;
+    double *exit;        /* [n] rates out */
+    double *conductance; /* [d][n/q][q (q-1)/2], pairs s < t of a fibre; NULL: not kept */
 } flips;
 
+typedef struct {
+    int step, fibres;
+} site;
+
+static site site_of(const flips *f, int i) {
+    site s = {1, f->n / f->q};
+    while (i-- > 0) s.step *= f->q;
+    return s;
+}
+
+static int base_of(const flips *f, site s, int fibre) {
+    return fibre / s.step * s.step * f->q + fibre % s.step;
+}
+
+static double *pairs_of(const flips *f, int i, int fibre) {
+    const size_t pairs = (size_t)(f->q * (f->q - 1) / 2);
+    return f->conductance + ((size_t)i * (size_t)(f->n / f->q) + (size_t)fibre) * pairs;
+}
+
+/* D + C: the symmetric form with all its signs positive. */
 static void multiply_flips(const void *context, const double *v, double *out) {
     const flips *f = context;
-    const int half = f->n / 2;
     for (int x = 0; x < f->n; x++) out[x] = f->exit[x] * v[x];
-    for (int site = 0; site < f->d; site++) {
-        const int below = (1 << site) - 1;
-        const double *c = f->conductance + (size_t)site * (size_t)half;
-        for (int k = 0; k < half; k++) {
-            const int x = (k & ~below) << 1 | (k & below), y = x | (below + 1);
-            out[x] += c[k] * v[y];
-            out[y] += c[k] * v[x];
-        }
+    for (int i = 0; i < f->d; i++) {
+        const site s = site_of(f, i);
+        const double *c = pairs_of(f, i, 0);
+        for (int k = 0; k < s.fibres; k++)
+            for (int b = 1, base = base_of(f, s, k); b < f->q; b++)
+                for (int a = 0; a < b; a++, c++) {
+                    const int x = base + a * s.step, y = base + b * s.step;
+                    out[x] += *c * v[y];
+                    out[y] += *c * v[x];
+                }
     }
 }
 
-static void fill_flips(const sg_jumps *j, flips *f) {
-    for (int site = 0; site < f->d; site++) {
-        const int below = (1 << site) - 1;
-        for (int k = 0; k < f->n / 2; k++) {
-            const int x = (k & ~below) << 1 | (k & below), y = x | (below + 1);
-            double up, down;
-            if (!(j->log_p[x] > -INFINITY && j->log_p[y] > -INFINITY)) continue;
-            f->conductance[(size_t)site * (size_t)(f->n / 2) + (size_t)k] =
-                sg_jumps_conductance(j, j->log_p[y] - j->log_p[x], &up);
-            sg_jumps_conductance(j, j->log_p[x] - j->log_p[y], &down);
-            f->exit[x] += up;
-            f->exit[y] += down;
+/* Moves between two states; their conductance. */
+static double add_pair(const sg_jumps *j, int x, int y, double *at_x, double *at_y) {
+    const double u = j->log_p[y] - j->log_p[x];
+    if (!(fabs(u) < INFINITY)) return 0;
+    const double c = sg_jumps_conductance(j, u, at_x);
+    sg_jumps_conductance(j, -u, at_y);
+    return c;
+}
+
+/*
+ * The symmetric form of the moves of one fibre has q - 1 eigenvalues beside 0: none is above their mean and sqrt(q - 2)
+ * standard deviations (Wolkowicz and Styan 1980), known from trace and squares.  Exact for two and three states.
+ */
+static double fibre_top(int q, double trace, double squares) {
+    const double mean = trace / (q - 1), variance = fmax(0, squares / (q - 1) - mean * mean);
+    return fmin(trace, mean + sqrt((q - 2) * variance));
+}
+
+static double do_fibre(flips *f, site s, int base, double *c) {
+    double rate[STATES_MOST] = {0}, trace = 0, squares = 0;
+    for (int b = 1; b < f->q; b++)
+        for (int a = 0; a < b; a++) {
+            double up = 0, down = 0;
+            const double each = add_pair(f->j, base + a * s.step, base + b * s.step, &up, &down);
+            rate[a] += up;
+            rate[b] += down;
+            squares += 2 * each * each;
+            if (c) *c++ = each;
+        }
+    for (int a = 0; a < f->q; a++) {
+        f->exit[base + a * s.step] += rate[a];
+        trace += rate[a];
+        squares += rate[a] * rate[a];
+    }
+    return fibre_top(f->q, trace, squares);
+}
+
+/* Fills the table; *top: A <= diag(sum of the tops of the fibres of a state). */
+static sg_status fill_flips(flips *f, double *top) {
+    double *sum = NULL, most = 0;
+    sg_status status = sg_new(&sum, (size_t)f->n, sizeof(double));
+    for (int i = 0; i < f->d && !status; i++) {
+        const site s = site_of(f, i);
+        for (int k = 0; k < s.fibres; k++) {
+            const int base = base_of(f, s, k);
+            const double here = do_fibre(f, s, base, f->conductance ? pairs_of(f, i, k) : NULL);
+            for (int a = 0; a < f->q; a++) sum[base + a * s.step] += here;
         }
     }
+    for (int x = 0; x < f->n && !status; x++)
+        if (f->j->log_p[x] > -INFINITY) most = fmax(most, sum[x]);
+    *top = most * (1 + 64 * DBL_EPSILON);
+    sg_delete(sum);
+    return status;
 }
 
 static sg_status top_of_flips(sg_jumps *j, double *top) {
-    sg_status status;
-    flips f = {.d = j->model->space.d};
-    if ((status = sg_jumps_list(j))) goto out;
+    flips f = {.j = j, .d = j->model->space.d, .q = j->model->space.q};
+    double by_signs = INFINITY;
+    sg_status status = sg_jumps_list(j);
     f.n = j->states;
-    if ((status = sg_new(&f.exit, (size_t)f.n, sizeof(double)))) goto out;
-    if ((status = sg_new(&f.conductance, (size_t)f.d * (size_t)(f.n / 2), sizeof(double)))) goto out;
-    fill_flips(j, &f);
-    status = collatz_wielandt(f.n, j->log_p, multiply_flips, &f, top);
-out:
+    const double table = (double)f.n * f.d * (f.q - 1) / 2;
+    if (!status) status = sg_new(&f.exit, (size_t)f.n, sizeof(double));
+    if (!status && table <= STORED_MOST) status = sg_new(&f.conductance, (size_t)table, sizeof(double));
+    if (!status) status = fill_flips(&f, top);
+    if (!status && f.conductance) status = collatz_wielandt(f.n, j->log_p, multiply_flips, &f, &by_signs);
+    *top = fmin(*top, by_signs);
     sg_delete(f.exit);
     sg_delete(f.conductance);
     return status;
@@ -132,7 +197,7 @@ sg_status sg_jumps_top(const sg_model *model, const sg_loss *loss, double *top) 
     if (!status) status = sg_jumps_path_find(&j, &found, &p);
     if (!status && found)
         status = collatz_wielandt(p.n, NULL, multiply_path, &p, top);
-    else if (!status && model->space.q == 2 && sg_model_states(model) * model->space.d <= STORED_MOST)
+    else if (!status && sg_model_states(model) <= SG_JUMPS_STATES && model->space.q <= STATES_MOST)
         status = top_of_flips(&j, top);
 out:
     sg_jumps_path_close(&p);
