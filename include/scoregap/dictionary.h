@@ -78,13 +78,13 @@ void sg_site_view_delete(sg_site_view *view);
 void sg_site_view_at(sg_site_view *view, const double *theta, const sg_block *block);
 
 /*
- * The transition matrix P of a process in discrete time on the 2^n states of n two-state sites, in whatever form its
- * row keeps it; immutable.  Bit i of the number of a state is site i (spins: 1 for +1).  It is reversible in p.
+ * The transition matrix P of a process in discrete time on the q^n states of n sites, by their codes, in whatever form
+ * its row keeps it; reversible in p.  One thread at a time.
  */
 typedef struct sg_kernel {
-    int n;
+    int n, q;
     bool positive; /* no eigenvalue is negative */
-    /* image = P f, both [2^n], not overlapping; the same bits for every number of threads.  Nothing is allocated. */
+    /* image = P f, both [q^n], not overlapping; the same bits for every number of threads.  Nothing is allocated. */
     void (*apply)(const struct sg_kernel *kernel, const double *f, double *image);
     void (*release)(struct sg_kernel *kernel);
 } sg_kernel;
@@ -105,7 +105,8 @@ typedef struct sg_row {
     bool local;        /* datum needs log Z and its derivatives (sg_local) */
     const char *pilot; /* name of the row that gives a pilot; NULL if it never needs one */
 
-    /* Does the loss fit this model (space, capabilities, options)?  SG_MISFIT with a sentence otherwise. */
+    /* Does the loss fit this model (space, capabilities, options)?  SG_MISFIT with a sentence otherwise.  NULL:
+     * sampler_only. */
     sg_status (*fits)(const void *options, const sg_model *model);
     /* Where the reference comes from; fills given->v for SG_AT_GIVEN.  NULL: the row needs no reference. */
     sg_at (*reference)(const void *options, sg_reals *given);
@@ -180,7 +181,8 @@ typedef struct sg_row {
      * SG_MISFIT with a sentence otherwise.  NULL: wherever the loss fits.
      */
     sg_status (*runs)(const void *options, const sg_model *model);
-    bool sampler_only; /* there is no loss: fits always refuses, runs says where the process exists */
+    /* There is no loss, `fits` is not asked, and `runs` says where the process exists. */
+    bool sampler_only;
     /* SG_KINETIC: the friction; the generator is v d_x + (log p)'(x) d_v - friction (v d_v - d_v^2). */
     double (*friction)(const void *options);
     /*
@@ -261,8 +263,9 @@ typedef struct sg_walk {
  * `chains` chains of the row's dynamics at theta, started by exact draws from p_theta (so stationary from the first
  * step). Key and replicate fix every number drawn; chain i does not depend on how many chains there are (but for
  * samplers by composition). dt > 0; the step of mle draws afresh with probability 1 - exp(-dt), so INFINITY gives
- * independent draws.  On two-state sites x = -1 or +1, a step is the process itself over a time dt, without error, and
- * without a sampler all sites start at -1.  Errors: SG_OUT_OF_RANGE (chains, dt), SG_MISFIT (no sampler), SG_NO_MEMORY.
+ * independent draws.  On finite sets a step is the process itself over a time dt, without error, and without a sampler
+ * all sites start in state 0: at x = -1 where they have two (x = -1 or +1), otherwise at x = 0.  Errors:
+ * SG_OUT_OF_RANGE (chains, dt), SG_MISFIT (no sampler), SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_walk_new(const sg_model *model, const double *theta, const sg_sampler *sampler, int chains,
                                     uint64_t key, uint32_t replicate, double dt, sg_walk **walk);

@@ -1,6 +1,6 @@
 /*
- * Exact transition matrices of Swendsen-Wang and Wolff.  In state x let G be the graph of satisfied bonds on the N
- * nodes (sites, and the ghost if there are fields), v_e = exp(2|J_e|) - 1, and for a set C of nodes
+ * Exact transition matrices of Swendsen-Wang and Wolff, two states a site.  In state x let G be the graph of satisfied
+ * bonds on the N nodes (sites, and the ghost if there are fields), v_e = exp(2|J_e|) - 1, and for a set C of nodes
  *     full(C) = sum over all subgraphs of C of prod v_e = exp(2 sum_{e in C} |J_e|),
  *     conn(C) = the same over those that connect C,
  *     half(C) = the same over all, each cluster counted 1/2.
@@ -257,9 +257,11 @@ static void fill_problem(const sg_pairs *pairs, bool single, bool ghost, problem
     for (int i = 0; ghost && i < n; i++) p->J[i][n] = p->J[n][i] = pairs->field[i];
 }
 
-sg_status sg_clusters_kernel(const char *name, const sg_clusters *clusters, bool single, size_t memory,
+sg_status sg_clusters_kernel(const char *name, const sg_prepared *prepared, bool single, size_t memory,
                              sg_kernel **kernel) {
+    const sg_clusters *clusters = (const sg_clusters *)prepared;
     const int n = clusters->pairs.n;
+    if (clusters->pairs.q > 2) return sg_clusters_colours(name, &clusters->pairs, single, memory, kernel);
     const bool ghost = any_field(&clusters->pairs);
     cluster_kernel *made = NULL;
     double *scratch = NULL;
@@ -281,7 +283,7 @@ sg_status sg_clusters_kernel(const char *name, const sg_clusters *clusters, bool
     if (!status) status = sg_new(&made->weight, numbers, sizeof(double));
     if (!status) status = sg_new(&scratch, threads * table_doubles(&p), sizeof(double));
     if (!status) {
-        made->base = (sg_kernel){.n = n, .positive = !single, .apply = apply, .release = release};
+        made->base = (sg_kernel){.n = n, .q = 2, .positive = !single, .apply = apply, .release = release};
         made->single = single;
         made->ghost = ghost;
         made->rows = rows;

@@ -5,11 +5,6 @@
 
 static const sg_field options[] = {{.key = NULL}};
 
-static sg_status fits(const void *own, const sg_model *model) {
-    (void)own, (void)model;
-    return sg_fail(SG_MISFIT, "jumps has no loss: it is the process of a chain, for gap, mixing and sample");
-}
-
 static sg_status runs(const void *own, const sg_model *model) {
     (void)own;
     if (model->family->can & SG_RATES) return SG_OK;
@@ -116,7 +111,6 @@ const sg_row sg_row_jumps = {
     .options = options,
     .kind = SG_JUMP,
     .fit = SG_GENERAL,
-    .fits = fits,
     .roots = none,
     .jets = no_jets,
     .prepare = prepare,

@@ -157,6 +157,8 @@ void sg_loss_delete(sg_loss *loss) {
 /* ------------------------------------------------------- a loss and a model */
 
 sg_status sg_loss_fits(const sg_loss *loss, const sg_model *model) {
+    if (loss->row->sampler_only)
+        return sg_fail(SG_MISFIT, "%s has no loss: it is a process, for gap, mixing and sample", loss->row->name);
     return loss->row->fits(loss->options, model);
 }
 

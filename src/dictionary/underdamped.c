@@ -14,11 +14,6 @@ typedef struct {
     double friction;
 } choices;
 
-static sg_status fits(const void *own, const sg_model *model) {
-    (void)own, (void)model;
-    return sg_fail(SG_MISFIT, "underdamped has no loss: it is a process that is not reversible, for gap alone");
-}
-
 static sg_status runs(const void *own, const sg_model *model) {
     (void)own;
     if (model->space.shape == SG_LINE && !(model->family->can & SG_KINK)) return SG_OK;
@@ -148,7 +143,6 @@ const sg_row sg_row_underdamped = {
     .options_size = sizeof(choices),
     .kind = SG_KINETIC,
     .fit = SG_GENERAL,
-    .fits = fits,
     .roots = none,
     .jets = no_jets,
     .prepare = prepare,

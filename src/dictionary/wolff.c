@@ -1,6 +1,6 @@
 /*
- * Wolff (1989): the cluster of one site, chosen uniformly, is grown bond by bond and turned, unless it holds the ghost.
- * Reversible, but not positive: a chain of free sites alternates between even and odd numbers of +1.
+ * Wolff (1989): the cluster of one site, chosen uniformly, is grown bond by bond and gets another state, unless it
+ * holds the ghost. Reversible, but not positive: a chain of free sites alternates between even and odd numbers of +1.
  */
 #include <math.h>
 #include <string.h>
@@ -12,28 +12,9 @@ enum { B = SG_BLOCK };
 
 static const sg_field options[] = {{.key = NULL}};
 
-static sg_status fits(const void *own, const sg_model *model) {
-    (void)own, (void)model;
-    return sg_fail(SG_MISFIT, "wolff has no loss: it is a sampler, for gap, mixing and sample");
-}
-
-static sg_status runs(const void *own, const sg_model *model) {
-    (void)own;
-    return sg_clusters_run("wolff", model);
-}
-
-static sg_status prepare(const void *own, const sg_model *model, const double *theta, const sg_panels *panels,
-                         sg_prepared **prepared) {
-    (void)own, (void)panels;
-    sg_clusters *made = (sg_clusters *)*prepared;
-    sg_status status = sg_clusters_prepare(model, theta, true, &made);
-    *prepared = (sg_prepared *)made;
-    return status;
-}
-
 static sg_status kernel(const sg_prepared *prepared, const sg_model *model, size_t memory, sg_kernel **out) {
     (void)model;
-    return sg_clusters_kernel("wolff", (const sg_clusters *)prepared, true, memory, out);
+    return sg_clusters_kernel("wolff", prepared, true, memory, out);
 }
 
 /* ------------------------------------------------------------------- the step */
@@ -49,10 +30,10 @@ static bool grow(const sg_clusters *c, const double *x, sg_numbers *r, char *ins
     for (int k = 0; k < *size; k++) {
         const int i = site[k];
         const double here = x[(size_t)i * B];
-        if (c->tie[i] * here > 0 && sg_numbers_draw(r) < fabs(c->tie[i])) return false;
+        if (sg_clusters_satisfied(c->tie[i], here, 1) && sg_numbers_draw(r) < fabs(c->tie[i])) return false;
         for (int a = c->start[i]; a < c->start[i + 1]; a++) {
             const int j = c->neighbour[a];
-            if (inside[j] || !(c->link[a] * here * x[(size_t)j * B] > 0)) continue;
+            if (inside[j] || !sg_clusters_satisfied(c->link[a], here, x[(size_t)j * B])) continue;
             if (!(sg_numbers_draw(r) < fabs(c->link[a]))) continue;
             inside[j] = 1;
             site[(*size)++] = j;
@@ -71,7 +52,9 @@ static void update(const sg_clusters *c, sg_walk *walk, int chain) {
     memset(inside, 0, n);
     sg_numbers_open(walk, chain, &r);
     const bool free = grow(c, x, &r, inside, site, &size);
-    for (int k = 0; free && k < size; k++) x[(size_t)site[k] * B] *= -1;
+    const int q = c->pairs.q, shift = q > 2 ? 1 + sg_numbers_below(&r, q - 1) : 1;
+    for (int k = 0; free && k < size; k++)
+        x[(size_t)site[k] * B] = sg_clusters_shifted(q, x[(size_t)site[k] * B], shift);
     walk->proposed++;
     walk->accepted += free;
 out:
@@ -79,25 +62,24 @@ out:
 }
 
 static void step(const sg_prepared *prepared, sg_walk *walk) {
-    sg_clusters_step(update, (const sg_clusters *)prepared, walk);
+    sg_clusters_step(update, prepared, walk);
 }
 
 const sg_row sg_row_wolff = {
     .name = "wolff",
     .dynamics = "wolff",
-    .clock = "one update in discrete time: the cluster of one site, chosen uniformly, is turned",
-    .generator_formula = "E f(x turned on the cluster of a random site) - f",
-    .summary = "the cluster of one random site is turned: no loss",
+    .clock = "one update in discrete time: the cluster of one site, chosen uniformly, gets another state",
+    .generator_formula = "E f(x moved on the cluster of a random site) - f",
+    .summary = "the cluster of one random site gets another state: no loss",
     .options = options,
     .kind = SG_KERNEL,
     .fit = SG_GENERAL,
-    .fits = fits,
     .roots = sg_clusters_roots,
     .jets = sg_clusters_jets,
-    .prepare = prepare,
+    .prepare = sg_clusters_prepare,
     .release = sg_clusters_release,
     .step = step,
-    .runs = runs,
+    .runs = sg_clusters_run,
     .sampler_only = true,
     .kernel = kernel,
 };

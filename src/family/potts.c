@@ -327,6 +327,19 @@ static sg_status factors(const sg_model *model, const double *theta, sg_factors 
     return status;
 }
 
+/* ---------------------------------------------------------------------- pairs */
+
+static sg_status pairs(const sg_model *model, const double *theta, sg_pairs *out) {
+    const potts *own = model->own;
+    const int edges = own->graph->edges;
+    sg_status status = sg_pairs_new(own->graph->n, own->q, edges, out);
+    for (int e = 0; e < edges && status == SG_OK; e++) {
+        sg_spin_graph_edge(own->graph, e, &out->i[e], &out->j[e]);
+        out->J[e] = coupling_at(own, theta, e) * (own->q == 2 ? 0.5 : 1); /* 1{x = y} = (1 + x y)/2 */
+    }
+    return status;
+}
+
 /* -------------------------------------------------------------------- classes */
 
 static bool same_couplings(const potts *own, const double *theta, double *J) {
@@ -394,4 +407,5 @@ const sg_family sg_family_potts = {
     .counted = counted,
     .conditional = conditional,
     .factors = factors,
+    .pairs = pairs,
 };

@@ -17,7 +17,7 @@ SG_MUST_CHECK sg_gap_solver sg_gap_of_rates;  /* chains given by their rates, re
 SG_MUST_CHECK sg_gap_solver sg_gap_kinetic;   /* underdamped Langevin on the line */
 
 /*
- * Processes in discrete time on all 2^n states, reversible, by their transition matrix: gap = 1 - lambda_2.  All
+ * Processes in discrete time on all q^n states, reversible, by their transition matrix: gap = 1 - lambda_2.  All
  * eigenpairs up to 512 states, Lanczos' method beyond, again without the pairs known until nothing new comes among
  * them. The enclosure holds the residual of the pair, what the rows of P lack to 1, and 8 n roundings.  A negative
  * eigenvalue may be larger in size than lambda_2: out->message then says the smallest one and the absolute gap. Errors:

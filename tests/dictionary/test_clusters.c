@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "../model.h"
+#include "counts.h"
 #include "scoregap/dictionary.h"
 
 enum { B = SG_BLOCK, MOST = 5, STATES = 1 << MOST, REPLICATES = 60, LARGEST = 1 << 10 };
@@ -264,30 +265,6 @@ static int code_of(const sg_walk *walk, int chain) {
         code |= (x > 0) << a;
     }
     return code;
-}
-
-/* Cells of few expected counts go together. */
-static void check_counts(const char *what, int cells, const double *count, const double *expected) {
-    double chi = 0, rest = 0, rest_expected = 0, k = -1;
-    for (int c = 0; c < cells; c++) {
-        if (expected[c] == 0) assert_true(count[c] == 0);
-        if (expected[c] < 10) {
-            rest += count[c];
-            rest_expected += expected[c];
-            continue;
-        }
-        chi += (count[c] - expected[c]) * (count[c] - expected[c]) / expected[c];
-        k++;
-    }
-    if (rest_expected >= 10) {
-        chi += (rest - rest_expected) * (rest - rest_expected) / rest_expected;
-        k++;
-    } else {
-        assert_true(rest < 60); /* a Poisson mean below 10: less than 1e-20 */
-    }
-    if (k < 1) return;
-    const double z = (cbrt(chi / k) - 1 + 2 / (9 * k)) / sqrt(2 / (9 * k));
-    if (!(z < 5)) fail_msg("%s: chi-square %g with %g degrees of freedom", what, chi, k);
 }
 
 /* One update from given states: the first, the last and two between. */

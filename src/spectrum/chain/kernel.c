@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jumps.h"
 #include "spectrum/arpack.h"
 #include "spectrum/finite.h"
 #include "spectrum/kinds.h"
 
-enum { SITES_MOST = 24, DENSE = 512, CHUNK = 1 << 12 };
+enum { DENSE = 512 };
 #define USUAL_MEMORY ((size_t)1 << 30)
 #define SPREAD 1300.0    /* of log p: square roots stay numbers */
 #define OUT_OF_WAY 3.0   /* takes the constant function below -1 */
@@ -33,12 +34,9 @@ typedef struct {
 
 static sg_status fill_root(const sg_model *model, problem *p) {
     double top = -INFINITY, bottom = INFINITY, sum = 0;
-    sg_status status = sg_new(&p->root, (size_t)p->n, sizeof(double));
+    sg_status status = sg_jumps_states(model, 0, &p->root);
     if (!status) status = sg_new(&p->inner, (size_t)p->n, sizeof(double));
     if (status) return status;
-    for (int first = 0; first < p->n; first += CHUNK)
-        model->family->states(model, model->truth, (uint64_t)first, p->n - first < CHUNK ? p->n - first : CHUNK,
-                              p->root + first);
     for (int x = 0; x < p->n; x++) {
         top = fmax(top, p->root[x]);
         bottom = fmin(bottom, p->root[x]);
@@ -264,8 +262,8 @@ static sg_status with_kernel(const sg_model *model, const sg_loss *loss, const s
 
 sg_status sg_kernel_gap(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings, sg_gap *out,
                         sg_eigenvalues *values, double *absolute) {
-    const int threads = omp_get_max_threads(), sites = model->space.d;
-    problem p = {.n = sites <= SITES_MOST ? 1 << sites : 0};
+    const int threads = omp_get_max_threads();
+    problem p = {.n = sg_model_states(model) <= SG_JUMPS_STATES ? (int)sg_model_states(model) : 0};
     if (settings->threads > 0) omp_set_num_threads(settings->threads);
     sg_status status = with_kernel(model, loss, settings, &p, out, values);
     omp_set_num_threads(threads);
