@@ -192,7 +192,7 @@ static sg_status fill_covariances(sg_local_moments *moments, sg_local_way way, w
     bool whole = status == SG_OK;
     if (status == SG_NO_MEMORY || (status != SG_OK && way == SG_LOCAL_SUMS)) return status;
     if (whole && way == SG_LOCAL_CHEAPEST && sg_local_sums_work(&sums) > LITTLE)
-        whole = sg_local_sums_work(&sums) <= sg_local_moments_work(moments);
+        whole = sg_local_sums_work(&sums) < sg_local_moments_work(moments);
     status = whole ? by_sums(moments, &sums, w) : sg_local_moments_pairs(moments);
     sg_local_sums_clear(&sums);
     if (status == SG_OK && (!whole || moments->terms->masks.count)) status = sg_local_spread(moments, w->spread);
@@ -232,9 +232,9 @@ out:
 static sg_status with_terms(const sg_model *model, const sg_loss *loss, sg_local_way way, work *w, sg_asymptotic *out) {
     sg_local_terms *terms = NULL;
     sg_status status = sg_local_terms_new(model, loss, &terms);
+    if (status == SG_OK && loss->row->kind != SG_RESAMPLE) status = fill_moving(terms, way, w, out);
     if (status == SG_OK) status = fill_fisher(terms, out);
     if (status == SG_OK && loss->row->kind == SG_RESAMPLE) fill_resampling(w, out);
-    if (status == SG_OK && loss->row->kind != SG_RESAMPLE) status = fill_moving(terms, way, w, out);
     sg_local_terms_delete(terms);
     return status;
 }

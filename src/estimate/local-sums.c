@@ -1,5 +1,6 @@
 #include "estimate/local-sums.h"
 
+#include <math.h>
 #include <string.h>
 
 void sg_local_sums_clear(sg_local_sums *s) {
@@ -83,7 +84,8 @@ double sg_local_sums_work(const sg_local_sums *s) {
     sg_elimination_cost cost;
     const double sums = s->sums, few = 1 + sums + 0.5 * sums * (sums + 1), many = 4 * sums;
     sg_elimination_costs(s->plan, &cost);
-    return cost.entries * (s->sums <= SG_ELIMINATION_FEW ? few : many);
+    if (s->sums > SG_ELIMINATION_FEW) return cost.entries * many;
+    return cost.bytes * few <= SG_ELIMINATION_BYTES ? cost.entries * few : INFINITY;
 }
 
 sg_status sg_local_sums_solve(sg_local_sums *s) {

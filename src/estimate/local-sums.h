@@ -18,6 +18,7 @@ typedef struct {
  */
 SG_MUST_CHECK sg_status sg_local_sums_new(sg_local_moments *moments, sg_local_sums *sums);
 void sg_local_sums_clear(sg_local_sums *sums);
+/* Numbers that are gone through; INFINITY: more memory than there may be. */
 double sg_local_sums_work(const sg_local_sums *sums);
 SG_MUST_CHECK sg_status sg_local_sums_solve(sg_local_sums *sums);
 
