@@ -52,10 +52,10 @@ for file in sim/experiments/*.yaml; do
     done
 done
 
-# Results of this sweep only: others may lie beside them.  Those without an inefficiency have no place there.
+# Results of this sweep only: others may lie beside them.  Those without an inefficiency and a relaxation time have no place there.
 set --
 for file in sim/experiments/*.yaml; do
-    if ! grep -q '^measure:.*efficiency' "$file"; then continue; fi
+    if ! grep -q '^measure:.*gap.*efficiency' "$file"; then continue; fi
     name=$(sed -n 's/^name: *//p' "$file")
     if [ -s "$table/$name.json" ] && [ -e "$results/$name.h5" ]; then set -- "$@" "$results/$name.h5"; fi
 done
