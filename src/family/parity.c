@@ -156,17 +156,20 @@ static sg_status factors(const sg_model *model, const double *theta, sg_factors 
 /*
  * Classes by the number m of pluses among the first k sites, the other sites being free.  The heat bath keeps each span
  * of x_S and x_{A \ S}, S in A = the first k (L x_S = -|S| x_S + |S| tanh(J) x_{A \ S}), with eigenvalues that depend
- * on |S| alone, so that the symmetric functions have them all; a site beside A adds 1 to those of S, which no gap
- * exceeds.
+ * on |S| alone, so that the symmetric functions have them all, but where S is half of A: then they have
+ * -|S| (1 - tanh J) alone, which is the slower one for J >= 0.  For two sites it is the slowest of all, and with J < 0
+ * one of them is counted by its minus.  A site beside A adds 1 to the eigenvalues of S, which no gap exceeds.
  */
 static sg_status lump(const sg_model *model, const double *theta, sg_lumped **lumped) {
     const parity *own = model->own;
     const int k = own->k;
+    const bool turned = k == 2 && theta[0] < 0;
+    const double even = turned ? -theta[0] : theta[0];
     sg_status status = sg_lumped_new(k + 1, 2 * k, lumped);
     if (status != SG_OK) return status;
     sg_lumped *made = *lumped;
     for (int m = 0, edge = 0; m <= k; m++) {
-        made->log_p[m] = (k - m) % 2 ? -theta[0] : theta[0];
+        made->log_p[m] = (k - m) % 2 ? -even : even;
         made->log_size[m] = lgamma(k + 1.0) - lgamma(m + 1.0) - lgamma(k - m + 1.0) + (own->n - k) * log(2);
         for (int to = m - 1; to <= m + 1; to += 2) {
             if (to < 0 || to > k) continue;
@@ -176,8 +179,9 @@ static sg_status lump(const sg_model *model, const double *theta, sg_lumped **lu
         }
     }
     made->path = true;
-    made->counts = k == own->n;
-    snprintf(made->symmetry, sizeof made->symmetry, "permutations of the first %d sites", k);
+    made->counts = k == own->n && !turned;
+    snprintf(made->symmetry, sizeof made->symmetry, "permutations of the first %d sites%s", k,
+             turned ? ", one of them turned" : "");
     snprintf(made->reason, sizeof made->reason,
              "x_S and its complement span a plane that L keeps, with eigenvalues that depend on |S| alone");
     return SG_OK;

@@ -14,8 +14,9 @@
 
 static int parity_k; /* of the model whose classes are checked */
 
+/* Of two sites with a negative weight one is turned. */
 static int pluses(const sg_model *model, uint64_t code) {
-    (void)model;
+    if (parity_k == 2 && model->truth[0] < 0) code ^= 1;
     return __builtin_popcountll(code & ((UINT64_C(1) << parity_k) - 1));
 }
 

@@ -132,11 +132,12 @@ static void contiguous_masks_on_the_ring(void **state) {
 static void parities(void **state) {
     (void)state;
     for (int k = 2; k <= 9; k++)
-        for (int J = 1; J <= 7; J += 3) {
+        for (int turn = 0; turn < 6; turn++) {
+            const int size = 1 + turn / 2 * 3, J = turn % 2 ? -size : size;
             char keys[64];
             const double s = 1 / cosh(J), want = k / 2.0 * (1 - sqrt(1 - 4 * (k - 1) * s * s / ((double)k * k)));
-            snprintf(keys, sizeof keys, "n=%d,k=%d,J=%d", J == 4 ? 500 : 9, k, J);
-            check_gap("parity", keys, "pseudolikelihood", want, J == 7 ? 1e-9 : 1e-12);
+            snprintf(keys, sizeof keys, "n=%d,k=%d,J=%d", size == 4 ? 500 : 9, k, J);
+            check_gap("parity", keys, "pseudolikelihood", want, size == 7 ? 1e-9 : 1e-12);
         }
     check_gap("parity", "n=3,k=1,J=2", "pseudolikelihood", 1, 1e-12);
 }
