@@ -434,6 +434,65 @@ static void the_whole_masked_is_likelihood(void **state) {
     sg_model_delete(model);
 }
 
+/* Blocks of more sites than masks of bits have: one site each, in runs or from a file, is pseudolikelihood over n. */
+static void any_number_of_sites(void **state) {
+    enum { N = 70, D = N * SG_BLOCK };
+    static const char *const wide[] = {"ising:graph=ring,n=70,beta=.4,h=.2,free=tied",
+                                         "potts:graph=ring,n=70,q=3,beta=.7,free=tied", "hardcore:graph=ring,n=70"};
+    static double x[D];
+    char name[] = "/tmp/scoregap-blocks-XXXXXX", file[64];
+    FILE *out = fdopen(mkstemp(name), "w");
+    (void)state;
+    for (int i = N - 1; i >= 0; i--) fprintf(out, "%d\n", i);
+    fclose(out);
+    snprintf(file, sizeof file, "masked:blocks=@%s", name);
+    const char *const texts[] = {"pseudolikelihood", "masked:k=1,blocks=contiguous", file};
+    for (int k = 0; k < 3; k++) {
+        sg_model *model = model_of(wide[k]);
+        sg_sampler *sampler;
+        sg_stream stream;
+        sg_block block = {.n = 200, .d = N, .draws = 1, .x = x};
+        double value[3][SG_BLOCK], psi[3][2 * SG_BLOCK], curvature[3][4] = {{0}}, dirichlet[3][4] = {{0}};
+        OK(sg_sampler_new(model, model->truth, NULL, &sampler));
+        sg_stream_open(&stream, 3, SG_PURPOSE_TEST, 0);
+        sg_sampler_draw(sampler, &stream, &block);
+        for (int l = 0; l < 3; l++) {
+            sg_loss *loss;
+            sg_prepared *prepared;
+            sg_site_view *view;
+            sg_datum datum = {.m = model->m,
+                              .want = SG_VALUE | SG_PSI | SG_CURVATURE | SG_DIRICHLET,
+                              .value = value[l],
+                              .psi = psi[l],
+                              .curvature_sum = curvature[l],
+                              .dirichlet_sum = dirichlet[l]};
+            OK(sg_loss_new(texts[l], &loss));
+            OK(sg_loss_fits(loss, model));
+            OK(sg_loss_prepare(loss, model, NULL, &prepared));
+            OK(sg_site_view_new(model, &view));
+            sg_site_view_at(view, model->truth, &block);
+            loss->row->sites(prepared, NULL, view, &datum);
+            sg_site_view_delete(view);
+            sg_loss_release(loss, prepared);
+            sg_loss_delete(loss);
+        }
+        for (int l = 1; l < 3; l++) {
+            for (int i = 0; i < block.n; i++) {
+                assert_near(N * value[l][i], value[0][i], 1e-12 * N);
+                for (int j = 0; j < model->m; j++)
+                    assert_near(N * psi[l][j * SG_BLOCK + i], psi[0][j * SG_BLOCK + i], 1e-12 * N);
+            }
+            for (int j = 0; j < model->m; j++) {
+                assert_near(N * curvature[l][j + j * model->m], curvature[0][j + j * model->m], 1e-10 * N);
+                assert_true(dirichlet[l][j + j * model->m] > 0);
+            }
+        }
+        sg_sampler_delete(sampler);
+        sg_model_delete(model);
+    }
+    unlink(name);
+}
+
 /* A thousand spins that are alike, masks of three: E psi = 0 and H = -E psi S^T over the counts. */
 static void a_thousand_sites(void **state) {
     (void)state;
@@ -575,6 +634,7 @@ int main(void) {
         cmocka_unit_test(masks_are_drawn_as_they_should),
         cmocka_unit_test(random_masks_have_their_inefficiencies),
         cmocka_unit_test(the_whole_masked_is_likelihood),
+        cmocka_unit_test(any_number_of_sites),
         cmocka_unit_test(a_thousand_sites),
         cmocka_unit_test(what_costs_too_much_is_refused),
         cmocka_unit_test(random_masks_have_their_generator),

@@ -199,6 +199,49 @@ static void runs_go_round(void **state) {
         }
 }
 
+/* Lists go beyond 32 sites, and are the masks below. */
+static void lists_of_any_number_of_sites(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int n, count, size;
+    } table[] = {{"masked:k=3,blocks=contiguous", 20, 20, 3},
+                 {"masked:k=3,blocks=contiguous", 1000, 1000, 3},
+                 {"masked:k=1000,blocks=contiguous", 1000, 1, 1000},
+                 {"masked:k=2", 12, 66, 2},
+                 {"masked:k=2", 100, 4950, 2},
+                 {"masked:k=99", 100, 100, 99},
+                 {"masked-random:k=2", 32, 496, 2}};
+    for (size_t t = 0; t < sizeof table / sizeof *table; t++) {
+        sg_site_lists lists;
+        sg_site_blocks blocks;
+        sg_loss *loss = NULL;
+        sg_model *model = model_of("ising", table[t].n);
+        double sum = 0;
+        assert_int_equal(sg_loss_new(table[t].text, &loss), SG_OK);
+        assert_int_equal(loss->row->lists(loss->options, model, &lists), SG_OK);
+        assert_int_equal(lists.count, table[t].count);
+        const bool bits = table[t].n <= 32;
+        assert_int_equal(loss->row->blocks(loss->options, model, &blocks), bits ? SG_OK : SG_OUT_OF_RANGE);
+        for (int b = 0; b < lists.count; b++) {
+            uint32_t mask = 0;
+            assert_int_equal(lists.start[b + 1] - lists.start[b], table[t].size);
+            for (int a = lists.start[b]; a < lists.start[b + 1]; a++) {
+                assert_in_range(lists.site[a], 0, table[t].n - 1);
+                assert_true(a == lists.start[b] || lists.site[a] > lists.site[a - 1]);
+                mask |= bits ? UINT32_C(1) << lists.site[a] : 0;
+            }
+            if (bits) assert_true(mask == blocks.mask[b] && lists.rate[b] == blocks.rate[b]);
+            sum += lists.rate[b];
+        }
+        assert_near(sum, 1, 1e-12);
+        sg_site_lists_free(&lists);
+        free_blocks(&blocks);
+        sg_loss_delete(loss);
+        sg_model_delete(model);
+    }
+}
+
 static void glauber_updates_single_sites(void **state) {
     (void)state;
     sg_site_blocks blocks;
@@ -287,8 +330,9 @@ int main(void) {
         cmocka_unit_test(rates_are_reversible),         cmocka_unit_test(rates_have_their_formulas),
         cmocka_unit_test(rates_belong_to_their_losses), cmocka_unit_test(extreme_ratios_do_no_harm),
         cmocka_unit_test(subsets_are_all_there),        cmocka_unit_test(runs_go_round),
-        cmocka_unit_test(glauber_updates_single_sites), cmocka_unit_test(blocks_from_a_file),
-        cmocka_unit_test(rows_fit_where_they_should),   cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(lists_of_any_number_of_sites), cmocka_unit_test(glauber_updates_single_sites),
+        cmocka_unit_test(blocks_from_a_file),           cmocka_unit_test(rows_fit_where_they_should),
+        cmocka_unit_test(options_are_checked),
     };
     return cmocka_run_group_tests_name("rows on sites", tests, NULL, NULL);
 }

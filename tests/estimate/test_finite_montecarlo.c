@@ -109,10 +109,10 @@ static void check_loss(const cell *c, const sg_montecarlo *out, int l) {
     sg_summary_delete(s);
 }
 
-static void agrees(const char *model, int count, const char *const *texts, long long n) {
+static void agrees(const char *model, int count, const char *const *texts, long long n, int replicates) {
     cell c;
     sg_montecarlo *out = NULL;
-    open_cell(model, count, texts, n, REPLICATES, &c);
+    open_cell(model, count, texts, n, replicates, &c);
     OK(sg_montecarlo_run(&c.plan, &out));
     for (int l = 0; l < c.losses; l++) check_loss(&c, out, l);
     sg_montecarlo_delete(out);
@@ -132,10 +132,22 @@ enum { COLOURED = sizeof coloured / sizeof *coloured };
 
 static void agrees_with_gamma(void **state) {
     (void)state;
-    agrees("ising(graph=ring,n=6,beta=0.35,h=0.15,free=tied)", LOSSES, losses, 10000);
-    agrees("ising(graph=complete,n=4,beta=0.2,h=0.1)", LOSSES, losses, 20000);
-    agrees("ising(graph=curie-weiss,n=8,beta=0.6,h=0.05,free=tied)", LOSSES, losses, 10000);
-    agrees("potts(graph=path,n=4,q=3,beta=0.4)", COLOURED, coloured, 10000);
+    agrees("ising(graph=ring,n=6,beta=0.35,h=0.15,free=tied)", LOSSES, losses, 10000, REPLICATES);
+    agrees("ising(graph=complete,n=4,beta=0.2,h=0.1)", LOSSES, losses, 20000, REPLICATES);
+    agrees("ising(graph=curie-weiss,n=8,beta=0.6,h=0.05,free=tied)", LOSSES, losses, 10000, REPLICATES);
+    agrees("potts(graph=path,n=4,q=3,beta=0.4)", COLOURED, coloured, 10000, REPLICATES);
+}
+
+/* Sites that no list of states reaches: draws, log Z, KL and Gamma by elimination. */
+static void agrees_without_states(void **state) {
+    static const char *const hard[] = {"mle", "pseudolikelihood", "pseudolikelihood:sites=averaged",
+                                       "masked:k=2,blocks=contiguous"};
+    static const char *const many[] = {"mle", "pseudolikelihood", "probability-flow", "ratio-matching",
+                                       "masked:k=2,blocks=contiguous"};
+    (void)state;
+    agrees("hardcore(graph=lattice,shape=5x30,boundary=free,lambda=1.5)", 4, hard, 400, 300);
+    agrees("potts(graph=lattice,shape=3x40,boundary=free,q=3,beta=0.6,free=tied)", 5, many, 400, 300);
+    agrees("ising(graph=lattice,shape=7x16,boundary=free,beta=0.3,h=0.1,free=tied)", 2, many, 400, 300);
 }
 
 /* ---------------------------------------------------------------- bits and forms */
@@ -277,7 +289,8 @@ static void many_sites(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_gamma), cmocka_unit_test(threads_and_replays_leave_the_bits),
+        cmocka_unit_test(agrees_with_gamma),
+        cmocka_unit_test(agrees_without_states), cmocka_unit_test(threads_and_replays_leave_the_bits),
         cmocka_unit_test(without_memory),    cmocka_unit_test(forms_hold_the_data),
         cmocka_unit_test(many_sites),
     };
