@@ -28,13 +28,12 @@ typedef struct {
 
 static sg_status read_digits(const char *text, const sg_model *model, start *s) {
     const int n = model->space.d, q = model->space.q;
+    bool fits = (int)strlen(text) == n;
     s->kind = STATE;
-    for (int i = 0; text[i]; i++)
-        if (text[i] < '0' || text[i] >= '0' + q || i == n)
-            return sg_fail(SG_BAD_SYNTAX, "the start state:%.80s must have %d digits 0 to %d, one a site", text, n,
-                           q - 1);
-    if ((int)strlen(text) != n)
-        return sg_fail(SG_BAD_SYNTAX, "the start state:%.80s must have %d digits 0 to %d, one a site", text, n, q - 1);
+    for (int i = 0; fits && i < n; i++) fits = text[i] >= '0' && text[i] < '0' + q;
+    if (!fits)
+        return sg_fail(SG_BAD_SYNTAX, "the start state:%.80s must have %d digits 0 %s %d, one a site", text, n,
+                       q == 2 ? "or" : "to", q - 1);
     if (!sg_states_codes(n, q))
         return sg_fail(SG_REFUSED, "starts by their sites have at most %d of them: take %s or warm",
                        (int)(64 / log2(q)), q == 2 ? "all-plus, all-minus" : "all-0, all-1, ..");
