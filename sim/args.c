@@ -47,7 +47,8 @@ static const option options[] = {
     {"--figure", "NAME", SIM_TAKES_FIGURE, AS_TEXT, AT(figure), 0, 0, "figure to draw (`scoregap list figures`)"},
     {"--epsilon", "E", SIM_TAKES_EPSILON, AS_REAL, AT(epsilon), 0, 1, "total-variation distance (default 0.25)"},
     {"--start", "START", SIM_TAKES_EPSILON, AS_TEXT, AT(start), 0, 0,
-     "worst (default), warm, x=NUMBER; on spins all-plus, all-minus, state:0101.."},
+     "worst (default), warm, x=NUMBER; on spins all-plus, all-minus, state:0101.., on sites with more states all-K, "
+     "state:0120.."},
     {"--points", "N", SIM_TAKES_EPSILON, AS_INT, AT(points), 2, 100000,
      "print the distance at N times, to three mixing times"},
     {"--count", "K", SIM_TAKES_COUNT, AS_INT, AT(count), 1, 2000, "print the first K nonzero eigenvalues as well"},

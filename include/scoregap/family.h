@@ -123,6 +123,8 @@ typedef struct {
      * q - 1 moves that each of these sites has, and stand one after the other.  NULL: two states.
      */
     int *site;
+    int *
+        composition; /* [classes][q] the numbers of sites in each state, where a class is all states with these; NULL */
 } sg_lumped;
 /* `reason` empty, not attractive, no path.  Errors: SG_NO_MEMORY. */
 SG_MUST_CHECK sg_status sg_lumped_new(int classes, int edges, sg_lumped **lumped);

@@ -142,16 +142,20 @@ SG_MUST_CHECK sg_status sg_mixing_start_check(const sg_model *model, const char 
 /*
  * Mixing time of the dynamics paired with a loss at the model's truth.  `start`: NULL or "worst"; "warm"; "x=NUMBER" on
  * the line and the circle; "all-plus", "all-minus", "state:0101.." (site 0 first, 1 for +1; up to 64 sites) on spins,
- * where warm is the lower half of p by the number of pluses (density at most 2); "state:NUMBER" on chains by their
- * rates, where warm is the lower half by the numbers of the states.
+ * "all-0", "all-1", .., "state:0120.." on sites with more states, where warm is the lower half of p by the number of
+ * sites in the last state (density at most 2); "state:NUMBER" on chains by their rates, where warm is the lower half by
+ * the numbers of the states.
  * Spins: where p is a function of the number of pluses, single flips and masks of all k-subsets from all starts up to
  * permutations of the sites, at sizes where that takes less than about a minute (n = 200 below the critical temperature
- * of Curie-Weiss: under a second); otherwise all 2^n starts for n <= 11.  Beyond, single starts are evolved by
- * uniformization (n <= 20; masks where one jump is cheap enough), the worst is sought among all-plus and all-minus, the
- * status is SG_UNCERTIFIED, and the upper end is a bound over all starts: the upper sandwich or, on attractive models,
- * the monotone coupling.  Resampling: TV(t) = e^{-t} (1 - pi(start)).  Processes in discrete time (swendsen-wang,
- * wolff): a whole number of updates, n <= 11, relaxation_time 1/(1 - max |eigenvalue|) and the sandwich with t_rel - 1
- * below.
+ * of Curie-Weiss: under a second).  Otherwise, with any number of states a site: from all starts up to 2500 states (11
+ * spins, 7 sites of 3 states: 4 s).  Beyond, single starts are evolved by uniformization (2^20 states; masks where one
+ * jump is cheap enough), the worst is sought among those with all sites in one state, the status is SG_UNCERTIFIED, and
+ * the upper end is a bound over all starts: the upper sandwich or, on attractive models, the monotone coupling.  With
+ * more than two states and classes by the numbers of sites in each (Potts on a complete graph), single-site moves from
+ * all-K and warm by the chain of the classes: n = 88 with 3 states by all eigenpairs; the relaxation time is that of all
+ * modes where there are at most 2^20 states, NAN beyond.
+ * Resampling: TV(t) = e^{-t} (1 - pi(start)).  Processes in discrete time (swendsen-wang, wolff): a whole number of
+ * updates, up to 2500 states, relaxation_time 1/(1 - max |eigenvalue|) and the sandwich with t_rel - 1 below.
  * Errors: those above; SG_BAD_SYNTAX, SG_UNKNOWN, SG_MISFIT (a start that does not fit the space); SG_REFUSED (no
  * solver: the message says what can be had instead).
  */

@@ -31,5 +31,6 @@ void sg_lumped_delete(sg_lumped *lumped) {
     sg_delete(lumped->to);
     sg_delete(lumped->flips);
     sg_delete(lumped->site);
+    sg_delete(lumped->composition);
     sg_delete(lumped);
 }

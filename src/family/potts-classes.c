@@ -81,6 +81,7 @@ sg_status sg_potts_classes(int n, int q, double J, sg_lumped **lumped) {
     }
     sg_status status = sg_lumped_new((int)classes, edges, lumped);
     if (status == SG_OK && q > 2) status = sg_new(&(*lumped)->site, (size_t)edges, sizeof(int));
+    if (status == SG_OK && q > 2) status = sg_new(&(*lumped)->composition, (size_t)(classes * q), sizeof(int));
     if (status != SG_OK) {
         sg_lumped_delete(*lumped);
         *lumped = NULL;
@@ -90,6 +91,7 @@ sg_status sg_potts_classes(int n, int q, double J, sg_lumped **lumped) {
     for (int k = 0; k < (int)classes; k++) {
         if (k) next(q, count);
         add_class(n, q, J, k, count, *lumped);
+        for (int s = 0; s < q && (*lumped)->composition; s++) (*lumped)->composition[k * q + s] = count[s];
         add_moves(n, q, k, count, &edge, *lumped);
     }
     (*lumped)->path = (*lumped)->counts = q == 2;

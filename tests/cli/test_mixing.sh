@@ -84,6 +84,10 @@ check "but bounded" ordered
 json "masks on more sites" 0 "$all_keys" mixing ising -p graph=curie-weiss -p n=16 -p free=tied -p beta=0.5 --loss masked:k=2
 check "from all starts" grep -q 'all starts up to permutations' out
 json "and without a symmetry" 0 "$all_keys" mixing ising -p graph=ring -p n=12 -p free=tied -p beta=0.3 --loss masked:k=2 --start warm
+check "colours" leaves 0 mixing potts -p graph=ring -p n=5 -p q=3 -p beta=0 --start all-2 --epsilon 0.1 --json
+near "of free sites" "$(value mixing_time)" 2.5312829367614 1e-11
+check "colours by their sites" leaves 0 mixing potts -p graph=ring -p n=5 -p q=3 --start state:01202
+refuses "a start of spins on colours" "take all-0 to all-2, state:0120" mixing potts -p graph=ring -p n=5 -p q=3 --start all-plus
 check "a state by its sites" leaves 0 mixing ising -p graph=ring -p n=5 --start state:01101
 
 # ------------------------------------------------------------------ requests

@@ -38,44 +38,6 @@ static bool too_many(const sg_model *model) {
 
 /* -------------------------------------------------------------------- classes */
 
-/* Heat bath with several states: each of the sites of a class goes to a state with the probability that it has there.
- */
-static void heat_bath_rates(const sg_lumped *lumped, double *log_rate) {
-    const double *log_p = lumped->log_p;
-    for (int e = 0, end; e < lumped->edges; e = end) {
-        double top = log_p[lumped->from[e]], sum;
-        for (end = e;
-             end < lumped->edges && lumped->from[end] == lumped->from[e] && lumped->site[end] == lumped->site[e]; end++)
-            top = fmax(top, log_p[lumped->to[end]]);
-        sum = exp(log_p[lumped->from[e]] - top);
-        for (int k = e; k < end; k++) sum += exp(log_p[lumped->to[k]] - top);
-        for (int k = e; k < end; k++) log_rate[k] = log(lumped->flips[k]) + (log_p[lumped->to[k]] - top - log(sum));
-    }
-}
-
-/* log rate(u) at the log-ratios of the edges, from rate(u) = e^u rate(-u) where u < 0. */
-static sg_status log_rates(const problem *p, const sg_lumped *lumped, double *log_rate) {
-    const int edges = lumped->edges;
-    double *u = NULL, *rate = NULL;
-    if (lumped->site && p->loss->row->heat_bath) {
-        heat_bath_rates(lumped, log_rate);
-        return SG_OK;
-    }
-    sg_status status = sg_new(&u, (size_t)edges, sizeof(double));
-    if (!status) status = sg_new(&rate, (size_t)edges, sizeof(double));
-    if (status) goto out;
-    for (int e = 0; e < edges; e++) u[e] = fabs(lumped->log_p[lumped->to[e]] - lumped->log_p[lumped->from[e]]);
-    rate_of(p, edges, u, rate);
-    for (int e = 0; e < edges; e++) {
-        const bool down = lumped->log_p[lumped->to[e]] < lumped->log_p[lumped->from[e]];
-        log_rate[e] = log(lumped->flips[e]) + log(rate[e]) - (down ? u[e] : 0);
-    }
-out:
-    sg_delete(u);
-    sg_delete(rate);
-    return status;
-}
-
 static int ascending(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -182,7 +144,7 @@ static sg_status by_classes(const problem *p, const sg_lumped *lumped, bool *don
     *done = monotone || reason || too_many(p->model);
     if (!*done) return SG_OK;
     if ((status = sg_new(&log_rate, (size_t)lumped->edges, sizeof(double)))) return status;
-    status = log_rates(p, lumped, log_rate);
+    status = sg_jumps_class_rates(p->loss, p->prepared, lumped, log_rate);
     if (!status) status = lumped->path ? path_gap(lumped, log_rate, out) : chain_gap(p, lumped, log_rate, out);
     sg_delete(log_rate);
     if (status) return status;

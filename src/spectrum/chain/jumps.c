@@ -212,3 +212,43 @@ sg_status sg_jumps_path_find(const sg_jumps *j, bool *found, sg_jumps_path *p) {
     sg_lumped_delete(lumped);
     return status;
 }
+
+/* ----------------------------------------------------------------------- classes */
+
+/* Heat bath with several states: each of the sites of a class goes to a state with the probability that it has there.
+ */
+static void heat_bath_rates(const sg_lumped *lumped, double *log_rate) {
+    const double *log_p = lumped->log_p;
+    for (int e = 0, end; e < lumped->edges; e = end) {
+        double top = log_p[lumped->from[e]], sum;
+        for (end = e;
+             end < lumped->edges && lumped->from[end] == lumped->from[e] && lumped->site[end] == lumped->site[e]; end++)
+            top = fmax(top, log_p[lumped->to[end]]);
+        sum = exp(log_p[lumped->from[e]] - top);
+        for (int k = e; k < end; k++) sum += exp(log_p[lumped->to[k]] - top);
+        for (int k = e; k < end; k++) log_rate[k] = log(lumped->flips[k]) + (log_p[lumped->to[k]] - top - log(sum));
+    }
+}
+
+sg_status sg_jumps_class_rates(const sg_loss *loss, const sg_prepared *prepared, const sg_lumped *lumped,
+                               double *log_rate) {
+    const int edges = lumped->edges;
+    double *u = NULL, *rate = NULL;
+    if (lumped->site && loss->row->heat_bath) {
+        heat_bath_rates(lumped, log_rate);
+        return SG_OK;
+    }
+    sg_status status = sg_new(&u, (size_t)edges, sizeof(double));
+    if (!status) status = sg_new(&rate, (size_t)edges, sizeof(double));
+    if (status) goto out;
+    for (int e = 0; e < edges; e++) u[e] = fabs(lumped->log_p[lumped->to[e]] - lumped->log_p[lumped->from[e]]);
+    loss->row->rate(prepared, edges, u, rate); /* rate(u) = e^u rate(-u) */
+    for (int e = 0; e < edges; e++) {
+        const bool down = lumped->log_p[lumped->to[e]] < lumped->log_p[lumped->from[e]];
+        log_rate[e] = log(lumped->flips[e]) + log(rate[e]) - (down ? u[e] : 0);
+    }
+out:
+    sg_delete(u);
+    sg_delete(rate);
+    return status;
+}

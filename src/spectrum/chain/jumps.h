@@ -35,6 +35,10 @@ typedef struct {
 SG_MUST_CHECK sg_status sg_jumps_path_find(const sg_jumps *jumps, bool *found, sg_jumps_path *path);
 void sg_jumps_path_close(sg_jumps_path *path);
 
+/* Logs of the rates of single-site moves between the classes of a model [edges]. */
+SG_MUST_CHECK sg_status sg_jumps_class_rates(const sg_loss *loss, const sg_prepared *prepared, const sg_lumped *lumped,
+                                             double *log_rate);
+
 /* The symmetric form [states,states] of listed states, cleared by the caller; 0 in rows of forbidden states. */
 SG_MUST_CHECK sg_status sg_jumps_matrix(const sg_jumps *jumps, double *a);
 /*

@@ -8,7 +8,7 @@
 #include "operator.h"
 #include "spectrum/cube/quadrature.h"
 
-#define WORK 5e9       /* visits of states, in all processes */
+#define WORK 5e9        /* visits of states, in all processes */
 #define ONE 1e-9        /* of the top: eigenvalues of different processes that are one */
 #define HIDDEN 1e-9     /* of a variance: weights that are too large to be left out */
 #define NOTHING 1e-24   /* of the variance: weights that are none */

@@ -15,7 +15,7 @@ enum { POWERS = 41 };
 
 /* Matrices are row-major. */
 typedef struct {
-    int sites, n, starts;
+    int sites, q, n, starts;
     size_t memory;
     double *log_p, *pi;    /* [n] */
     double *initial;       /* [starts][n] */
@@ -207,18 +207,9 @@ static sg_status profile(problem *p, int start, const sg_mixing_settings *settin
 
 /* -------------------------------------------------------------------- set-up */
 
-static void name_start(const problem *p, const char *prefix, int state, sg_mixing *out) {
-    char bits[SG_KERNEL_SITES + 1] = "";
-    for (int i = 0; i < p->sites; i++) bits[i] = state >> i & 1 ? '1' : '0';
-    if (state == 0 || state == p->n - 1)
-        snprintf(out->start, sizeof out->start, "%s%s", prefix, state ? "all +1" : "all -1");
-    else
-        snprintf(out->start, sizeof out->start, "%sstate %s", prefix, bits);
-}
-
-static sg_status set_up(const sg_model *model, sg_spin_start start, uint64_t state, problem *p) {
+static sg_status set_up(const sg_model *model, const sg_sites_start *start, problem *p) {
     const size_t n = (size_t)p->n;
-    p->starts = start == SG_FROM_WORST ? p->n : 1;
+    p->starts = start->kind == SG_FROM_WORST ? p->n : 1;
     sg_status status = sg_jumps_law(model, &p->log_p);
     if (!status) status = sg_new(&p->pi, n, sizeof(double));
     if (!status) status = sg_new(&p->initial, (size_t)p->starts * n, sizeof(double));
@@ -226,9 +217,9 @@ static sg_status set_up(const sg_model *model, sg_spin_start start, uint64_t sta
     if (!status) status = sg_new(&p->next, (size_t)p->starts * n, sizeof(double));
     if (status) return status;
     for (size_t x = 0; x < n; x++) p->pi[x] = exp(p->log_p[x]);
-    if (start == SG_FROM_WARM) sg_states_warm(p->sites, p->log_p, p->initial);
-    if (start == SG_FROM_STATE) p->initial[state] = 1;
-    for (size_t x = 0; x < n && start == SG_FROM_WORST; x++) p->initial[x * n + x] = 1;
+    if (start->kind == SG_FROM_WARM) sg_states_warm(p->sites, p->q, p->log_p, p->initial);
+    if (start->kind == SG_FROM_STATE) p->initial[start->state] = 1;
+    for (size_t x = 0; x < n && start->kind == SG_FROM_WORST; x++) p->initial[x * n + x] = 1;
     return SG_OK;
 }
 
@@ -258,29 +249,32 @@ static sg_status relaxation(const sg_model *model, const sg_loss *loss, bool wor
     return SG_OK;
 }
 
-sg_status sg_mixing_of_kernel(const sg_model *model, const sg_loss *loss, sg_spin_start start, uint64_t state,
+sg_status sg_mixing_of_kernel(const sg_model *model, const sg_loss *loss, const sg_sites_start *start,
                               const sg_mixing_settings *settings, sg_mixing *out) {
-    const int sites = model->space.d;
-    problem p = {.sites = sites, .n = sites <= SG_KERNEL_SITES ? 1 << sites : 0};
+    const int sites = model->space.d, q = model->space.q;
+    problem p = {.sites = sites, .q = q};
     int worst = 0;
     p.memory = settings && settings->memory ? settings->memory : USUAL_MEMORY;
     sg_status status = sg_mixing_begin(settings, out);
     if (status) return status;
-    if (sites > SG_KERNEL_SITES)
+    if (sg_model_states(model) > SG_KERNEL_STATES)
         return sg_fail(SG_REFUSED,
-                       "the mixing time of %s is computed for at most %d sites, these are %d: take a smaller n",
-                       loss->row->dynamics, (int)SG_KERNEL_SITES, sites);
-    status = set_up(model, start, state, &p);
+                       "the mixing time of %s is computed for at most %d sites of %d states, these are %d: take a "
+                       "smaller n",
+                       loss->row->dynamics, sg_states_sites(q, SG_KERNEL_STATES), q, sites);
+    p.n = (int)llround(sg_model_states(model));
+    status = set_up(model, start, &p);
     if (!status) status = make_kernel(model, loss, &p);
     if (!status) status = crossing(&p, &worst, out);
-    if (!status) status = relaxation(model, loss, start == SG_FROM_WORST, &p, out);
+    if (!status) status = relaxation(model, loss, start->kind == SG_FROM_WORST, &p, out);
     if (!status) status = profile(&p, worst, settings, out);
     snprintf(out->method, sizeof out->method, "powers of the transition matrix on all states");
-    out->state = start == SG_FROM_WARM ? -1 : start == SG_FROM_STATE ? (int)state : worst;
-    if (start == SG_FROM_WARM)
-        strcpy(out->start, SG_WARM_TEXT);
+    out->state = start->kind == SG_FROM_WARM ? -1 : start->kind == SG_FROM_STATE ? (int)start->state : worst;
+    if (start->kind == SG_FROM_WARM)
+        sg_states_warm_text(q, out);
     else
-        name_start(&p, start == SG_FROM_WORST ? "worst: " : "", out->state, out);
+        sg_states_name(sites, q, start->kind == SG_FROM_WORST ? "worst: " : "", (uint64_t)out->state,
+                       sg_states_same(sites, q, (uint64_t)out->state), out);
     clear(&p);
     return status;
 }

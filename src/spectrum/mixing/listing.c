@@ -1,15 +1,16 @@
-/* Jumps on two-state sites by a list of all states: all eigenpairs, all starts. */
+/* Jumps on sites by a list of all states: all eigenpairs, all starts. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "solve.h"
+#include "spectrum/chain/fibres.h"
 #include "states.h"
 
 /* The states of positive probability. */
 typedef struct {
     int count;
-    int *number;    /* [2^n] of a state, -1: forbidden */
+    int *number;    /* [q^n] of a state, -1: forbidden */
     uint32_t *code; /* [count] */
     double *rate;   /* [count][count] summed */
     sg_chain chain;
@@ -22,47 +23,62 @@ static void release_listing(listing *l) {
     for (size_t k = 0; k < sizeof part / sizeof *part; k++) sg_delete(part[k]);
 }
 
-static void add_flips(const sg_states_problem *p, listing *l) {
-    for (int x = 0; x < l->count; x++)
-        for (int i = 0; i < p->n; i++) {
-            const uint32_t there = l->code[x] ^ UINT32_C(1) << i;
-            if (l->number[there] < 0) continue;
-            l->rate[(size_t)x * (size_t)l->count + (size_t)l->number[there]] +=
-                exp(sg_states_log_rate(p, p->log_p[there] - p->log_p[l->code[x]]));
-        }
+static void add_move(const sg_states_problem *p, int x, uint32_t there, listing *l) {
+    const int y = l->number[there];
+    if (y < 0) return;
+    l->rate[(size_t)x * (size_t)l->count + (size_t)y] +=
+        exp(sg_states_log_rate(p, p->log_p[there] - p->log_p[l->code[x]]));
 }
 
-/* The states that agree outside a block, each from each at weight p(y | outside). */
-static void add_block(const sg_states_problem *p, uint32_t mask, double weight, listing *l) {
-    for (uint32_t base = 0; base < p->states; base++) {
-        if (base & mask) continue;
-        double top = -INFINITY, sum = 0;
-        for (uint32_t part = mask;; part = (part - 1) & mask) {
-            top = fmax(top, p->log_p[base | part]);
-            if (!part) break;
-        }
-        if (top == -INFINITY) continue;
-        for (uint32_t part = mask;; part = (part - 1) & mask) {
-            sum += exp(p->log_p[base | part] - top);
-            if (!part) break;
-        }
-        for (uint32_t a = mask;; a = (a - 1) & mask) {
-            const int x = l->number[base | a];
-            for (uint32_t b = mask; x >= 0; b = (b - 1) & mask) {
-                const int y = l->number[base | b];
-                if (y >= 0 && y != x)
-                    l->rate[(size_t)x * (size_t)l->count + (size_t)y] += weight * exp(p->log_p[base | b] - top) / sum;
-                if (!b) break;
-            }
-            if (!a) break;
+static void add_moves(const sg_states_problem *p, listing *l) {
+    const uint32_t q = (uint32_t)p->q;
+    for (int x = 0; x < l->count; x++) {
+        uint32_t step = 1;
+        for (int i = 0; i < p->n; i++, step *= q) {
+            const uint32_t here = l->code[x] / step % q, none = l->code[x] - here * step;
+            for (uint32_t s = 0; s < q; s++)
+                if (s != here) add_move(p, x, none + s * step, l);
         }
     }
+}
+
+/* The states of a fibre, each from each at weight p(y | outside). */
+static void add_fibre(const sg_states_problem *p, int length, const int32_t *state, double weight, listing *l) {
+    double top = -INFINITY, sum = 0;
+    for (int e = 0; e < length; e++) top = fmax(top, p->log_p[state[e]]);
+    if (top == -INFINITY) return;
+    for (int e = 0; e < length; e++) sum += exp(p->log_p[state[e]] - top);
+    for (int e = 0; e < length; e++) {
+        const int x = l->number[state[e]];
+        for (int g = 0; x >= 0 && g < length; g++) {
+            const int y = l->number[state[g]];
+            if (y >= 0 && y != x)
+                l->rate[(size_t)x * (size_t)l->count + (size_t)y] += weight * exp(p->log_p[state[g]] - top) / sum;
+        }
+    }
+}
+
+static sg_status add_block(const sg_states_problem *p, uint32_t mask, double weight, listing *l) {
+    sg_fibres f;
+    int32_t *offset = NULL, *state = NULL, base;
+    sg_fibres_of(p->n, p->q, mask, &f);
+    sg_status status = sg_new(&offset, (size_t)f.length, sizeof *offset);
+    if (!status) status = sg_new(&state, (size_t)f.length, sizeof *state);
+    if (!status) sg_fibres_offsets(&f, 0, (int)f.length, offset);
+    for (int64_t k = 0; k < f.count && !status; k++) {
+        sg_fibres_bases(&f, k, 1, &base);
+        for (int64_t e = 0; e < f.length; e++) state[e] = base + offset[e];
+        add_fibre(p, (int)f.length, state, weight, l);
+    }
+    sg_delete(offset);
+    sg_delete(state);
+    return status;
 }
 
 static sg_status add_blocks(const sg_states_problem *p, listing *l) {
     sg_site_blocks blocks = {0};
     sg_status status = p->loss->row->blocks(p->loss->options, p->model, &blocks);
-    for (int b = 0; !status && b < blocks.count; b++) add_block(p, blocks.mask[b], blocks.rate[b], l);
+    for (int b = 0; !status && b < blocks.count; b++) status = add_block(p, blocks.mask[b], blocks.rate[b], l);
     sg_delete(blocks.mask);
     sg_delete(blocks.rate);
     return status;
@@ -81,8 +97,8 @@ static sg_status list_states(const sg_states_problem *p, listing *l) {
     if (!status) status = sg_new(&l->rate, n * n, sizeof(double));
     if (!status) status = sg_new(&l->log_pi, n, sizeof(double));
     if (status) return status;
-    if (p->loss->row->rate)
-        add_flips(p, l);
+    if (sg_states_moves(p))
+        add_moves(p, l);
     else
         status = add_blocks(p, l);
     for (size_t x = 0; x < n; x++) l->log_pi[x] = p->log_p[l->code[x]];
@@ -112,24 +128,28 @@ static sg_status list_edges(listing *l) {
 }
 
 sg_status sg_states_by_listing(sg_states_problem *p, sg_mixing *out) {
+    const sg_sites_start *start = p->start;
     listing l = {0};
     double *law = NULL, *warm = NULL;
     sg_status status = sg_states_need_law(p);
-    if (!status && p->start == SG_FROM_STATE) status = sg_states_check(p);
+    if (!status && start->kind == SG_FROM_STATE) status = sg_states_check(p);
     if (!status) status = list_states(p, &l);
     if (!status) status = list_edges(&l);
-    if (!status && p->start == SG_FROM_WARM) status = sg_new(&law, (size_t)l.count, sizeof(double));
+    if (!status && start->kind == SG_FROM_WARM) status = sg_new(&law, (size_t)l.count, sizeof(double));
     if (!status && law) status = sg_new(&warm, p->states, sizeof(double));
     if (status) goto out;
     if (law) {
-        sg_states_warm(p->n, p->log_p, warm);
+        sg_states_warm(p->n, p->q, p->log_p, warm);
         for (int x = 0; x < l.count; x++) law[x] = warm[l.code[x]];
     }
-    status = sg_chain_mixing(&l.chain, p->start == SG_FROM_STATE ? l.number[p->state] : -1, law, p->settings, out);
-    if (law) strcpy(out->start, SG_WARM_TEXT);
+    status =
+        sg_chain_mixing(&l.chain, start->kind == SG_FROM_STATE ? l.number[start->state] : -1, law, p->settings, out);
+    if (law) sg_states_warm_text(p->q, out);
     if (!status && out->state >= 0) {
-        sg_states_name(p, p->start == SG_FROM_WORST ? "worst: " : "", l.code[out->state], out);
-        out->state = (int)l.code[out->state];
+        const uint32_t code = l.code[out->state];
+        sg_states_name(p->n, p->q, start->kind == SG_FROM_WORST ? "worst: " : "", code,
+                       sg_states_same(p->n, p->q, code), out);
+        out->state = (int)code;
     }
 out:
     release_listing(&l);

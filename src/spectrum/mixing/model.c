@@ -11,7 +11,7 @@
 #include "spectrum/finite.h"
 
 enum {
-    ALL_STATES = 20,
+    ALL_STATES = 1 << 20,
     PANELS = 52, /* on the circle, at least: they resolve some eigenpairs */
     DEEP = 590,  /* range of log p beyond which there is no law on it */
     CUT = 200,   /* of panels, where they do not go round */
@@ -19,22 +19,26 @@ enum {
     SHALLOW = 100
 };
 
-/* A start as it was asked for. */
+/* A start as it was asked for; on finite sets as sg_sites_start. */
 typedef struct {
     enum { WORST, WARM, POINT, STATE } kind;
     double x;
-    uint64_t state;
+    sg_sites_start sites;
 } start;
 
-static sg_status read_bits(const char *bits, const sg_model *model, start *s) {
-    const int n = model->space.d;
+static sg_status read_digits(const char *text, const sg_model *model, start *s) {
+    const int n = model->space.d, q = model->space.q;
+    bool fits = (int)strlen(text) == n;
     s->kind = STATE;
-    if ((int)strlen(bits) != n || (int)strspn(bits, "01") != n)
-        return sg_fail(SG_BAD_SYNTAX, "the start state:%.80s must have %d digits 0 or 1, one a site", bits, n);
-    if (n > 64)
-        return sg_fail(SG_REFUSED, "starts by their sites have at most 64 of them: take all-plus, all-minus or warm");
-    for (int i = 0; i < n; i++)
-        if (bits[i] == '1') s->state |= UINT64_C(1) << i;
+    for (int i = 0; fits && i < n; i++) fits = text[i] >= '0' && text[i] < '0' + q;
+    if (!fits)
+        return sg_fail(SG_BAD_SYNTAX, "the start state:%.80s must have %d digits 0 %s %d, one a site", text, n,
+                       q == 2 ? "or" : "to", q - 1);
+    if (!sg_states_codes(n, q))
+        return sg_fail(SG_REFUSED, "starts by their sites have at most %d of them: take %s or warm",
+                       (int)(64 / log2(q)), q == 2 ? "all-plus, all-minus" : "all-0, all-1, ..");
+    for (int i = n - 1; i >= 0; i--) s->sites.state = s->sites.state * (uint64_t)q + (uint64_t)(text[i] - '0');
+    s->sites.same = sg_states_same(n, q, s->sites.state);
     return SG_OK;
 }
 
@@ -46,38 +50,54 @@ static sg_status read_number(const char *text, const sg_model *model, start *s) 
     if (!sg_number_read(text, &number) || !(number >= 0 && number < rates.n) || number != floor(number))
         return sg_fail(SG_OUT_OF_RANGE, "the start state:%.64s is out of range: the states of %s are 0 to %d", text,
                        model->text, rates.n - 1);
-    s->state = (uint64_t)number;
+    s->sites.state = (uint64_t)number;
     return SG_OK;
+}
+
+/* all-plus and all-minus with two states, all-K with more: K, or -1. */
+static int read_same(const char *text, const sg_model *model) {
+    const int q = model->space.q;
+    if (strncmp(text, "all-", 4) != 0) return -1;
+    if (q == 2) return !strcmp(text + 4, "plus") ? 1 : !strcmp(text + 4, "minus") ? 0 : -1;
+    return strlen(text) == 5 && text[4] >= '0' && text[4] < '0' + q ? text[4] - '0' : -1;
+}
+
+static const char *starts_of(const sg_model *model, char text[64]) {
+    if (model->family->rates) return "state:NUMBER, warm or worst";
+    if (model->space.shape != SG_FINITE) return "x=NUMBER, warm or worst";
+    if (model->space.q == 2) return "all-plus, all-minus, state:0101.., warm or worst";
+    snprintf(text, 64, "all-0 to all-%d, state:0120.., warm or worst", model->space.q - 1);
+    return text;
 }
 
 static sg_status read_start(const char *text, const sg_model *model, start *s) {
     static const char *const names[] = {"worst", "warm", "all-plus", "all-minus", "x=NUMBER", "state:0101.."};
     const bool finite = model->space.shape == SG_FINITE, rates = model->family->rates;
-    *s = (start){.kind = WORST};
+    char takes[64];
+    *s = (start){.kind = WORST, .sites = {.same = -1}};
     if (!text || !strcmp(text, "worst")) return SG_OK;
     if (!strcmp(text, "warm")) {
         s->kind = WARM;
         return SG_OK;
     }
-    const bool plus = !strcmp(text, "all-plus"), minus = !strcmp(text, "all-minus"), bits = !strncmp(text, "state:", 6);
-    const bool point = !strncmp(text, "x=", 2);
+    const bool point = !strncmp(text, "x=", 2), all = !strncmp(text, "all-", 4), digits = !strncmp(text, "state:", 6);
     if (point && !sg_number_read(text + 2, &s->x))
         return sg_fail(SG_BAD_TYPE, "the start x= takes a number, not '%.64s'", text + 2);
-    if (((plus || minus || bits) != finite && (plus || minus || bits || point)) || (rates && (plus || minus)))
-        return sg_fail(SG_MISFIT, "the start '%.64s' does not fit %s: %s", text, model->text,
-                       rates    ? "take state:NUMBER, warm or worst"
-                       : finite ? "take all-plus, all-minus, state:0101.., warm or worst"
-                                : "take x=NUMBER, warm or worst");
+    if (!point && !all && !digits) {
+        const char *nearest = sg_nearest(text, 6, names);
+        return sg_fail(SG_UNKNOWN, "unknown start '%.64s'%s%s%s: %s takes %s", text,
+                       nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "", model->text,
+                       starts_of(model, takes));
+    }
+    s->sites.same = finite && !rates ? read_same(text, model) : -1;
+    if (point == finite || (all && s->sites.same < 0))
+        return sg_fail(SG_MISFIT, "the start '%.64s' does not fit %s: take %s", text, model->text,
+                       starts_of(model, takes));
     s->kind = point ? POINT : STATE;
-    if (point || minus) return SG_OK;
-    if (plus) s->state = model->space.d < 64 ? (UINT64_C(1) << model->space.d) - 1 : UINT64_MAX;
-    if (plus) return SG_OK;
-    if (bits) return rates ? read_number(text + 6, model, s) : read_bits(text + 6, model, s);
-    const char *nearest = sg_nearest(text, 6, names);
-    return sg_fail(SG_UNKNOWN,
-                   "unknown start '%.64s'%s%s%s (worst, warm, x=NUMBER; on spins all-plus, all-minus, "
-                   "state:0101..; on chains by their rates state:NUMBER)",
-                   text, nearest ? "; the nearest is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+    if (digits) return rates ? read_number(text + 6, model, s) : read_digits(text + 6, model, s);
+    if (all && sg_states_codes(model->space.d, model->space.q))
+        s->sites.state = sg_states_uniform(model->space.d, model->space.q, s->sites.same);
+    return SG_OK;
 }
 
 sg_status sg_mixing_start_check(const sg_model *model, const char *text) {
@@ -93,47 +113,63 @@ static sg_status decay(void *context, double t, double *distance, double *error)
     return SG_OK;
 }
 
-/* log p of the least likely state and of `state`, by classes where there are too many states. */
-static sg_status probabilities(const sg_model *model, uint64_t state, double *least, double *here) {
+static bool few_states(const sg_model *model) {
+    return sg_model_states(model) <= ALL_STATES;
+}
+
+/* log p of a start that is one state, up to a constant; NAN if it is not known. */
+static double log_of(const sg_model *model, const sg_sites_start *s, const sg_lumped *lumped) {
+    const int n = model->space.d, q = model->space.q;
+    double here = NAN;
+    if (sg_states_codes(n, q)) {
+        model->family->states(model, model->truth, s->state, 1, &here);
+        return here;
+    }
+    if (s->same >= 0 && lumped->path && lumped->classes == n + 1) /* by the number of +1 sites */
+        return lumped->log_p[s->same ? n : 0];
+    for (int a = 0; s->same >= 0 && lumped->composition && a < lumped->classes; a++)
+        if (lumped->composition[a * q + s->same] == n) here = lumped->log_p[a];
+    return here;
+}
+
+/* log p of the least likely state and of the start, by classes where there are too many states. */
+static sg_status probabilities(const sg_model *model, const start *s, double *least, double *here) {
     double *log_p = NULL, top = -INFINITY, sum = 0;
     sg_lumped *lumped = NULL;
     *least = INFINITY;
-    if (model->space.d <= ALL_STATES) {
+    *here = NAN;
+    if (few_states(model)) {
+        const size_t states = (size_t)llround(sg_model_states(model));
         sg_status status = sg_jumps_law(model, &log_p);
-        for (size_t x = 0; !status && x < (size_t)1 << model->space.d; x++)
+        for (size_t x = 0; !status && x < states; x++)
             if (log_p[x] > -INFINITY) *least = fmin(*least, log_p[x]);
-        if (!status) *here = log_p[state];
+        if (!status && s->kind == STATE) *here = log_p[s->sites.state];
         sg_delete(log_p);
         return status;
     }
     sg_status status = model->family->lump ? model->family->lump(model, model->truth, &lumped) : SG_REFUSED;
     if (status == SG_REFUSED)
         return sg_fail(SG_REFUSED, "the probabilities of the states of %s are not known: take n <= %d", model->text,
-                       ALL_STATES);
+                       sg_states_sites(model->space.q, ALL_STATES));
     if (status) return status;
     for (int a = 0; a < lumped->classes; a++) top = fmax(top, lumped->log_p[a] + lumped->log_size[a]);
     for (int a = 0; a < lumped->classes; a++) sum += exp(lumped->log_p[a] + lumped->log_size[a] - top);
     for (int a = 0; a < lumped->classes; a++)
         if (lumped->log_p[a] > -INFINITY) *least = fmin(*least, lumped->log_p[a] - top - log(sum));
-    *here = NAN;
-    if (model->space.d <= 64)
-        model->family->states(model, model->truth, state, 1, here);
-    else if (lumped->path && lumped->classes == model->space.d + 1) /* by the number of +1 sites */
-        *here = lumped->log_p[state ? lumped->classes - 1 : 0];
-    *here -= top + log(sum);
+    if (s->kind == STATE) *here = log_of(model, &s->sites, lumped) - top - log(sum);
     sg_lumped_delete(lumped);
     return SG_OK;
 }
 
 static sg_status warm_mass(const sg_model *model, double *mass) {
     double *log_p = NULL, *law = NULL;
-    if (model->space.d > ALL_STATES)
+    if (!few_states(model))
         return sg_fail(SG_REFUSED, "a warm start of resampling on %s needs all its states: take n <= %d", model->text,
-                       ALL_STATES);
-    const size_t states = (size_t)1 << model->space.d;
+                       sg_states_sites(model->space.q, ALL_STATES));
+    const size_t states = (size_t)llround(sg_model_states(model));
     sg_status status = sg_jumps_law(model, &log_p);
     if (!status) status = sg_new(&law, states, sizeof(double));
-    if (!status) sg_states_warm(model->space.d, log_p, law);
+    if (!status) sg_states_warm(model->space.d, model->space.q, log_p, law);
     for (size_t x = 0; !status && x < states; x++) *mass += fmin(law[x], exp(log_p[x]));
     sg_delete(log_p);
     sg_delete(law);
@@ -144,13 +180,14 @@ static sg_status warm_mass(const sg_model *model, double *mass) {
 static sg_status finite_resampling(const sg_model *model, const start *s, double *mass, sg_mixing *out) {
     double least, here;
     if (s->kind == WARM) {
-        strcpy(out->start, SG_WARM_TEXT);
+        sg_states_warm_text(model->space.q, out);
         return warm_mass(model, mass);
     }
-    sg_status status = probabilities(model, s->state, &least, &here);
+    sg_status status = probabilities(model, s, &least, &here);
     if (status) return status;
     if (s->kind == STATE && isnan(here))
-        return sg_fail(SG_REFUSED, "the probability of the start is not known on %s: take n <= 64", model->text);
+        return sg_fail(SG_REFUSED, "the probability of the start is not known on %s: take n <= %d", model->text,
+                       (int)(64 / log2(model->space.q)));
     *mass = exp(s->kind == WORST ? least : here);
     snprintf(out->start, sizeof out->start, "%s state of probability %.6g", s->kind == WORST ? "worst: a" : "one",
              *mass);
@@ -307,16 +344,14 @@ static sg_status refused(const sg_model *model, const sg_loss *loss) {
 
 sg_status sg_spectrum_mixing(const sg_model *model, const sg_loss *loss, const char *text,
                              const sg_mixing_settings *settings, sg_mixing *out) {
-    static const sg_spin_start spins[] = {[WORST] = SG_FROM_WORST, [WARM] = SG_FROM_WARM, [STATE] = SG_FROM_STATE};
+    static const sg_start_kind kind[] = {[WORST] = SG_FROM_WORST, [WARM] = SG_FROM_WARM, [STATE] = SG_FROM_STATE};
     const double begun = sg_finite_now();
     const sg_row *row = loss->row;
     start s;
     memset(out, 0, sizeof *out);
-    if (model->space.shape == SG_FINITE && model->space.q > 2 && !model->family->rates)
-        return sg_fail(SG_REFUSED, "mixing times on sites are known for two states each, and %s has %d: take its gap",
-                       model->text, model->space.q);
     sg_status status = read_start(text, model, &s);
     if (status) return status;
+    s.sites.kind = kind[s.kind];
     if (row->kind == SG_RESAMPLE)
         status = resampling(model, &s, settings, out);
     else if (row->kind == SG_DIFFUSION && model->space.shape == SG_CIRCLE)
@@ -324,11 +359,11 @@ sg_status sg_spectrum_mixing(const sg_model *model, const sg_loss *loss, const c
     else if (row->kind == SG_DIFFUSION && model->space.d == 1)
         status = on_line(model, loss, &s, settings, out);
     else if (row->kind == SG_JUMP && model->family->rates)
-        status = sg_mixing_of_rates(model, spins[s.kind], s.state, settings, out);
+        status = sg_mixing_of_rates(model, &s.sites, settings, out);
     else if (row->kind == SG_JUMP && model->space.shape == SG_FINITE)
-        status = sg_mixing_on_states(model, loss, spins[s.kind], s.state, settings, out);
+        status = sg_mixing_on_states(model, loss, &s.sites, settings, out);
     else if (row->kind == SG_KERNEL && model->space.shape == SG_FINITE)
-        status = sg_mixing_of_kernel(model, loss, spins[s.kind], s.state, settings, out);
+        status = sg_mixing_of_kernel(model, loss, &s.sites, settings, out);
     else
         status = refused(model, loss);
     if (status)

@@ -113,7 +113,7 @@ static sg_status worse_end(const numbers *m, sg_mixing *out) {
     status = sg_birth_death_mixing(&m->chain, plus ? p->n : 0, NULL, p->settings, out);
     if (status) return status;
     sg_mixing_sandwich(out->relaxation_time, m->log_inverse, out);
-    sg_states_name(p, "worst of two: ", plus ? sg_states_all_plus(p->n) : 0, out);
+    sg_states_name(p->n, 2, "worst of two: ", 0, plus, out);
     return SG_OK;
 }
 
@@ -133,31 +133,36 @@ static sg_status worst_by_flips(const numbers *m, sg_mixing *out) {
     }
     double coupling = INFINITY;
     if (rates_grow(m)) status = sg_birth_death_coupling(&m->chain, out->epsilon, out->mixing_time, &coupling);
-    sg_states_bound_all(coupling, out);
+    sg_states_bound_all(2, coupling, out);
     return status;
+}
+
+static int ones_of(const sg_states_problem *p) {
+    if (p->start->same >= 0) return p->start->same ? p->n : 0;
+    return __builtin_popcountll(p->start->state);
 }
 
 /* *known is false for starts that are left to others. */
 static sg_status by_flips(const numbers *m, bool *known, sg_mixing *out) {
     const sg_states_problem *p = m->of;
-    const bool end = p->state == 0 || p->state == sg_states_all_plus(p->n);
+    const bool end = p->start->same >= 0;
     double *law = NULL;
     sg_status status = SG_OK;
-    if (p->start == SG_FROM_WORST) return worst_by_flips(m, out);
-    *known = p->start == SG_FROM_WARM || end || p->n > SG_STATES_ALL;
+    if (p->start->kind == SG_FROM_WORST) return worst_by_flips(m, out);
+    *known = p->start->kind == SG_FROM_WARM || end || p->states > SG_STATES_ALL;
     if (!*known) return SG_OK;
-    if (p->start == SG_FROM_WARM) {
+    if (p->start->kind == SG_FROM_WARM) {
         status = warm_law(m, &law);
         if (!status) status = sg_birth_death_mixing(&m->chain, -1, law, p->settings, out);
-        strcpy(out->start, SG_WARM_TEXT);
+        sg_states_warm_text(2, out);
     } else if (end) {
-        status = sg_birth_death_mixing(&m->chain, p->state ? p->n : 0, NULL, p->settings, out);
-        sg_states_name(p, "", p->state, out);
+        status = sg_birth_death_mixing(&m->chain, p->start->same ? p->n : 0, NULL, p->settings, out);
+        sg_states_name(p->n, 2, "", p->start->state, p->start->same, out);
     }
     if (!status) sg_states_relaxation(p, out);
-    if (!status && p->start == SG_FROM_STATE && !end) {
-        status = sg_exchange_from(&m->dynamics, __builtin_popcountll(p->state), NULL, PATIENCE, p->settings, out);
-        sg_states_name(p, "", p->state, out);
+    if (!status && p->start->kind == SG_FROM_STATE && !end) {
+        status = sg_exchange_from(&m->dynamics, ones_of(p), NULL, PATIENCE, p->settings, out);
+        sg_states_name(p->n, 2, "", p->start->state, p->start->same, out);
     }
     sg_delete(law);
     return status;
@@ -187,14 +192,13 @@ static sg_status by_blocks(const numbers *m, sg_mixing *out) {
     sg_status status = sg_exchange_gap(&m->dynamics, &gap);
     if (status) return status;
     out->relaxation_time = gap.status == SG_OK || gap.status == SG_UNCERTIFIED ? gap.relaxation_time : NAN;
-    if (p->start == SG_FROM_WORST) return worst_by_blocks(m, out);
-    if (p->start == SG_FROM_WARM) status = warm_law(m, &law);
-    if (!status)
-        status = sg_exchange_from(&m->dynamics, __builtin_popcountll(p->state), law, PATIENCE, p->settings, out);
+    if (p->start->kind == SG_FROM_WORST) return worst_by_blocks(m, out);
+    if (p->start->kind == SG_FROM_WARM) status = warm_law(m, &law);
+    if (!status) status = sg_exchange_from(&m->dynamics, ones_of(p), law, PATIENCE, p->settings, out);
     if (law)
-        strcpy(out->start, SG_WARM_TEXT);
+        sg_states_warm_text(2, out);
     else
-        sg_states_name(p, "", p->state, out);
+        sg_states_name(p->n, 2, "", p->start->state, p->start->same, out);
     sg_delete(law);
     return status;
 }
@@ -203,7 +207,7 @@ sg_status sg_states_by_number(const sg_states_problem *p, bool *known, sg_mixing
     const sg_row *row = p->loss->row;
     numbers m = {.of = p, .dynamics = {.n = p->n}};
     *known = false;
-    if (!row->rate && (!row->blocks || p->n <= SG_STATES_ALL)) return SG_OK;
+    if (!row->rate && (!row->blocks || p->states <= SG_STATES_ALL)) return SG_OK;
     sg_status status = sg_states_numbers(p->model, known, &m.lumped);
     if (status || !*known) goto out;
     m.dynamics.log_p = m.lumped->log_p;

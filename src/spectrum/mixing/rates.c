@@ -85,12 +85,12 @@ out:
     return status;
 }
 
-sg_status sg_mixing_of_rates(const sg_model *model, sg_spin_start start, uint64_t state,
-                             const sg_mixing_settings *settings, sg_mixing *out) {
-    problem p = {.start = start == SG_FROM_STATE ? (int)state : -1};
+sg_status sg_mixing_of_rates(const sg_model *model, const sg_sites_start *start, const sg_mixing_settings *settings,
+                             sg_mixing *out) {
+    problem p = {.start = start->kind == SG_FROM_STATE ? (int)start->state : -1};
     int *order = NULL;
     sg_status status = fill(model, &p);
-    if (!status && start == SG_FROM_WARM) status = put_warm(&p);
+    if (!status && start->kind == SG_FROM_WARM) status = put_warm(&p);
     if (!status) status = sg_new(&order, (size_t)p.chain.n, sizeof *order);
     if (status) goto out;
     if (p.graph->reversible && sg_graph_is_path(p.graph, order))

@@ -1,4 +1,4 @@
-/* Jumps on two-state sites from one start, its law evolved on all states. */
+/* Jumps on sites from one start, its law evolved on all states. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,26 +11,30 @@
 
 typedef struct {
     const sg_states_problem *of;
-    double *rates, *pi, *initial; /* [n][2^n] for flips; [2^n] */
+    double *rates, *pi, *initial; /* [n][q-1][q^n] for single sites; [q^n] */
     double least;                 /* log of the least probability */
-    sg_cube_flow *flow;
+    sg_sites_flow *flow;
 } single;
+
+static double rate_of(const sg_states_problem *p, size_t x, size_t y) {
+    const double here = p->log_p[x], there = p->log_p[y];
+    return here == -INFINITY || there == -INFINITY ? 0 : exp(sg_states_log_rate(p, there - here));
+}
 
 static sg_status fill_rates(single *s) {
     const sg_states_problem *p = s->of;
-    const size_t bytes = (size_t)p->n * p->states * sizeof(double);
+    const size_t q = (size_t)p->q, moves = (size_t)p->n * (q - 1), bytes = moves * p->states * sizeof(double);
     if (bytes > p->memory)
         return sg_fail(SG_NO_MEMORY, "the rates of %s take %zu bytes, %zu are allowed: give more with --memory",
                        p->model->text, bytes, p->memory);
-    sg_status status = sg_new(&s->rates, (size_t)p->n * p->states, sizeof(double));
-    for (int i = 0; !status && i < p->n; i++) {
-        const size_t bit = (size_t)1 << i;
-        for (size_t x = 0; x < p->states; x++) {
-            const double here = p->log_p[x], there = p->log_p[x ^ bit];
-            s->rates[p->states * (size_t)i + x] =
-                here == -INFINITY || there == -INFINITY ? 0 : exp(sg_states_log_rate(p, there - here));
-        }
-    }
+    sg_status status = sg_new(&s->rates, moves * p->states, sizeof(double));
+    double *rate = s->rates;
+    for (size_t i = 0, step = 1; !status && i < (size_t)p->n; i++, step *= q)
+        for (size_t m = 1; m < q; m++, rate += p->states)
+            for (size_t x = 0; x < p->states; x++) {
+                const size_t here = x / step % q, there = (here + m) % q;
+                rate[x] = rate_of(p, x, x - here * step + there * step);
+            }
     return status;
 }
 
@@ -38,9 +42,9 @@ static sg_status make_flow(single *s) {
     const sg_states_problem *p = s->of;
     sg_site_blocks blocks = {0};
     sg_status status;
-    if (p->loss->row->rate) {
+    if (sg_states_moves(p)) {
         status = fill_rates(s);
-        return status ? status : sg_cube_flow_flips(p->n, s->rates, &s->flow);
+        return status ? status : sg_sites_flow_moves(p->n, p->q, s->rates, &s->flow);
     }
     status = p->loss->row->blocks(p->loss->options, p->model, &blocks);
     if (!status && !(JUMPS * 2.0 * blocks.count * (double)p->states < LONGEST_RUN))
@@ -48,8 +52,8 @@ static sg_status make_flow(single *s) {
             sg_fail(SG_REFUSED,
                     "%s has %d masks on the %zu states of %s, too many for its law in time: take smaller masks, or "
                     "n <= %d",
-                    p->loss->text, blocks.count, p->states, p->model->text, SG_STATES_ALL);
-    if (!status) status = sg_cube_flow_blocks(p->n, &blocks, s->pi, p->memory, &s->flow);
+                    p->loss->text, blocks.count, p->states, p->model->text, sg_states_sites(p->q, SG_STATES_ALL));
+    if (!status) status = sg_sites_flow_blocks(p->n, p->q, &blocks, s->pi, p->memory, &s->flow);
     sg_delete(blocks.mask);
     sg_delete(blocks.rate);
     return status;
@@ -60,7 +64,7 @@ static sg_status fill(single *s) {
     sg_status status = sg_new(&s->pi, p->states, sizeof(double));
     if (!status) status = sg_new(&s->initial, p->states, sizeof(double));
     if (status) return status;
-    if (p->start == SG_FROM_WARM) sg_states_warm(p->n, p->log_p, s->initial);
+    if (p->start->kind == SG_FROM_WARM) sg_states_warm(p->n, p->q, p->log_p, s->initial);
     for (size_t x = 0; x < p->states; x++) {
         s->pi[x] = exp(p->log_p[x]);
         if (p->log_p[x] > -INFINITY) s->least = fmin(s->least, p->log_p[x]);
@@ -71,60 +75,65 @@ static sg_status fill(single *s) {
 static sg_status cross(const single *s, double guess, uint64_t state, const sg_mixing_settings *settings,
                        sg_mixing *out) {
     const sg_states_problem *p = s->of;
-    if (p->start != SG_FROM_WARM) {
+    const bool warm = p->start->kind == SG_FROM_WARM;
+    char prefix[24] = "";
+    if (!warm) {
         memset(s->initial, 0, p->states * sizeof(double));
         s->initial[state] = 1;
     }
     sg_mixing_again(out);
-    sg_status status = sg_cube_flow_mixing(s->flow, s->pi, s->initial, guess, settings, out);
-    if (p->start == SG_FROM_WARM)
-        strcpy(out->start, SG_WARM_TEXT);
+    sg_status status = sg_sites_flow_mixing(s->flow, s->pi, s->initial, guess, settings, out);
+    if (p->start->kind == SG_FROM_WORST && p->q == 2) strcpy(prefix, "worst of two: ");
+    if (p->start->kind == SG_FROM_WORST && p->q > 2) snprintf(prefix, sizeof prefix, "worst of %d: ", p->q);
+    if (warm)
+        sg_states_warm_text(p->q, out);
     else
-        sg_states_name(p, p->start == SG_FROM_WORST ? "worst of two: " : "", state, out);
+        sg_states_name(p->n, p->q, prefix, state, sg_states_same(p->n, p->q, state), out);
     return status;
 }
 
-/* The worse of all +1 and all -1, those that are allowed. */
-static sg_status worse(const single *s, double guess, sg_mixing *out) {
-    const uint64_t end[2] = {s->of->states - 1, 0};
+/* The worst of those with all sites in one state that are allowed. */
+static sg_status worst(const single *s, double guess, sg_mixing *out) {
+    const sg_states_problem *p = s->of;
     const sg_mixing_settings quick = {.epsilon = out->epsilon};
     double longest = -1;
-    int best = -1;
-    for (int k = 0; k < 2; k++) {
-        if (s->of->log_p[end[k]] == -INFINITY) continue;
-        sg_status status = cross(s, guess, end[k], &quick, out);
+    uint64_t best = 0;
+    for (int same = p->q - 1; same >= 0; same--) {
+        const uint64_t end = sg_states_uniform(p->n, p->q, same);
+        if (p->log_p[end] == -INFINITY) continue;
+        sg_status status = cross(s, guess, end, &quick, out);
         if (status) return status;
-        if (out->mixing_time > longest) longest = out->mixing_time, best = k;
+        if (out->mixing_time > longest) longest = out->mixing_time, best = end;
     }
-    if (best < 0) return sg_fail(SG_REFUSED, "all +1 and all -1 have probability zero: give a start");
-    return cross(s, longest > 0 ? longest : guess, end[best], s->of->settings, out);
+    if (longest < 0) return sg_fail(SG_REFUSED, "all states with all sites alike have probability zero: give a start");
+    return cross(s, longest > 0 ? longest : guess, best, s->of->settings, out);
 }
 
 sg_status sg_states_by_single(sg_states_problem *p, sg_mixing *out) {
     single s = {.of = p};
     sg_gap gap;
     sg_status status = sg_states_need_law(p);
-    if (!status && p->start == SG_FROM_STATE) status = sg_states_check(p);
+    if (!status && p->start->kind == SG_FROM_STATE) status = sg_states_check(p);
     if (!status) status = fill(&s);
     if (!status) status = sg_spectrum_gap(p->model, p->loss, NULL, &gap, NULL);
     if (status) goto out;
     const double relaxation_time = out->relaxation_time = gap.gap > 0 ? gap.relaxation_time : INFINITY;
-    if (!(3 * sg_cube_flow_speed(s.flow) * relaxation_time < LONGEST_RUN)) {
+    if (!(3 * sg_sites_flow_speed(s.flow) * relaxation_time < LONGEST_RUN)) {
         status = sg_fail(SG_REFUSED,
                          "the law of %s over its relaxation time %g takes too many steps: take n <= %d, where all "
                          "eigenpairs are used",
-                         p->model->text, relaxation_time, SG_STATES_ALL);
+                         p->model->text, relaxation_time, sg_states_sites(p->q, SG_STATES_ALL));
         goto out;
     }
-    if (p->start == SG_FROM_WORST) {
-        status = worse(&s, relaxation_time, out);
+    if (p->start->kind == SG_FROM_WORST) {
+        status = worst(&s, relaxation_time, out);
         sg_mixing_sandwich(relaxation_time, -s.least, out);
-        if (!status) sg_states_bound_all(INFINITY, out);
+        if (!status) sg_states_bound_all(p->q, INFINITY, out);
     } else {
-        status = cross(&s, relaxation_time, p->state, p->settings, out);
+        status = cross(&s, relaxation_time, p->start->state, p->settings, out);
     }
 out:
-    sg_cube_flow_delete(s.flow);
+    sg_sites_flow_delete(s.flow);
     sg_delete(s.rates);
     sg_delete(s.pi);
     sg_delete(s.initial);
