@@ -486,8 +486,8 @@ SG_MUST_CHECK sg_status sg_model_factors(const sg_model *model, const double *th
 /*
  * Variable elimination: sites are summed out one after the other, each with a table over itself and those that factors
  * and earlier steps have tied it to; a few sites (cuts) may be gone through state by state instead, which saves memory.
- * The order is the cheapest of four: as the sites are numbered, the reverse, along the graph from an end, and by
- * least fill.
+ * The order is the cheapest of five: as the sites are numbered, the reverse, across the rows of a lattice, along the
+ * graph from an end, and by least fill.
  */
 typedef struct sg_elimination sg_elimination;
 typedef struct {

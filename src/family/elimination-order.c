@@ -213,7 +213,36 @@ static void along(const sg_site_graph *g, const bool *cut, bool *seen, int *orde
     }
 }
 
-enum { NUMBERED, REVERSED, ALONG, FILL, ORDERS };
+/* The most frequent difference beyond 1 of neighbours' numbers: of a lattice, that between its rows; 0: none. */
+static sg_status stride_of(const sg_site_graph *g, int *stride) {
+    int *apart = NULL, count = 0, most = 0;
+    *stride = 0;
+    sg_status status = sg_new(&apart, (size_t)g->start[g->n] + 1, sizeof(int));
+    if (status != SG_OK) return status;
+    for (int i = 0; i < g->n; i++)
+        for (int a = g->start[i]; a < g->start[i + 1]; a++)
+            if (g->neighbour[a] > i + 1) apart[count++] = g->neighbour[a] - i;
+    if (count > 1) qsort(apart, (size_t)count, sizeof(int), ascending);
+    for (int k = 0, run = 0; k < count; k++) {
+        run = k && apart[k] == apart[k - 1] ? run + 1 : 1;
+        if (run > most) most = run, *stride = apart[k];
+    }
+    sg_delete(apart);
+    return SG_OK;
+}
+
+/* As numbered, but across the rows. */
+static sg_status across(const sg_site_graph *g, const bool *cut, int *order, bool *found) {
+    int stride, count = 0;
+    sg_status status = stride_of(g, &stride);
+    *found = status == SG_OK && stride > 0;
+    for (int first = 0; *found && first < stride; first++)
+        for (int i = first; i < g->n; i += stride)
+            if (!cut[i]) order[count++] = i;
+    return status;
+}
+
+enum { NUMBERED, REVERSED, ACROSS, ALONG, FILL };
 
 static sg_status propose(const sg_site_graph *g, const bool *cut, int which, bool *seen, sg_site_order *o,
                          bool *found) {
@@ -227,6 +256,7 @@ static sg_status propose(const sg_site_graph *g, const bool *cut, int which, boo
         for (int i = g->n - 1; i >= 0; i--) {
             if (!cut[i]) o->order[count++] = i;
         }
+    if (which == ACROSS) return across(g, cut, o->order, found);
     if (which == ALONG) along(g, cut, seen, o->order, found);
     return which == FILL ? sg_site_order_fill(g, cut, o->order, found) : SG_OK;
 }
@@ -250,23 +280,28 @@ static sg_status try_order(const sg_site_graph *g, const bool *cut, int which, d
     return fill_tables(g, limit, o);
 }
 
+static sg_status keep_cheaper(const sg_site_graph *graph, const bool *cut, int which, bool *seen,
+                              sg_site_order *order) {
+    sg_site_order other;
+    sg_status status = take_order(graph, cut, &other);
+    if (status == SG_OK) status = try_order(graph, cut, which, order->entries, seen, &other);
+    if (status == SG_OK && other.entries < order->entries) {
+        sg_site_order_delete(order);
+        *order = other;
+    } else {
+        sg_site_order_delete(&other);
+    }
+    return status;
+}
+
 /* Tables of up to three sites are as good as any. */
-sg_status sg_site_order_new(const sg_site_graph *graph, const bool *cut, sg_site_order *order) {
+sg_status sg_site_order_new(const sg_site_graph *graph, const bool *cut, int way, sg_site_order *order) {
     const double enough = pow(graph->q, 3) * graph->n;
     bool *seen = NULL;
     sg_status status = take_order(graph, cut, order);
     if (status == SG_OK) status = sg_new(&seen, (size_t)graph->n, sizeof(bool));
-    for (int which = 0; which < ORDERS && status == SG_OK && order->count && order->entries > enough; which++) {
-        sg_site_order other;
-        status = take_order(graph, cut, &other);
-        if (status == SG_OK) status = try_order(graph, cut, which, order->entries, seen, &other);
-        if (status == SG_OK && other.entries < order->entries) {
-            sg_site_order_delete(order);
-            *order = other;
-        } else {
-            sg_site_order_delete(&other);
-        }
-    }
+    for (int which = 0; which < SG_SITE_ORDERS && status == SG_OK && order->count && order->entries > enough; which++)
+        if (way < 0 || way == which) status = keep_cheaper(graph, cut, which, seen, order);
     if (!order->count) order->entries = 0;
     sg_delete(seen);
     if (status != SG_OK) sg_site_order_delete(order);

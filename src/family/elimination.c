@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Tables beyond this are cut where that costs little; below it they stay in the second-level cache. */
-static const double SMALL = 0x1p16, LITTLE = 1.25, HOPELESS = 16;
+static const double SMALL = 0x1p16, LITTLE = 2, HOPELESS = 16;
 
 void sg_elimination_delete(sg_elimination *plan) {
     if (!plan) return;
@@ -44,44 +44,70 @@ static sg_status heaviest(const sg_site_graph *g, const sg_site_order *o, int *s
     return SG_OK;
 }
 
-static sg_status cut_one(const sg_site_graph *g, bool *cut, int *chosen, int *cuts, sg_site_order *order) {
+static sg_status cut_one(const sg_site_graph *g, int way, bool *cut, int *chosen, int *cuts, sg_site_order *order) {
     sg_status status = heaviest(g, order, &chosen[*cuts]);
     sg_site_order_delete(order);
     if (status != SG_OK) return status;
     cut[chosen[(*cuts)++]] = true;
-    return sg_site_order_new(g, cut, order);
+    return sg_site_order_new(g, cut, way, order);
 }
 
-/* Room for the tables of `components` numbers an entry, and for about as much of their messages. */
+/* Room for the tables of `components` numbers an entry, and for about twice as much of their messages. */
 static bool fits(const sg_site_order *order, int components) {
-    return 2 * order->largest * components * sizeof(double) <= SG_ELIMINATION_BYTES;
+    return 3 * order->largest * components * sizeof(double) <= SG_ELIMINATION_BYTES;
 }
 
-/*
- * Cuts one site after the other, and keeps as many as are needed for the tables to fit, or make them small at little
- * more work.
- */
-static sg_status choose_cuts(const sg_site_graph *g, int components, bool *cut, int *chosen, sg_elimination *plan) {
+/* The plan so far: has it room, and how much work is the least that one with room was? */
+typedef struct {
+    const sg_site_graph *graph;
+    int components, most;
+    bool room, *cut; /* [n] */
+    int *chosen;     /* [most] */
+    double least;
+} cutting;
+
+/* Is an order to be kept in place of that of the plan? */
+static bool is_better(const cutting *c, const sg_site_order *order, const sg_elimination *plan, double work) {
+    if (!fits(order, c->components)) return false;
+    return c->room ? work <= LITTLE * c->least && order->largest < plan->order.largest : work <= SG_ELIMINATION_ENTRIES;
+}
+
+static sg_status keep_cuts(cutting *c, int cuts, double work, sg_elimination *plan) {
+    c->least = c->room ? fmin(c->least, work) : work;
+    c->room = true;
+    plan->cuts = cuts;
+    for (int k = 0; k < cuts; k++) plan->cut[k] = c->chosen[k];
+    sg_site_order_delete(&plan->order);
+    return sg_site_order_new(c->graph, c->cut, SG_SITE_ORDER_ANY, &plan->order);
+}
+
+/* Cuts the heaviest site of an order of one kind, one after the other. */
+static sg_status try_cuts(cutting *c, int way, sg_elimination *plan) {
+    const sg_site_graph *g = c->graph;
     sg_site_order trial = {0};
-    int cuts = 0, most = sg_site_order_most(g->q);
-    sg_status status = sg_site_order_new(g, cut, &plan->order);
-    if (status != SG_OK || !isfinite(plan->order.entries) || plan->order.largest <= SMALL) return status;
-    double least = plan->order.entries, largest = plan->order.largest;
-    for (status = sg_site_order_new(g, cut, &trial); status == SG_OK && largest > SMALL && cuts < most;) {
-        if (trial.count < 2) break;
-        status = cut_one(g, cut, chosen, &cuts, &trial);
-        if (status != SG_OK || !isfinite(trial.entries)) break;
-        const double work = work_of(&trial, g->q, cuts);
-        const bool enough = fits(&plan->order, components);
-        largest = trial.largest;
-        if (enough ? work > HOPELESS * least : work > SG_ELIMINATION_ENTRIES) break;
-        if (enough && work > LITTLE * least) continue;
-        least = enough ? fmin(least, work) : work;
-        sg_site_order_delete(&plan->order);
-        plan->cuts = cuts;
-        status = sg_site_order_new(g, cut, &plan->order);
+    for (int i = 0; i < g->n; i++) c->cut[i] = false;
+    sg_status status = sg_site_order_new(g, c->cut, way, &trial);
+    for (int cuts = 0; status == SG_OK && cuts < c->most && trial.count > 1;) {
+        if (!isfinite(trial.entries) || trial.largest <= SMALL) break;
+        status = cut_one(g, way, c->cut, c->chosen, &cuts, &trial);
+        const double work = status == SG_OK ? work_of(&trial, g->q, cuts) : INFINITY;
+        if (c->room ? work > HOPELESS * c->least : !isfinite(work)) break;
+        if (is_better(c, &trial, plan, work)) status = keep_cuts(c, cuts, work, plan);
     }
     sg_site_order_delete(&trial);
+    return status;
+}
+
+/* As many cuts as are needed for the tables to fit, or make them small at little more work. */
+static sg_status choose_cuts(const sg_site_graph *g, int components, bool *cut, sg_elimination *plan) {
+    cutting c = {.graph = g, .components = components, .most = sg_site_order_most(g->q), .cut = cut};
+    sg_status status = sg_site_order_new(g, cut, SG_SITE_ORDER_ANY, &plan->order);
+    if (status != SG_OK || !isfinite(plan->order.entries) || plan->order.largest <= SMALL) return status;
+    c.least = plan->order.entries;
+    c.room = fits(&plan->order, components) && c.least <= SG_ELIMINATION_ENTRIES;
+    status = sg_new(&c.chosen, (size_t)c.most + 1, sizeof(int));
+    for (int way = 0; way < SG_SITE_ORDERS && status == SG_OK; way++) status = try_cuts(&c, way, plan);
+    sg_delete(c.chosen);
     return status;
 }
 
@@ -178,8 +204,8 @@ static sg_status fill_plan(const sg_factors *factors, bool cuts, sg_elimination 
     sg_status status = sg_site_graph_new(factors, &graph);
     if (status == SG_OK) status = sg_new(&cut, (size_t)plan->n, sizeof(bool));
     if (status == SG_OK) status = sg_new(&plan->cut, (size_t)sg_site_order_most(plan->q) + 1, sizeof(int));
-    if (status == SG_OK && cuts) status = choose_cuts(&graph, components_of(factors), cut, plan->cut, plan);
-    if (status == SG_OK && !cuts) status = sg_site_order_new(&graph, cut, &plan->order);
+    if (status == SG_OK && cuts) status = choose_cuts(&graph, components_of(factors), cut, plan);
+    if (status == SG_OK && !cuts) status = sg_site_order_new(&graph, cut, SG_SITE_ORDER_ANY, &plan->order);
     if (status == SG_OK) status = check_work(plan);
     plan->assignments = pow(plan->q, plan->cuts);
     plan->largest = (size_t)plan->order.largest;

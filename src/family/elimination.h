@@ -32,8 +32,12 @@ typedef struct {
     double entries; /* of all tables */
     double largest; /* entries of the largest */
 } sg_site_order;
-/* The cheapest order of the sites that are not `cut` [n]; entries = INFINITY: none was found.  Errors: SG_NO_MEMORY. */
-SG_MUST_CHECK sg_status sg_site_order_new(const sg_site_graph *graph, const bool *cut, sg_site_order *order);
+/*
+ * An order of the sites that are not `cut` [n]: `way` = 0 .. SG_SITE_ORDERS - 1, or the cheapest of these, -1; entries
+ * = INFINITY: none was found.  Errors: SG_NO_MEMORY.
+ */
+enum { SG_SITE_ORDERS = 5, SG_SITE_ORDER_ANY = -1 };
+SG_MUST_CHECK sg_status sg_site_order_new(const sg_site_graph *graph, const bool *cut, int way, sg_site_order *order);
 void sg_site_order_delete(sg_site_order *order);
 /* Order by least fill, elimination-fill.c; *found: no table was too large.  order [n]. */
 SG_MUST_CHECK sg_status sg_site_order_fill(const sg_site_graph *graph, const bool *cut, int *order, bool *found);
@@ -123,7 +127,7 @@ void sg_elimination_up(const sg_elimination *plan, const sg_factors *factors, co
  * by those that need no more.
  */
 typedef struct {
-    int components;                         /* numbers an entry that there is room for; 0: none */
+    int components, lanes;                  /* numbers an entry that there is room for, 0: none; passes side by side */
     int *given, *index;                     /* [n], [sums] */
     double *message, *table;                /* of a pass up */
     double *result;                         /* few sums: means and covariances */
