@@ -77,7 +77,7 @@ gap "wolff on a ring" 0.335340742476116 1e-12 ising -p n=10 -p beta=.6 --dynamic
 check "wolff's smallest eigenvalue" grep -q 'smallest eigenvalue is -0.246107' out
 check "clusters of too many sites" leaves 1 gap ising -p n=14 --dynamics swendsen-wang
 check "tells how many" grep -q 'at most 13 sites' err
-refuses "no pairs" 'needs couplings between pairs' gap hardcore --dynamics wolff
+refuses "no pairs" 'need couplings between pairs' gap hardcore --dynamics wolff
 prints "listed" '^swendsen-wang .*discrete time.*loss: none' list dynamics
 check "no gap from a trajectory" leaves 1 gap ising --dynamics wolff --trajectory 500
 check "says why" grep -q 'discrete time' err
@@ -158,7 +158,8 @@ check "ten thousand sites" leaves 0 sample ising -p graph=lattice -p shape=100x1
     --dynamics swendsen-wang -n 8 --thin 5 -o draws.csv
 check "are spins" spins_only 9
 check "the start is told, here by coupling from the past" grep -q 'swendsen-wang, .*started from exact draws' err
-check "draws of a family without a sampler" leaves 0 sample parity -p n=30 --dynamics glauber -n 2
+check "draws of a model without an exact sampler" leaves 0 sample ising -p graph=complete -p couplings=sk -p n=60 -p beta=2 \
+    --dynamics glauber -n 2
 check "tell their start" grep -q 'glauber, .*all sites at -1, not yet from the law' err
 check "the last draw has lost it" awk -F, 'END { for (i = 1; i <= NF; i++) s += $i; exit !(NF == 10000 && s * s < 1e6) }' draws.csv
 leaves 0 sample ising -n 9 --dynamics wolff --seed 5 > /dev/null && awk 'NR % 3 == 1' out > thinned

@@ -26,6 +26,9 @@ check "a smoke result" leaves 0 run "$root/sim/experiments/bimodal-separation.ya
 check "a smoke result of the Stein kernel" leaves 0 run "$root/sim/experiments/stein-bimodal.yaml" --smoke -o stein.h5
 check "a smoke result over sample sizes" leaves 0 run "$root/sim/experiments/sample-size.yaml" --smoke -o sizes.h5
 check "a smoke result whose key is called like a column" leaves 0 run "$root/sim/experiments/mixture-separation.yaml" --smoke -o mixture.h5
+for name in masks masks-kl spin-glass transition-lattice; do
+    check "a smoke result of $name" leaves 0 run "$root/sim/experiments/$name.yaml" --smoke -o "$(echo $name | tr -d -).h5"
+done
 check "a smoke result of mixing times" leaves 0 run "$root/sim/experiments/cutoff.yaml" --smoke -o cutoff.h5
 result gap "family: bimodal" "losses: [mle, score-matching]" "grid: {a: [1, 2]}" "measure: [gap]"
 result single "family: bimodal" "losses: [mle, score-matching]" "grid: {a: [2]}" "sample_sizes: [300]" "replicates: 10" "measure: [gap, efficiency, bounds, montecarlo]"
@@ -90,6 +93,19 @@ draws slack slack sweep.h5
 draws cutoff cutoff cutoff.h5
 contains "the key has the values of the grid" o.svg 'n = 64'
 contains "the panels are the other keys" o.svg 'beta=1'
+draws masks masks masks.h5
+contains "against an option of the losses" o.svg 'masked sites k'
+contains "the masks are told apart" o.svg 'one random mask a datum'
+draws joint joint maskskl.h5
+contains "masks have their sizes" o.svg 'masks of 4'
+draws temperature temperature spinglass.h5
+contains "failures have a panel" o.svg 'share of failed fits'
+draws transition transition transitionlattice.h5
+contains "parameters have their panels" o.svg 'field h'
+contains "the critical point is marked" o.svg 'critical, infinite graph'
+draws "dictionary with sites" dictionary sweep.h5 spinglass.h5
+contains "two panels" o.svg 'sites with finitely many states'
+refuses "an option that no loss has" "finds nothing to draw" plot sweep.h5 --figure masks -o o.pdf
 
 # Every shipped figure is one of the above.
 for script in "$root"/plots/fig-*.gp; do
