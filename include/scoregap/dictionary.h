@@ -83,7 +83,6 @@ void sg_site_view_at(sg_site_view *view, const double *theta, const sg_block *bl
  */
 typedef struct sg_kernel {
     int n, q;
-    bool positive; /* no eigenvalue is negative */
     /* image = P f, both [q^n], not overlapping; the same bits for every number of threads.  Nothing is allocated. */
     void (*apply)(const struct sg_kernel *kernel, const double *f, double *image);
     void (*release)(struct sg_kernel *kernel);
@@ -195,7 +194,9 @@ typedef struct sg_row {
     /*
      * SG_KERNEL: time is discrete and the generator P - 1; the kernel at the theta that was prepared, within `memory`
      * bytes.  Errors: SG_REFUSED (too many sites: says how many are not), SG_NO_MEMORY (says how much it takes).
+     * positive: no eigenvalue of P is negative.
      */
+    bool positive;
     sg_status (*kernel)(const sg_prepared *prepared, const sg_model *model, size_t memory, sg_kernel **kernel);
 } sg_row;
 

@@ -152,12 +152,11 @@ SG_MUST_CHECK sg_status sg_mixing_start_check(const sg_model *model, const char 
  * jump is cheap enough), the worst is sought among those with all sites in one state, the status is SG_UNCERTIFIED, and
  * the upper end is a bound over all starts: the upper sandwich or, on attractive models, the monotone coupling.  With
  * more than two states and classes by the numbers of sites in each (Potts on a complete graph), single-site moves from
- * all-K and warm by the chain of the classes: n = 88 with 3 states by all eigenpairs; the relaxation time is that of all
- * modes where there are at most 2^20 states, NAN beyond.
- * Resampling: TV(t) = e^{-t} (1 - pi(start)).  Processes in discrete time (swendsen-wang, wolff): a whole number of
- * updates, up to 2500 states, relaxation_time 1/(1 - max |eigenvalue|) and the sandwich with t_rel - 1 below.
- * Errors: those above; SG_BAD_SYNTAX, SG_UNKNOWN, SG_MISFIT (a start that does not fit the space); SG_REFUSED (no
- * solver: the message says what can be had instead).
+ * all-K and warm by the chain of the classes: n = 88 with 3 states by all eigenpairs; the relaxation time is that of
+ * all modes where there are at most 2^20 states, NAN beyond. Resampling: TV(t) = e^{-t} (1 - pi(start)).  Processes in
+ * discrete time (swendsen-wang, wolff): a whole number of updates, up to 2500 states, relaxation_time 1/(1 - max
+ * |eigenvalue|) and the sandwich with t_rel - 1 below. Errors: those above; SG_BAD_SYNTAX, SG_UNKNOWN, SG_MISFIT (a
+ * start that does not fit the space); SG_REFUSED (no solver: the message says what can be had instead).
  */
 SG_MUST_CHECK sg_status sg_spectrum_mixing(const sg_model *model, const sg_loss *loss, const char *start,
                                            const sg_mixing_settings *settings, sg_mixing *out);

@@ -25,7 +25,11 @@
  * The steps of diffusions (Metropolis-adjusted Langevin) have a gap of their own, off by a multiple of their time step:
  * two runs, with steps h and 4h, h so small that about 0.5 % of proposals are refused, and (4 g(h) - g(4h))/3 without
  * the part of first order.  What is left is of order h^{3/2}: 0.2 % of the gap for a normal law and for a double well
- * with a barrier of 3.  Steps on spins and of mle are the process itself.
+ * with a barrier of 3.  Steps on finite sets and of mle are the process itself.
+ *
+ * Processes in discrete time (swendsen-wang, wolff) have rho(k) = int l^k mu(dl) over their eigenvalues l: with -log l
+ * in place of lambda all of this holds, and the gap is 1 - l.  Where l may be negative the variational estimate uses
+ * odd lags, at which such eigenvalues stay below the others.
  */
 #ifndef SCOREGAP_TRAJECTORY_H
 #define SCOREGAP_TRAJECTORY_H
@@ -45,12 +49,16 @@ typedef struct {
     double gap, lower, upper; /* the 95 % confidence interval */
 } sg_gap_estimate;
 
-/* f of `count` observables along `chains` independent stationary chains, a record every dt: f [chains][records][count].
+/*
+ * f of `count` observables along `chains` independent stationary chains, a record every dt: f [chains][records][count].
+ * odd: the process may have negative eigenvalues (in discrete time), dt is an odd number of updates, and only odd lags
+ * tell them from positive ones.
  */
 typedef struct {
     int chains, records, count;
     double dt;
     const double *f;
+    bool odd;
 } sg_series;
 
 typedef struct {
@@ -76,7 +84,8 @@ SG_MUST_CHECK sg_status sg_series_gap_of(const sg_series *series, int lag, sg_se
 typedef struct {
     int records; /* a chain, after the start */
     int chains;  /* 8 to SG_BLOCK; 0: SG_TRAJECTORY_CHAINS */
-    double step; /* time between records; 0: about a quarter of the relaxation time, by a pilot run */
+    double step; /* time between records (a whole number of updates in discrete time, odd where l may be < 0); 0: about
+                    a quarter of the relaxation time, by a pilot run */
     uint64_t seed;
     size_t memory; /* bytes; 0: 1 GiB */
     const volatile int *stop;
@@ -99,13 +108,13 @@ typedef struct {
 } sg_trajectory;
 
 /*
- * Runs the dynamics paired with the loss at the model's truth and estimates their gap.  On spins the chains start by
- * exact draws where the family has them (sg_sampler_new), otherwise half of them from all -1 and half from all +1 (as
- * far as states are allowed), run for 20 relaxation times of the pilot, and the halves must agree within 4 standard
- * errors in every observable.  Fixed by the seed.
- * Errors: SG_OUT_OF_RANGE (settings; blocks of more than 16 sites), SG_REFUSED (a process that is not reversible, or
- * has no step), SG_NO_MEMORY (also when records need more than settings->memory: says how much), SG_STOPPED,
- * SG_NOT_CONVERGED (the pilot does not show the relaxation within its budget), those of samplers, panels and rows.
+ * Runs the dynamics paired with the loss at the model's truth and estimates their gap.  On finite sets the chains start
+ * by exact draws where the family has them (sg_sampler_new), otherwise half of them with all sites in their first state
+ * and half in their last (as far as states are allowed), run for 20 relaxation times of the pilot, and the halves must
+ * agree within 4 standard errors in every observable.  Fixed by the seed. Errors: SG_OUT_OF_RANGE (settings; blocks of
+ * more than 16 sites), SG_REFUSED (a process that is not reversible, or has no step), SG_NO_MEMORY (also when records
+ * need more than settings->memory: says how much), SG_STOPPED, SG_NOT_CONVERGED (the pilot does not show the relaxation
+ * within its budget), those of samplers, panels and rows.
  */
 SG_MUST_CHECK sg_status sg_trajectory_gap(const sg_model *model, const sg_loss *loss,
                                           const sg_trajectory_settings *settings, sg_trajectory *out);

@@ -273,7 +273,7 @@ sg_status sg_clusters_colours(const char *name, const sg_pairs *pairs, bool sing
     if (status) return status;
     made->base = (sg_kernel){.n = pairs->n,
                              .q = pairs->q,
-                             .positive = !single,
+
                              .apply = single ? apply_shares : apply_classes,
                              .release = release};
     made->q = pairs->q;

@@ -283,7 +283,7 @@ sg_status sg_clusters_kernel(const char *name, const sg_prepared *prepared, bool
     if (!status) status = sg_new(&made->weight, numbers, sizeof(double));
     if (!status) status = sg_new(&scratch, threads * table_doubles(&p), sizeof(double));
     if (!status) {
-        made->base = (sg_kernel){.n = n, .q = 2, .positive = !single, .apply = apply, .release = release};
+        made->base = (sg_kernel){.n = n, .q = 2, .apply = apply, .release = release};
         made->single = single;
         made->ghost = ghost;
         made->rows = rows;

@@ -88,4 +88,5 @@ const sg_row sg_row_swendsen_wang = {
     .runs = sg_clusters_run,
     .sampler_only = true,
     .kernel = kernel,
+    .positive = true,
 };

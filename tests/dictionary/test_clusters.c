@@ -231,7 +231,7 @@ static void check_form(process *s, const char *row) {
         if (!(fabs(first - inner(s, f, image)) < 4 * rounding))
             fail_msg("%s, %s is not symmetric", row, s->model->text);
         assert_true(form < size * (1 + rounding));
-        if (s->kernel->positive) assert_true(form > -size * rounding);
+        if (s->loss->row->positive) assert_true(form > -size * rounding);
     }
 }
 

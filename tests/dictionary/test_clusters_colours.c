@@ -60,7 +60,7 @@ static process open_process(sg_model *model, const char *row) {
     OK(sg_loss_runs(s.loss, model));
     OK(sg_loss_prepare(s.loss, model, NULL, &s.prepared));
     OK(s.loss->row->kernel(s.prepared, model, (size_t)1 << 30, &s.kernel));
-    assert_true(s.kernel->n == s.n && s.kernel->q == s.q && s.kernel->positive == (row == rows[0]));
+    assert_true(s.kernel->n == s.n && s.kernel->q == s.q && s.loss->row->positive == (row == rows[0]));
     model->family->states(model, model->truth, 0, s.states, s.p);
     for (int x = 0; x < s.states; x++) top = fmax(top, s.p[x]);
     for (int x = 0; x < s.states; x++) total += s.p[x] = exp(s.p[x] - top);
@@ -230,7 +230,7 @@ static void kernels_are_reversible(void **state) {
             s.kernel->apply(s.kernel, g, image);
             if (!(fabs(first - inner(&s, f, image)) < 4 * rounding)) fail_msg("%s is not symmetric", s.model->text);
             assert_true(form < size * (1 + rounding));
-            if (s.kernel->positive) assert_true(form > -size * rounding);
+            if (s.loss->row->positive) assert_true(form > -size * rounding);
         }
         close_process(&s);
     }

@@ -86,6 +86,20 @@ static void intervals_cover(void **state) {
     for (size_t k = 0; k < count; k++) check_coverage(&laws[k]);
 }
 
+/* Sites with more than two states, and updates in discrete time; Wolff on a path has -0.45 beside the slowest 0.26. */
+static void intervals_cover_sites(void **state) {
+    static const law laws[] = {
+        {"loglinear", "pseudolikelihood", 16, 1024, 0, false},
+        {"potts:graph=complete,n=5,q=3,beta=0.6,free=tied", "swendsen-wang", 16, 256, 0, false},
+        {"ising:graph=path,n=3,beta=0.5", "wolff", 16, 256, 0, false},
+        {"potts:graph=path,n=2,q=4,beta=1.5", "swendsen-wang", 16, 256, 0, true},
+        {"ising:graph=curie-weiss,n=8,beta=1.1,free=tied", "swendsen-wang", 16, 256, 0, false},
+    };
+    (void)state;
+    const size_t count = second_tier() ? sizeof laws / sizeof *laws : 3;
+    for (size_t k = 0; k < count; k++) check_coverage(&laws[k]);
+}
+
 /* One run each: within five standard errors (Student's t with 15 degrees of freedom: 1.6e-4). */
 static void other_processes(void **state) {
     static const char *const list[][2] = {
@@ -96,6 +110,10 @@ static void other_processes(void **state) {
         {"hardcore:n=8,lambda=2", "pseudolikelihood"},
         {"parity:n=4,k=4,J=0.5", "pseudolikelihood"},
         {"von-mises", "score-matching"},
+        {"loglinear", "probability-flow"},
+        {"loglinear", "masked:k=2"},
+        {"potts:graph=complete,n=5,q=3,beta=0.6,free=tied", "wolff"},
+        {"ising:graph=curie-weiss,n=9,beta=1.3,free=tied", "wolff"},
     };
     (void)state;
     for (size_t k = 0; k < sizeof list / sizeof *list; k++) {
@@ -153,6 +171,33 @@ static void without_a_sampler(void **state) {
     assert_true(t.burn > 10 && strstr(t.start, "burn-in"));
     /* The slow mode is a product of sites, which the observables need not hold: the estimate is from above. */
     assert_true(t.variational.log_gap > log(gap) - 5 * t.variational.se);
+    sg_loss_delete(loss);
+    sg_model_delete(model);
+}
+
+/*
+ * Colours without draws: started from both ends.  Swendsen-Wang on a path of 30 sites has the eigenvalue p (1 - 1/q), p
+ * = 1
+ * - e^-J, whose functions are the bonds; their number is among the observables, though the eigenvalue is multiple.
+ */
+static void colours_without_a_sampler(void **state) {
+    (void)state;
+    sg_model *model = model_of("potts:graph=path,n=30,q=3,beta=2,free=tied");
+    sg_loss *loss = loss_of("swendsen-wang");
+    const sg_family *potts = model->family;
+    sg_family bare = *potts;
+    const sg_trajectory_settings settings = {.records = 512, .seed = 1};
+    const double gap = 1 - (1 - exp(-2)) * 2 / 3;
+    sg_trajectory t;
+    bare.draw = NULL;
+    bare.factors = NULL;
+    bare.conditional = NULL;
+    model->family = &bare;
+    OK(sg_trajectory_gap(model, loss, &settings, &t));
+    model->family = potts;
+    if (!strstr(t.start, "in state 0, half in 2, burn-in")) fail_msg("%s", t.start);
+    assert_true(t.burn > 10 && t.burn == floor(t.burn) && t.step == floor(t.step));
+    if (!(fabs(t.integrated.log_gap - log(gap)) < 5 * t.integrated.se)) fail_msg("%g, exact %g", t.integrated.gap, gap);
     sg_loss_delete(loss);
     sg_model_delete(model);
 }
@@ -231,6 +276,15 @@ static void refusals(void **state) {
     sg_trajectory_settings settings = {.records = 128};
     assert_int_equal(sg_trajectory_gap(model, kinetic, &settings, &t), SG_REFUSED);
     assert_int_equal(sg_trajectory_gap(spins, wide, &settings, &t), SG_OUT_OF_RANGE);
+    sg_loss *wolff = loss_of("wolff"), *waves = loss_of("swendsen-wang");
+    settings.step = 2;
+    assert_int_equal(sg_trajectory_gap(spins, wolff, &settings, &t), SG_OUT_OF_RANGE);
+    assert_non_null(strstr(sg_message(), "odd number"));
+    settings.step = 0.5;
+    assert_int_equal(sg_trajectory_gap(spins, waves, &settings, &t), SG_OUT_OF_RANGE);
+    sg_loss_delete(wolff);
+    sg_loss_delete(waves);
+    settings.step = 0;
     settings.memory = 1000;
     assert_int_equal(sg_trajectory_gap(model, langevin, &settings, &t), SG_NO_MEMORY);
     settings = (sg_trajectory_settings){.records = 127};
@@ -273,9 +327,11 @@ int main(void) {
     openblas_set_num_threads(1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(intervals_cover),
+        cmocka_unit_test(intervals_cover_sites),
         cmocka_unit_test(other_processes),
         cmocka_unit_test(large_models),
         cmocka_unit_test(without_a_sampler),
+        cmocka_unit_test(colours_without_a_sampler),
         cmocka_unit_test(what_is_not_mixed_is_said),
         cmocka_unit_test(autoregression),
         cmocka_unit_test(refusals),

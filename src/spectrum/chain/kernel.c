@@ -21,6 +21,7 @@ enum { DENSE = 512 };
 
 typedef struct {
     const sg_kernel *kernel;
+    bool positive;
     int n;         /* states */
     double *root;  /* [n] pi^{1/2} */
     double *inner; /* [n] scratch */
@@ -181,7 +182,7 @@ static sg_status by_lanczos(problem *p, const sg_spectrum_settings *settings, in
     sg_arpack_settings s = {.n = p->n, .count = count, .tol = PAIRS_TO, .stop = settings->stop};
     sg_status status = sg_arpack_symmetric(&s, without_known, p, value, vector, NULL);
     if (!status && count > 1) status = find_copies(p, &s, count, value, vector);
-    if (status || p->kernel->positive) return status;
+    if (status || p->positive) return status;
     s.count = 1;
     s.tol = SMALLEST_TO;
     status = sg_arpack_symmetric(&s, turned, p, &p->smallest, NULL, NULL);
@@ -251,6 +252,7 @@ static sg_status with_kernel(const sg_model *model, const sg_loss *loss, const s
     if (!status) status = sg_new(&image, (size_t)p->n, sizeof(double));
     if (!status) {
         p->kernel = kernel;
+        p->positive = loss->row->positive;
         measure_rounding(model->space.d, p, image);
         status = solve(p, settings, out, values);
     }

@@ -3,7 +3,14 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { B = SG_BLOCK, STATISTICS_MOST = 8, SITES_ALONE = 12, DIMENSIONS_MOST = 4 };
+enum {
+    B = SG_BLOCK,
+    STATISTICS_MOST = 8,
+    SITES_ALONE = 12,
+    INDICATORS_MOST = 18,
+    DIMENSIONS_MOST = 4,
+    COLOURS_MOST = 10
+};
 
 static void name(sg_observables *o, const char *text) {
     snprintf(o->name[o->count++], SG_NAME, "%.31s", text);
@@ -30,6 +37,32 @@ static void name_spins(sg_observables *o) {
     name(o, "alternating");
     name(o, "cosine wave");
     name(o, "sine wave");
+}
+
+static bool all_indicators(const sg_model *model) {
+    return model->space.d * (model->space.q - 1) <= INDICATORS_MOST;
+}
+
+static void name_colours(sg_observables *o) {
+    const int d = o->model->space.d, q = o->model->space.q;
+    char text[64];
+    for (int s = 0; s < q; s++) {
+        snprintf(text, sizeof text, "share of state %d", s);
+        name(o, text);
+    }
+    name(o, "squares of shares");
+    name(o, "cubes of shares");
+    name(o, "log p");
+    name(o, "equal in a row");
+    for (int i = 0; all_indicators(o->model) && i < d; i++)
+        for (int s = 0; s + 1 < q; s++) {
+            snprintf(text, sizeof text, "site %d in state %d", i, s);
+            name(o, text);
+        }
+    for (int k = 0; !all_indicators(o->model) && k < 3; k++) {
+        snprintf(text, sizeof text, "state 0 in quarter %d", k);
+        name(o, text);
+    }
 }
 
 static void name_continuous(sg_observables *o) {
@@ -77,16 +110,17 @@ static sg_status take_jet(sg_observables *o) {
 
 sg_status sg_observables_new(const sg_model *model, const sg_panels *panels, sg_observables **observables) {
     sg_observables *made = NULL;
-    const bool spins = model->space.shape == SG_FINITE;
+    const bool sites = model->space.shape == SG_FINITE;
     *observables = NULL;
-    if ((spins && !(model->family->can & SG_STATES)) || (!spins && model->space.d > DIMENSIONS_MOST))
+    if ((sites && !(model->family->can & SG_STATES)) || (!sites && model->space.d > DIMENSIONS_MOST) ||
+        (sites && model->space.q > COLOURS_MOST))
         return sg_fail(SG_REFUSED, "no observables are known for trajectories of %s", model->text);
     sg_status status = sg_new(&made, 1, sizeof *made);
     if (status) return status;
     made->model = model;
     made->statistics = model->full <= STATISTICS_MOST ? model->full : 0;
     place(made, panels);
-    (spins ? name_spins : name_continuous)(made);
+    (!sites ? name_continuous : model->space.q == 2 ? name_spins : name_colours)(made);
     for (int k = 0; k < made->statistics; k++) {
         char text[SG_NAME], full[SG_NAME];
         model->family->parameter(model, k, text);
@@ -148,6 +182,28 @@ static int record_spins(const sg_observables *o, const sg_block *block, int chai
     return 4 + d;
 }
 
+static int record_colours(const sg_observables *o, const sg_block *block, int chain, double *f) {
+    const int d = block->d, q = o->model->space.q;
+    const double *x = block->x + chain;
+    double quarter[4] = {0};
+    int k = q + 4;
+    for (int j = 0; j < k; j++) f[j] = 0;
+    for (int i = 0; i < d; i++) {
+        f[(int)x[(size_t)i * B]] += 1. / d;
+        quarter[4LL * i / d] += (x[(size_t)i * B] == 0) / (double)d;
+        f[q + 3] += i > 0 && x[(size_t)i * B] == x[(size_t)(i - 1) * B];
+    }
+    for (int s = 0; s < q; s++) {
+        f[q] += f[s] * f[s];
+        f[q + 1] += f[s] * f[s] * f[s];
+    }
+    f[q + 2] = o->jet.logp[chain];
+    for (int i = 0; all_indicators(o->model) && i < d; i++)
+        for (int s = 0; s + 1 < q; s++) f[k++] = x[(size_t)i * B] == s;
+    for (int j = 0; !all_indicators(o->model) && j < 3; j++) f[k++] = quarter[j];
+    return k;
+}
+
 static int record_continuous(const sg_observables *o, const sg_block *block, int chain, double *f) {
     const double *x = block->x + chain;
     int k = 0;
@@ -175,11 +231,13 @@ static int record_continuous(const sg_observables *o, const sg_block *block, int
 }
 
 void sg_observables_record(sg_observables *o, const sg_walk *walk, size_t stride, double *f) {
-    const bool spins = o->model->space.shape == SG_FINITE;
+    const bool sites = o->model->space.shape == SG_FINITE;
     if (o->jet.want) o->model->family->jet(o->model, walk->theta, &walk->block, &o->jet);
     for (int c = 0; c < walk->block.n; c++) {
         double *out = f + (size_t)c * stride;
-        int k = (spins ? record_spins : record_continuous)(o, &walk->block, c, out);
+        int k = (!sites                   ? record_continuous
+                 : o->model->space.q == 2 ? record_spins
+                                          : record_colours)(o, &walk->block, c, out);
         for (int j = 0; j < o->statistics; j++) out[k++] = o->jet.dt[j * B + c];
     }
 }

@@ -7,7 +7,9 @@
 /*
  * Line and R^d: x, x^2, x^3, tanh around the quartiles (line), products (R^d), the family's statistics; circle: cos and
  * sin of one and two turns; spins: magnetization with its square and cube, log p, the statistics, all sites (up to 12)
- * or the magnetization of quarters, of alternating sign, and of one wave along the numbering of sites.
+ * or the magnetization of quarters, of alternating sign, and of one wave along the numbering of sites.  More states (up
+ * to 10): shares of the states, sums of their squares and cubes, log p, the statistics, equal neighbours in the
+ * numbering, all indicators of a site in a state (up to 18) or the share of state 0 in quarters.
  */
 typedef struct {
     const sg_model *model;

@@ -16,6 +16,7 @@ static const double TIMES_LEAST = 10;  /* relaxation times in a chain */
 /* Observables without their linear dependences, of mean 0 and covariance 1 over all records. */
 typedef struct {
     int chains, records, rank;
+    bool odd;                            /* lags must be */
     double dt, next;                     /* gap of the second mode */
     double *y;                           /* [chains][records][rank] */
     double *sums;                        /* [chains + 1][2 rank^2 + rank]: P0, Pl, m of each chain, last the total */
@@ -242,18 +243,24 @@ static bool falls(work *w) {
     return estimate > FALL * se;
 }
 
+/* A lag as it must be, near this one. */
+static int lag_near(const work *w, int lag) {
+    return w->odd && lag % 2 == 0 ? lag + 1 : lag;
+}
+
 static sg_status variational(work *w, int lag, sg_series_gap *out) {
-    const int most = w->records / (2 * LONGEST);
+    const int most = w->records / (2 * LONGEST) - w->odd;
     double log_gap, se;
     sg_status status = SG_OK;
-    out->lag = lag < 1 ? 1 : lag > most ? most : lag;
+    out->lag = lag_near(w, lag < 1 ? 1 : lag > most ? most : lag);
     for (int k = 0;; k++) {
         status = log_gaps(w, out->lag, true, w->first);
-        if (status || 2 * out->lag > w->records / LONGEST) break;
-        status = log_gaps(w, 2 * out->lag, false, w->second);
+        const int longer = lag_near(w, 2 * out->lag);
+        if (status || longer > w->records / LONGEST) break;
+        status = log_gaps(w, longer, false, w->second);
         out->plateau = !status && !falls(w);
         if (status || out->plateau || k == DOUBLINGS) break;
-        out->lag *= 2;
+        out->lag = longer;
     }
     jackknife(w->chains, w->first, &log_gap, &se);
     out->next = w->next * exp(log_gap - w->first[w->chains]); /* both with the same correction */
@@ -362,9 +369,8 @@ static void judge(const sg_series *s, sg_series_gap *out) {
         out->status = SG_UNCERTIFIED;
         snprintf(
             out->message, sizeof out->message,
-            "a second mode, at %.4g, is as slow within the error: the largest of equal eigenvalues is estimated too "
-            "large, so the gap too small; take more steps",
-            out->next);
+            "a second mode is as slow within the error: the largest of equal eigenvalues is estimated too large, so "
+            "the gap too small; take more steps");
     } else if (!out->plateau) {
         out->status = SG_UNCERTIFIED;
         snprintf(out->message, sizeof out->message,
@@ -374,7 +380,7 @@ static void judge(const sg_series *s, sg_series_gap *out) {
 }
 
 sg_status sg_series_gap_of(const sg_series *s, int lag, sg_series_gap *out) {
-    work w = {.chains = s->chains, .records = s->records, .dt = s->dt};
+    work w = {.chains = s->chains, .records = s->records, .dt = s->dt, .odd = s->odd};
     *out = (sg_series_gap){.status = SG_OK};
     if (s->chains < CHAINS_LEAST || s->chains > SG_BLOCK)
         return sg_fail(SG_OUT_OF_RANGE, "%d chains give no interval: take %d to %d", s->chains, CHAINS_LEAST, SG_BLOCK);

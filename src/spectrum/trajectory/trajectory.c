@@ -44,39 +44,53 @@ static void clear(run *r) {
 /* Blocks too large to be drawn as a whole. */
 static sg_status check_blocks(const run *r) {
     sg_site_lists blocks = {0};
-    int most = 0;
+    int most = 0, largest = 0;
     if (r->loss->row->heat_bath || !r->loss->row->lists) return SG_OK;
+    while (pow(r->model->space.q, largest + 1) <= (double)(1 << SG_SITE_WALK_BLOCK)) largest++;
     sg_status status = r->loss->row->lists(r->loss->options, r->model, &blocks);
     for (int b = 0; b < blocks.count && !status; b++) {
         const int sites = blocks.start[b + 1] - blocks.start[b];
         if (sites > most) most = sites;
     }
     sg_site_lists_free(&blocks);
-    if (!status && most > SG_SITE_WALK_BLOCK)
+    if (!status && most > largest)
         status = sg_fail(SG_OUT_OF_RANGE, "a block of %s has %d sites: a trajectory draws blocks of at most %d",
-                         r->loss->text, most, (int)SG_SITE_WALK_BLOCK);
+                         r->loss->text, most, largest);
     return status;
+}
+
+static bool discrete(const run *r) {
+    return r->loss->row->kind == SG_KERNEL;
+}
+
+static bool odd_steps(const run *r) {
+    return discrete(r) && !r->loss->row->positive;
 }
 
 static sg_status check(const run *r) {
     const sg_row *row = r->loss->row;
-    const bool spins = r->model->space.shape == SG_FINITE;
+    const bool sites = r->model->space.shape == SG_FINITE, two = r->model->space.q == 2;
     if (row->kind == SG_KINETIC)
         return sg_fail(SG_REFUSED, "%s is not reversible: its gap is no quotient that a trajectory could estimate",
                        r->loss->text);
-    if (row->kind == SG_KERNEL)
-        return sg_fail(SG_REFUSED,
-                       "%s is a process in discrete time, and a trajectory estimates gaps in continuous time: take the "
-                       "gap of its transition matrix, on few sites",
-                       r->loss->text);
-    if (!row->step || (spins && row->kind == SG_JUMP && !r->model->family->log_ratio))
+    if (!row->step || (sites && two && row->kind == SG_JUMP && !r->model->family->log_ratio))
         return sg_fail(SG_REFUSED, "the process of %s has no step on %s", r->loss->text, r->model->text);
     if (r->chains < 8 || r->chains > SG_BLOCK)
         return sg_fail(SG_OUT_OF_RANGE, "%d chains give no interval: take 8 to %d", r->chains, SG_BLOCK);
     if (r->settings->records < 2 * PILOT)
         return sg_fail(SG_OUT_OF_RANGE, "%d steps are too few for a trajectory: take at least %d", r->settings->records,
                        2 * PILOT);
-    return spins && row->kind == SG_JUMP ? check_blocks(r) : SG_OK;
+    if (r->settings->step > 0) {
+        const sg_status status = sg_walk_time(r->loss, r->settings->step);
+        if (status) return status;
+    }
+    if (odd_steps(r) && fmod(r->settings->step, 2) == 0 && r->settings->step > 0)
+        return sg_fail(
+            SG_OUT_OF_RANGE,
+            "%s may have negative eigenvalues, which records after an even number of updates do not tell: take "
+            "an odd number in place of %g",
+            row->dynamics, r->settings->step);
+    return sites && row->kind == SG_JUMP ? check_blocks(r) : SG_OK;
 }
 
 static sg_status take_records(run *r) {
@@ -90,27 +104,34 @@ static sg_status take_records(run *r) {
 }
 
 static sg_status set_up(run *r) {
-    const bool spins = r->model->space.shape == SG_FINITE, line = r->model->space.d == 1 && !spins;
+    const bool sites = r->model->space.shape == SG_FINITE, line = r->model->space.d == 1 && !sites;
     sg_status status = check(r);
     if (!status && line) status = sg_model_panels(r->model, r->model->truth, 0, &r->panels);
     if (!status) status = sg_loss_prepare(r->loss, r->model, r->panels, &r->prepared);
     if (!status) status = sg_sampler_new(r->model, r->model->truth, r->panels, &r->sampler);
-    if (status == SG_REFUSED && spins && r->loss->row->kind == SG_JUMP) status = SG_OK;
+    if (status == SG_REFUSED && sites && r->loss->row->kind != SG_RESAMPLE) status = SG_OK;
     if (!status) status = sg_observables_new(r->model, r->panels, &r->observables);
     return status ? status : take_records(r);
 }
 
 /* -------------------------------------------------------------------- the walk */
 
-static double flip_ratio(const run *r, const sg_walk *w, int chain, int site) {
-    return r->model->family->log_ratio(r->model, w->theta, &w->block, chain, site);
+static bool may_rise(const run *r, const sg_walk *w, int chain, int site) {
+    const sg_family *family = r->model->family;
+    double logp[SG_SITE_WALK_STATES];
+    if (r->model->space.q == 2 && family->log_ratio)
+        return family->log_ratio(r->model, w->theta, &w->block, chain, site) > -INFINITY;
+    if (!family->conditional) return true;
+    family->conditional(r->model, w->theta, &w->block, chain, site, logp);
+    return logp[r->model->space.q - 1] > -INFINITY;
 }
 
-/* Every other chain goes to +1 wherever that is allowed. */
+/* Every other chain goes to the last state wherever that is allowed. */
 static void raise(const run *r, sg_walk *w) {
+    const int q = r->model->space.q;
     for (int c = 1; c < w->block.n; c += 2)
         for (int i = 0; i < w->block.d; i++)
-            if (flip_ratio(r, w, c, i) > -INFINITY) w->block.x[(size_t)i * SG_BLOCK + (size_t)c] = 1;
+            if (may_rise(r, w, c, i)) w->block.x[(size_t)i * SG_BLOCK + (size_t)c] = q == 2 ? 1 : q - 1;
 }
 
 static sg_status open_walk(const run *r, uint32_t replicate, double dt, sg_walk **walk) {
@@ -136,7 +157,12 @@ static sg_status record(const run *r, sg_walk *w, int inner, int records) {
 }
 
 static sg_series series_of(const run *r, int records, double dt) {
-    return (sg_series){.chains = r->chains, .records = records, .count = r->observables->count, .dt = dt, .f = r->f};
+    return (sg_series){.chains = r->chains,
+                       .records = records,
+                       .count = r->observables->count,
+                       .dt = dt,
+                       .f = r->f,
+                       .odd = odd_steps(r)};
 }
 
 /* ------------------------------------------------------------------- the pilot */
@@ -188,7 +214,7 @@ static sg_status pilot(const run *r, plan *p) {
     const double given = r->settings->step;
     const bool exact = r->loss->row->kind != SG_DIFFUSION;
     sg_status status = exact ? SG_OK : tune(r, &p->inner);
-    p->step = exact ? FIRST_STEP : RATIO * p->inner;
+    p->step = discrete(r) ? 1 : exact ? FIRST_STEP : RATIO * p->inner;
     for (int k = 0; !status; k++) {
         sg_walk *w = NULL;
         const double inner = inner_steps(p);
@@ -196,7 +222,7 @@ static sg_status pilot(const run *r, plan *p) {
         if (!status) status = look(r, w, (int)inner, p->step, &p->relaxation);
         sg_walk_delete(w);
         if (status || p->relaxation <= 2 * PER_TIME * p->step) break;
-        p->step *= 2;
+        p->step = p->step * 2 + odd_steps(r);
         if (given > 0 && PILOT * p->step > r->settings->records * given) break;
         if (k == PILOT_DOUBLINGS || moves(r, p) > PILOT_MOVES)
             return sg_fail(SG_NOT_CONVERGED,
@@ -205,6 +231,7 @@ static sg_status pilot(const run *r, plan *p) {
                            PILOT * p->step / 2, r->loss->text, r->model->text);
     }
     p->step = given > 0 ? given : fmax(p->step / 2, fmin(p->step * 2, p->relaxation / PER_TIME));
+    if (discrete(r)) p->step = odd_steps(r) ? 2 * floor(p->step / 2) + 1 : fmax(1, floor(p->step));
     p->relaxation = fmin(p->relaxation, r->settings->records * p->step);
     return status;
 }
@@ -237,8 +264,7 @@ static void compare_halves(const run *r, sg_trajectory *out) {
         if (fabs(sum[0] / n[0] - sum[1] / n[1]) <= HALVES * sqrt(variance) + 1e-12) continue;
         out->status = SG_UNCERTIFIED;
         snprintf(out->message, sizeof out->message,
-                 "chains from all -1 and from all +1 still differ in %s: they have not forgotten their start",
-                 r->observables->name[k]);
+                 "chains from both starts still differ in %s: they have not forgotten them", r->observables->name[k]);
         return;
     }
 }
@@ -276,6 +302,15 @@ static sg_gap_estimate extrapolate(int chains, const sg_gap_estimate *fine, cons
                              .upper = exp(log_gap + width)};
 }
 
+/* In discrete time: from -log l to 1 - l, which grows with it. */
+static sg_gap_estimate of_updates(const sg_gap_estimate *rate) {
+    return (sg_gap_estimate){.log_gap = log(-expm1(-rate->gap)),
+                             .se = rate->se * rate->gap / expm1(rate->gap),
+                             .gap = -expm1(-rate->gap),
+                             .lower = -expm1(-rate->lower),
+                             .upper = -expm1(-rate->upper)};
+}
+
 static void judge(const sg_series_gap *gap, sg_trajectory *out) {
     if (!gap->status || out->status) return;
     out->status = gap->status;
@@ -296,8 +331,9 @@ static void describe(const run *r, const plan *p, sg_trajectory *out) {
                  sg_sampler_error(r->sampler) > 0 && r->model->space.shape == SG_FINITE ? "draws that are not exact"
                                                                                         : "exact draws");
     else
-        snprintf(out->start, sizeof out->start, "half of the chains at all -1, half at all +1, burn-in %.4g",
-                 out->burn);
+        snprintf(out->start, sizeof out->start,
+                 "half of the chains with all sites in state %d, half in %d, burn-in %.4g",
+                 r->model->space.q == 2 ? -1 : 0, r->model->space.q == 2 ? 1 : r->model->space.q - 1, out->burn);
 }
 
 static sg_status solve(run *r, sg_trajectory *out) {
@@ -309,6 +345,10 @@ static sg_status solve(run *r, sg_trajectory *out) {
     if (status) return status;
     out->variational = out->fine.variational;
     out->integrated = out->fine.integrated;
+    if (discrete(r)) {
+        out->variational = of_updates(&out->fine.variational);
+        out->integrated = of_updates(&out->fine.integrated);
+    }
     judge(&out->fine, out);
     describe(r, &p, out);
     if (!(p.inner > 0)) return SG_OK;
