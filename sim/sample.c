@@ -119,8 +119,9 @@ static const char *start_of(const source *s) {
     const bool finite = s->setting.model->space.shape == SG_FINITE; /* on the line the error is rounding */
     if (s->sampler && finite && sg_sampler_error(s->sampler) > 0) return "started from draws that are not exact";
     if (s->sampler) return "started from exact draws";
-    return s->setting.model->family->rates ? "started in state 0, not yet from the law"
-                                           : "started with all sites at -1, not yet from the law";
+    if (s->setting.model->family->rates) return "started in state 0, not yet from the law";
+    return s->setting.model->space.q == 2 ? "started with all sites at -1, not yet from the law"
+                                          : "started with all sites in state 0, not yet from the law";
 }
 
 /* On finite sets the error is 0 or the method is not exact. */
