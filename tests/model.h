@@ -10,7 +10,7 @@
 
 /* "family", "family:key=value,..." or "family(key=value,...)". */
 static inline sg_model *model_of(const char *text) {
-    char copy[512], nothing[] = "";
+    char copy[1024], nothing[] = "";
     sg_pair pairs[16];
     sg_model *model = NULL;
     int count = 0;

@@ -158,119 +158,6 @@ static void counts_and_states(void **state) {
     }
 }
 
-/* ---------------------------------------------------------------------- identities */
-
-/* A number of many kinds: none, small, of order one, large; equal ones are frequent. */
-static double corner(sg_stream *stream) {
-    static const double some[] = {0, 0, 1e-3, -1e-3, .25, -.5, 1, -1, 1.7, -2.2};
-    double u[2];
-    sg_stream_uniform(stream, 2, u);
-    return u[0] < .7 ? some[(int)(u[1] * 10)] : 3 * u[1] - 1.5;
-}
-
-/* Gamma >= Gamma_MLE, C_res <= C_P, Gamma_PL <= n C_res Gamma_MLE, the bound of Kantorovich and the spectral form. */
-static void check_identities(const finite_case *c, int *digits) {
-    const sg_asymptotic *a = c->a;
-    const char *loss = c->loss->text;
-    const sg_row *row = c->loss->row;
-    sg_gap gap;
-    sg_bounds bounds;
-    sg_profile *profile = NULL;
-    const double worst = a->inefficiency[a->m - 1], wide = 1e-6;
-    if (a->status == SG_NO_DIGITS) return;
-    (*digits)++;
-    if (a->mean_psi > 1e-10) fail_msg("%s: E psi is %.3g", loss, a->mean_psi);
-    if (!(a->inefficiency[0] >= 1 - 1e-9 - a->inefficiency_error / worst))
-        fail_msg("%s: inefficiency %.15g", loss, a->inefficiency[0]);
-    const bool averaged = row->averaged && row->averaged(c->loss->options);
-    if (sg_spectrum_gap(c->model, c->loss, NULL, &gap, NULL) || gap.status) return;
-    if (!(a->restricted_poincare <= (1 + wide) / gap.gap_lower))
-        fail_msg("%s: C_res %.15g, C_P %.15g", loss, a->restricted_poincare, 1 / gap.gap_lower);
-    assert_int_equal(sg_bounds_of(c->model, c->loss, a, &gap, &bounds), SG_OK);
-    if (averaged) {
-        assert_true(!isfinite(bounds.kantorovich));
-    } else {
-        if (!isfinite(bounds.kantorovich)) fail_msg("%s: no bound of Kantorovich", loss);
-        if (!(worst <= bounds.kantorovich * (1 + wide)))
-            fail_msg("%s: inefficiency %.15g above %.15g", loss, worst, bounds.kantorovich);
-    }
-    if (!strcmp(loss, "pseudolikelihood") && !(worst <= c->model->space.d * a->restricted_poincare * (1 + wide)))
-        fail_msg("%s: inefficiency %.15g, n C_res %.15g", loss, worst, c->model->space.d * a->restricted_poincare);
-    const sg_status status = sg_profile_new(c->model, c->loss, a, 0, &profile);
-    if (averaged) {
-        assert_int_equal(status, SG_UNDEFINED);
-        assert_null(profile);
-        return;
-    }
-    if (status) fail_msg("%s: %s", loss, sg_message());
-    if (profile->status) fail_msg("%s %s: %s", c->model->text, loss, profile->message);
-    sg_profile_delete(profile);
-}
-
-static const char *const losses[] = {"pseudolikelihood",
-                                     "masked:k=2",
-                                     "masked-random:k=2",
-                                     "masked-random:rate=0.4",
-                                     "probability-flow",
-                                     "ratio-matching",
-                                     "concrete-score",
-                                     "rise",
-                                     "rise:sites=pooled",
-                                     "masked:blocks=contiguous,k=2",
-                                     "mle",
-                                     "pseudolikelihood:sites=averaged"};
-enum { LOSSES = sizeof losses / sizeof *losses, MODELS = 40 };
-
-static void identities(void **state) {
-    static const char *const graphs[] = {"complete", "ring", "path", "complete"};
-    sg_stream stream;
-    int digits = 0;
-    (void)state;
-    sg_stream_open(&stream, 20, SG_PURPOSE_TEST, 0);
-    for (int k = 0; k < MODELS; k++) {
-        char text[64];
-        double theta[64];
-        finite_case c = {0};
-        snprintf(text, sizeof text, "ising(graph=%s,n=%d)", graphs[k % 4], 3 + k % 3);
-        c.model = model_of(text);
-        const double size = k % 2 ? 1 : 0.4;
-        for (int j = 0; j < c.model->m; j++) theta[j] = size * corner(&stream);
-        assert_int_equal(sg_model_set_truth(c.model, c.model->m, theta), SG_OK);
-        for (int l = k % 3; l < LOSSES; l += 3) {
-            assert_int_equal(sg_loss_new(losses[l], &c.loss), SG_OK);
-            if (sg_asymptotic_new(c.model, c.loss, &c.a)) fail_msg("%s %s: %s", text, losses[l], sg_message());
-            check_identities(&c, &digits);
-            sg_asymptotic_delete(c.a);
-            sg_loss_delete(c.loss);
-        }
-        sg_model_delete(c.model);
-    }
-    assert_true(digits > MODELS * LOSSES / 3 * 9 / 10);
-}
-
-static void identities_of_colours(void **state) {
-    static const char *const models[] = {"potts(graph=path,n=3,q=3,beta=0.7)",
-                                         "potts(graph=complete,n=3,q=4,beta=1.1)",
-                                         "hardcore(graph=ring,n=6,lambda=1.3)",
-                                         "hardcore(graph=path,n=5,lambda=4)",
-                                         "potts(graph=ring,n=4,q=3,beta=-0.8)",
-                                         "potts(graph=path,n=3,q=5,beta=1.6)",
-                                         "potts(graph=complete,n=4,q=3,couplings=gauss,beta=1)"};
-    int digits = 0;
-    (void)state;
-    for (int k = 0; k < 7; k++)
-        for (int l = 0; l < LOSSES; l++) {
-            finite_case c = {.model = model_of(models[k])};
-            assert_int_equal(sg_loss_new(losses[l], &c.loss), SG_OK);
-            if (!sg_loss_fits(c.loss, c.model)) {
-                if (sg_asymptotic_new(c.model, c.loss, &c.a)) fail_msg("%s %s: %s", models[k], losses[l], sg_message());
-                check_identities(&c, &digits);
-            }
-            close_case(&c);
-        }
-    assert_true(digits >= 7 * 5);
-}
-
 /* ---------------------------------------------------------------------- profiles */
 
 static double weights_of(const sg_profile *p, int j, int power) {
@@ -466,8 +353,6 @@ int main(void) {
         cmocka_unit_test(random_masks),
         cmocka_unit_test(averaged_masks),
         cmocka_unit_test(counts_and_states),
-        cmocka_unit_test(identities),
-        cmocka_unit_test(identities_of_colours),
         cmocka_unit_test(profiles_of_many_states),
         cmocka_unit_test(profiles_of_another_covariance),
         cmocka_unit_test(nearly_dependent),
