@@ -183,7 +183,9 @@ static void print_bounds(const answer *w) {
     if (isfinite(b->khr_poincare.bound))
         printf("bound on |Gamma|      %.6g with C_P, %.6g with C_res; |Gamma| is %.6g\n", b->khr_poincare.bound,
                b->khr_restricted.bound, w->a->khr.norm_gamma);
-    if (isfinite(b->kantorovich)) printf("Kantorovich bound     %.6g on the inefficiency\n", b->kantorovich);
+    if (isfinite(b->kantorovich))
+        printf("%s %.6g on the inefficiency\n",
+               w->setting.loss->row->tag ? "bound 1/gap          " : "Kantorovich bound    ", b->kantorovich);
     if (isfinite(b->log_muckenhoupt_lower))
         printf("Muckenhoupt           %.6g <= C_P <= %.6g\nCheeger               %.6g <= gap <= %.6g\n",
                exp(b->log_muckenhoupt_lower), exp(b->log_muckenhoupt_upper), exp(b->log_cheeger_gap_lower),
