@@ -52,6 +52,14 @@ typedef struct sg_asymptotic {
  * the parameters and of the worst combinations, which is a lower estimate.  Losses that draw (SG_NOISE): one draw a
  * datum.  Losses averaged over sites: psi is H times their influence, H that of all sites.  About 0.1 us for each
  * state, site and parameter at a site.
+ *
+ * More than 2^18 states, and more than are listed (SG_STATES_MOST): by elimination on narrow graphs, where S and L S
+ * are sums of functions of a few sites; any number of states a site, hard constraints, and all losses: of single sites,
+ * pooled, averaged or one alone, and of blocks, whose parts that no factor joins count as blocks.  Refused: families
+ * without factors, more than 1024 free parameters, blocks that see more than 2^20 states, graphs that are not narrow
+ * (pseudolikelihood: free strips of 12 sites may be 800 long, 12 x 30 take 2 s; periodic ones of 8 sites 80 long, 8 x
+ * 30 take 40 s), and more than 12 free sums of tables beyond memory.  rho is then over the parameters alone where m >
+ * 2, and from 4096 draws, to a few per cent while it is small, on wide strips and for losses that draw.
  */
 /* Errors: SG_SINGULAR (H or the information; names the direction), SG_MISFIT, SG_REFUSED, SG_NO_MEMORY; otherwise see
  * out->status. */
@@ -79,9 +87,9 @@ typedef struct sg_profile {
     char message[256];
 } sg_profile;
 /*
- * count <= 0: a default (64).  Finite sets: as sg_measures_new has it, all pairs or the slowest that have converged; what
- * they leave has its mean, and the process's own moments must be those of `asymptotic`.  Errors: SG_UNDEFINED (estimates
- * averaged over sites have no generator), SG_NOT_CONVERGED (no pair has), SG_REFUSED, SG_NO_MEMORY.
+ * count <= 0: a default (64).  Finite sets: as sg_measures_new has it, all pairs or the slowest that have converged;
+ * what they leave has its mean, and the process's own moments must be those of `asymptotic`.  Errors: SG_UNDEFINED
+ * (estimates averaged over sites have no generator), SG_NOT_CONVERGED (no pair has), SG_REFUSED, SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic,
                                        int count, sg_profile **out);
