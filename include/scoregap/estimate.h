@@ -52,6 +52,14 @@ typedef struct sg_asymptotic {
  * the parameters and of the worst combinations, which is a lower estimate.  Losses that draw (SG_NOISE): one draw a
  * datum.  Losses averaged over sites: psi is H times their influence, H that of all sites.  About 0.1 us for each
  * state, site and parameter at a site.
+ *
+ * More than 2^18 states, and more than are listed (SG_STATES_MOST): by elimination on narrow graphs, where S and L S
+ * are sums of functions of a few sites; any number of states a site, hard constraints, and all losses: of single sites,
+ * pooled, averaged or one alone, and of blocks, whose parts that no factor joins count as blocks.  Refused: families
+ * without factors, more than 1024 free parameters, blocks that see more than 2^20 states, graphs that are not narrow
+ * (pseudolikelihood: free strips of 12 sites may be 800 long, 12 x 30 take 2 s; periodic ones of 8 sites 80 long, 8 x
+ * 30 take 40 s), and more than 12 free sums of tables beyond memory.  rho is then over the parameters alone where m >
+ * 2, and from 4096 draws, to a few per cent while it is small, on wide strips and for losses that draw.
  */
 /* Errors: SG_SINGULAR (H or the information; names the direction), SG_MISFIT, SG_REFUSED, SG_NO_MEMORY; otherwise see
  * out->status. */

@@ -8,6 +8,9 @@
 
 #include "estimate/local-sums.h"
 
+static const double LITTLE = 0x1p28; /* numbers gone through by whole sums: below it they are taken */
+static const double SMALL = 0x1p12;  /* entries of a term that is no list of states itself */
+
 /* Everything [m,m] unless it says otherwise. */
 typedef struct {
     int m, bends;
@@ -184,13 +187,21 @@ static sg_status by_sums(sg_local_moments *moments, sg_local_sums *sums, work *w
     return SG_OK;
 }
 
+static sg_status refuse_slow(const sg_local_terms *terms) {
+    return sg_fail(SG_REFUSED, "the terms of %s on %s are so large that a list of states is as little work",
+                   terms->loss->text, terms->model->text);
+}
+
 /* Pairs of terms or whole sums, by the work that they are. */
 static sg_status fill_covariances(sg_local_moments *moments, sg_local_way way, work *w) {
-    static const double LITTLE = 0x1p28;
     sg_local_sums sums = {0};
     sg_status status = way == SG_LOCAL_PAIRS ? SG_REFUSED : sg_local_sums_new(moments, &sums);
     bool whole = status == SG_OK;
     if (status == SG_NO_MEMORY || (status != SG_OK && way == SG_LOCAL_SUMS)) return status;
+    if (way == SG_LOCAL_QUICK && !(whole && sg_local_sums_work(&sums) <= LITTLE)) {
+        sg_local_sums_clear(&sums);
+        return refuse_slow(moments->terms);
+    }
     if (whole && way == SG_LOCAL_CHEAPEST && sg_local_sums_work(&sums) > LITTLE)
         whole = sg_local_sums_work(&sums) < sg_local_moments_work(moments);
     status = whole ? by_sums(moments, &sums, w) : sg_local_moments_pairs(moments);
@@ -212,6 +223,7 @@ static void add_noise(const sg_local_moments *moments, sg_asymptotic *out) {
 static sg_status fill_moving(const sg_local_terms *terms, sg_local_way way, work *w, sg_asymptotic *out) {
     const size_t bytes = (size_t)w->m * (size_t)w->m * sizeof(double);
     sg_local_moments *moments = NULL;
+    if (way == SG_LOCAL_QUICK && (double)terms->largest > SMALL) return refuse_slow(terms);
     sg_status status = sg_local_moments_new(terms, &moments);
     if (status == SG_OK) status = fill_covariances(moments, way, w);
     if (status == SG_OK) status = sg_local_moments_finish(moments);

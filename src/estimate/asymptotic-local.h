@@ -10,12 +10,14 @@
  * resample blocks.  Cov psi by pairs of terms (local-moments.h), which takes tables of about the sites that two of them
  * see beyond those of log Z: on free strips of width W, W + 5 or so; or (`way`) by covariances of whole sums, with
  * tables over a term and those that elimination ties to it, 2 W + 1.  rho: over all directions where m <= 2, otherwise
- * over the parameters, a lower estimate; by whole sums exactly, otherwise from 4096 draws, to 2 %.
+ * over the parameters, a lower estimate; by whole sums exactly, otherwise from 4096 draws, to a few per cent while it
+ * is small and less well where tails are heavy.
  *
  * Errors: SG_REFUSED (a family without factors, more than 1024 free parameters, a block that sees more than 2^20
  * states, no narrow order), SG_SINGULAR, SG_NO_MEMORY.
  */
-typedef enum { SG_LOCAL_CHEAPEST, SG_LOCAL_PAIRS, SG_LOCAL_SUMS } sg_local_way;
+/* SG_LOCAL_QUICK: the cheapest, refused where a list of states may be as little work. */
+typedef enum { SG_LOCAL_CHEAPEST, SG_LOCAL_PAIRS, SG_LOCAL_SUMS, SG_LOCAL_QUICK } sg_local_way;
 SG_MUST_CHECK sg_status sg_asymptotic_local(const sg_model *model, const sg_loss *loss, sg_local_way way,
                                             sg_asymptotic *out);
 

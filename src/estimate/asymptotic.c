@@ -8,6 +8,8 @@
 #include "estimate/bounds.h"
 #include "estimate/rows.h"
 
+enum { STATES_LISTED = 1 << 18 };
+
 /* One grid's answers; the two grids of an sg_asymptotic are compared. */
 typedef struct {
     double *gamma, *gamma_mle, *dirichlet, *fisher, *whiten, *metric_root, *cov_psi, *inefficiency;
@@ -186,6 +188,22 @@ static void take(sg_asymptotic *out, grid_values *fine) {
     out->rho = fine->rho;
 }
 
+/*
+ * By counts, by all states, or by elimination, which is less work already where states are many and graphs are narrow;
+ * all states keep more digits of ill-conditioned statistics, and name what is singular.
+ */
+static sg_status on_finite_set(const sg_model *model, const sg_loss *loss, sg_asymptotic *out) {
+    const bool alike = sg_model_exchangeable(model) && loss->row->alike && loss->row->alike(loss->options, model);
+    const double states = sg_model_states(model);
+    if (alike || states <= STATES_LISTED) return sg_asymptotic_finite(model, loss, out);
+    if (states > SG_STATES_MOST) return sg_asymptotic_local(model, loss, SG_LOCAL_CHEAPEST, out);
+    sg_status status = sg_asymptotic_local(model, loss, SG_LOCAL_QUICK, out);
+    if (status == SG_NO_MEMORY || (status == SG_OK && out->status == SG_OK)) return status;
+    out->status = SG_OK;
+    out->message[0] = '\0';
+    return sg_asymptotic_finite(model, loss, out);
+}
+
 sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymptotic **result) {
     sg_status status = SG_OK;
     grid_values coarse = {0}, fine = {0};
@@ -201,10 +219,7 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
     if ((status = new_matrices(m, matrix, 10))) goto out;
     for (int j = 0; j < m; j++) out->theta[j] = model->named[model->free[j]];
     if (model->space.shape == SG_FINITE) {
-        const bool alike = sg_model_exchangeable(model) && loss->row->alike && loss->row->alike(loss->options, model);
-        status = alike || sg_model_states(model) <= SG_STATES_MOST
-                     ? sg_asymptotic_finite(model, loss, out)
-                     : sg_asymptotic_local(model, loss, SG_LOCAL_CHEAPEST, out);
+        status = on_finite_set(model, loss, out);
         if (!status) status = sg_khr_terms_of(model, loss, NULL, out, &out->khr);
         goto out;
     }

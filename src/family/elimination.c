@@ -181,13 +181,15 @@ static sg_status check_work(const sg_elimination *plan) {
     if (!isfinite(work))
         return sg_fail(SG_REFUSED,
                        "no order of elimination was found for these %d sites: each needs tables of more than 2^30 "
-                       "entries; take a narrower graph",
+                       "entries; take a narrower graph (strips up to 20 sites wide, periodic ones up to 12)",
                        plan->n);
     if (work > SG_ELIMINATION_ENTRIES || plan->order.largest * sizeof(double) > SG_ELIMINATION_BYTES)
-        return sg_fail(SG_REFUSED,
-                       "the best order of elimination found for these %d sites has tables of %g entries in all and %g "
-                       "in one (at most 2^34 and 2^27): take a narrower graph",
-                       plan->n, work, plan->order.largest);
+        return sg_fail(
+            SG_REFUSED,
+            "the best order of elimination found for these %d sites has tables of %g entries in all and %g "
+            "in one (at most 2^34 and 2^27): take a narrower graph (strips up to 20 sites wide, periodic ones up to "
+            "12)",
+            plan->n, work, plan->order.largest);
     return SG_OK;
 }
 

@@ -22,6 +22,36 @@ check "estimates that are averaged" leaves 0 efficiency ising $ring -p beta=0.6 
 check "have none, which is no failure" sh -c 'tr -d " \n" < out | grep -q "\"profile\":null" && test "$(grep -c "not defined for this loss" out)" = 1'
 check "masks on forty sites that are alike" leaves 0 efficiency ising -p graph=curie-weiss -p n=40 -p beta=0.5 \
     -p free=h --loss masked:k=2 --json
+# Beyond any list of states: closed forms of a ring of hard cores and of parity, strips, a chain from a file.
+check "hard cores on a ring" leaves 0 efficiency hardcore -p graph=ring -p n=3000 --loss mle --json
+near "their information" "$(list gamma_mle | tr -d '[]')" "$(awk 'BEGIN { printf "%.17g", 5 * sqrt(5) / 3000 }')" 1e-12
+leaves 1 efficiency parity -p n=200 -p k=5 -p J=0.7 --loss pseudolikelihood --json
+near "parity is efficient" "$(list inefficiency)" 1 1e-12
+near "and its information" "$(list gamma_mle | tr -d '[]')" "$(awk 'BEGIN { c = (exp(.7) + exp(-.7)) / 2; printf "%.17g", c * c }')" 1e-12
+strip='-p graph=lattice -p shape=12x20 -p boundary=free -p beta=0.3 -p free=tied'
+leaves 1 efficiency ising $strip --loss pseudolikelihood --json
+wide=$(list inefficiency)
+turned='-p graph=lattice -p shape=20x12 -p boundary=free -p beta=0.3 -p free=tied'
+leaves 1 efficiency ising $turned --loss masked:k=1 --json
+near "twelve sites across, as masks, turned round" "${wide##*,}" "$(list inefficiency | sed 's/.*,//')" 1e-10
+awk 'BEGIN { print "n: 500\nq: 3\ncliques:"; for (i = 0; i < 500; i++) {
+    printf "  - {sites: [%d], table: [0, .2, -.1]}\n", i
+    if (i < 499) printf "  - {sites: [%d, %d], table: [.5, 0, 0, 0, .5, 0, 0, 0, .5]}\n", i, i + 1 } }' > chain.yaml
+check "draws of a chain of 500 sites" leaves 0 sample loglinear -p model=@chain.yaml -n 400 -o chain.csv --json
+near "are exact" "$(value distribution_error)" 0 0
+check "a parameter of it" leaves 0 fit loglinear -p model=@chain.yaml -p free=t7_1/t7-8_1-1 --loss mle --data chain.csv --json
+check "is near the truth" awk -v a="$(list theta)" -v s="$(list se)" 'BEGIN { split(a, t, ","); split(s, e, ",")
+    exit !((t[1] + .8) ^ 2 < 25 * e[1] ^ 2 && (t[2] - 1) ^ 2 < 25 * e[2] ^ 2) }'
+check "hard cores on a strip" leaves 0 sample hardcore -p graph=lattice -p shape=8x30 -p lambda=1.5 -n 1000 -o hard.csv --json
+near "are drawn exactly" "$(value distribution_error)" 0 0
+check "and fitted" leaves 0 fit hardcore -p graph=lattice -p shape=8x30 --loss mle --data hard.csv --json
+near "to log lambda" "$(list theta)" "$(awk 'BEGIN { print log(1.5) }')" 0.09
+check "draws that repel are not exact" leaves 0 sample potts -p graph=lattice -p shape=24x24 -p q=3 -p beta=-0.5 -p free=tied \
+    -n 2 --json
+check "and say so" sh -c 'grep -q "not exact" out'
+check "with an error" awk -v e="$(value distribution_error)" 'BEGIN { exit !(e > 0 && e < 1e-6) }'
+check "a wide graph" leaves 1 efficiency ising -p graph=lattice -p shape=12x12 -p free=tied --loss pseudolikelihood
+check "has limits that are named" grep -q 'may be 800 long' out
 # ------------------------------------------------------------------------- data
 "$scoregap" sample ising $ring -p beta=0.6 -p free=tied -n 4000 -o spins.csv 2> /dev/null
 sed 's/-1/0/g' spins.csv > bits.csv
@@ -91,6 +121,12 @@ refuses "another table as JSON" "'cells' and 'failures' only" table spins.h5 the
 sed -e 's/name: spins/name: cold/' -e 's/^losses:.*/losses: [concrete-score]/' -e 's/0.3, 1.2/1.2/' spins.yaml > cold.yaml
 prints "a run explains its failures" 'fits no-minimum: .* without bound' run cold.yaml -o cold.h5
 prints "and counts them in JSON" '"no-minimum": [1-9]' run cold.yaml -o cold.h5 --json
+sed 's/^family:.*/family: potts/; s/^parameters:.*/parameters: {graph: lattice, shape: 24x24, q: 3, free: tied}/
+    s/^losses:.*/losses: [pseudolikelihood]/; s/\[0.3, 1.2\]/[-0.5]/; s/^measure:.*/measure: [montecarlo]/' spins.yaml > repel.yaml
+check "draws that repel" leaves 0 run repel.yaml -o repel.h5
+check "are no Monte Carlo" leaves 0 table repel.h5
+check "but refused" awk -F '\t' 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "status_montecarlo") c = i }
+    NR == 2 { exit !($c == "refused") }' out
 check "replay" leaves 0 replay spins.h5 --cell 1 --replicate 3
 check "has the bits" test "$(grep -c 'stored bits agree' out)" = 4
 finish

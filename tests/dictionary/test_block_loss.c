@@ -438,7 +438,7 @@ static void the_whole_masked_is_likelihood(void **state) {
 static void any_number_of_sites(void **state) {
     enum { N = 70, D = N * SG_BLOCK };
     static const char *const wide[] = {"ising:graph=ring,n=70,beta=.4,h=.2,free=tied",
-                                         "potts:graph=ring,n=70,q=3,beta=.7,free=tied", "hardcore:graph=ring,n=70"};
+                                       "potts:graph=ring,n=70,q=3,beta=.7,free=tied", "hardcore:graph=ring,n=70"};
     static double x[D];
     char name[] = "/tmp/scoregap-blocks-XXXXXX", file[64];
     FILE *out = fdopen(mkstemp(name), "w");

@@ -313,6 +313,33 @@ static void many_sites(void **state) {
     sg_delete(rows);
 }
 
+/* Draws that are not exact are not used. */
+static void inexact_draws_are_refused(void **state) {
+    static const char *const text[] = {"potts(graph=lattice,shape=24x24,q=3,beta=-0.5,free=tied)",
+                                       "ising(graph=complete,n=60,couplings=sk,beta=0.5,free=tied)"};
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        sg_model *model = model_of(text[k]);
+        sg_loss *loss;
+        sg_montecarlo *out = NULL;
+        OK(sg_loss_new("pseudolikelihood", &loss));
+        const sg_asymptotic *none = NULL;
+        const sg_loss *const one[] = {loss};
+        const sg_montecarlo_plan plan = {.model = model,
+                                         .losses = 1,
+                                         .loss = one,
+                                         .asymptotic = &none,
+                                         .n = 10,
+                                         .replicates = 2,
+                                         .memory = (size_t)64 << 20};
+        assert_int_equal(sg_montecarlo_run(&plan, &out), SG_REFUSED);
+        assert_null(out);
+        assert_non_null(strstr(sg_message(), "there are no exact draws"));
+        sg_loss_delete(loss);
+        sg_model_delete(model);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_family_agrees_with_gamma),
@@ -322,6 +349,7 @@ int main(void) {
         cmocka_unit_test(without_memory),
         cmocka_unit_test(forms_hold_the_data),
         cmocka_unit_test(many_sites),
+        cmocka_unit_test(inexact_draws_are_refused),
     };
     gsl_set_error_handler_off();
     openblas_set_num_threads(1);
