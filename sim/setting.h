@@ -7,7 +7,7 @@
 typedef struct {
     sg_model *model;
     sg_loss *loss;
-    sg_panels *panels; /* of p at the truth; NULL on finite sets */
+    sg_panels *panels; /* of p at the truth, on the line */
     sg_prepared *prepared;
 } sim_setting;
 

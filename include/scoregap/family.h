@@ -137,6 +137,12 @@ typedef struct {
     double at[SG_LANDMARKS], scale[SG_LANDMARKS];
 } sg_landmarks;
 
+/* The same in several dimensions: centres, and widths along the axes. */
+typedef struct {
+    int count;
+    double at[SG_LANDMARKS][SG_CUBATURE_AXES], scale[SG_LANDMARKS][SG_CUBATURE_AXES];
+} sg_places;
+
 /* The normals of which a law on the line is the mixture. */
 #define SG_COMPONENTS 16
 typedef struct {
@@ -195,6 +201,8 @@ struct sg_family {
     bool (*inside)(const sg_model *model, const double *theta);
     /* Modes, barriers, narrow features at theta, for the panels; may be rough. */
     void (*landmarks)(const sg_model *model, const double *theta, sg_landmarks *marks);
+    /* The same for cubature in up to SG_CUBATURE_AXES dimensions, at least one place.  NULL: in one dimension. */
+    void (*places)(const sg_model *model, const double *theta, sg_places *places);
     /*
      * Finite spaces of d sites with q states each: log p, up to log Z, of the `count` consecutive states with codes
      * first, first + 1, ...; a code is sum_i s_i q^i, s_i = 0 .. q - 1 the state of site i (two states: bit i, spins: 1
@@ -313,6 +321,7 @@ SG_MUST_CHECK sg_status sg_model_panels_deep(const sg_model *model, const double
 /*
  * Where expectations under p_theta are taken: E f = sum_k mass_k f(x_k).
  * On the line: the nodes of sg_model_panels (level as there).
+ * In two or three dimensions: those of cubature (sg_cubature_new, level as there).
  * On finite sets, exactly: node k is the state with code k (site i in state (k / q^i) mod q; with two states x = -1 or
  * +1, otherwise x = 0 .. q - 1), states that are forbidden have mass 0.  With `alike`, for a model whose sites are
  * alike, node k = 0 .. d stands for all states with k sites in state 1 (their mass together), and blocks have `count`
@@ -321,9 +330,10 @@ SG_MUST_CHECK sg_status sg_model_panels_deep(const sg_model *model, const double
 typedef struct sg_nodes {
     const sg_model *model;
     long long n;
-    sg_panels *panels; /* NULL on finite sets */
-    double *mass;      /* [n] on finite sets */
-    double log_z;      /* of finite sets: log sum p; 0 on the line */
+    sg_panels *panels;   /* on the line */
+    sg_cubature *points; /* in more dimensions */
+    double *mass;        /* [n]; its own on finite sets */
+    double log_z;        /* of finite sets: log sum p; 0 on the line */
     bool alike;
 } sg_nodes;
 enum { SG_STATES_MOST = 1 << 26 }; /* states that are enumerated */
@@ -336,6 +346,10 @@ enum { SG_STATES_MOST = 1 << 26 }; /* states that are enumerated */
 SG_MUST_CHECK sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike,
                                      sg_nodes **nodes);
 void sg_nodes_delete(sg_nodes *nodes);
+/* E f of f [n] at the nodes. */
+double sg_nodes_mean(const sg_nodes *nodes, const double *f);
+/* log p [n] at the nodes of a continuous space. */
+const double *sg_nodes_logp(const sg_nodes *nodes);
 long long sg_nodes_blocks(const sg_nodes *nodes);
 /*
  * Block b of the nodes: n, d, draws = 1, no tag, weight (the masses), and points written to block->x [d][SG_BLOCK],

@@ -108,6 +108,48 @@ void sg_panels_interpolate(const sg_panels *panels, const double *c, int count, 
 /* E_p f = sum mass_i f_i, compensated. */
 double sg_panels_mean(const sg_panels *panels, const double *f);
 
+/* -------------------------------------------------------- cubature in R^d */
+
+#define SG_CUBATURE_AXES 3
+
+/* The same in several dimensions.  Axis a of point i is x[a * 256 + i]; of n points, n <= 256. */
+typedef struct {
+    const void *context;
+    void (*evaluate)(const void *context, int n, const double *x, double *logq, double *test);
+    int d, tests;          /* 1 <= d <= SG_CUBATURE_AXES; test t of point i at test[t * 256 + i] */
+    const double *lo, *hi; /* [d] support, may be infinite */
+    int places;            /* where a coarse search could miss something: modes, barriers; at least one */
+    const double *place;   /* [places][d] */
+    const double *scale;   /* [places][d] widths along the axes, > 0 */
+} sg_density_space;
+
+/*
+ * Points and masses with sum_i mass_i f(x_i) = E f: Gauss-Legendre rules (10 points an axis, 7 in three dimensions) on
+ * boxes that are halved along all axes until the integrals of q and of q test^2 over a box agree with those over its
+ * parts.  Immutable after it is made.
+ */
+typedef struct {
+    int d, level;
+    long long n;
+    const double *x;    /* [d][n] */
+    const double *mass; /* [n], sums to 1 */
+    const double *logp; /* [n] normalized */
+    double log_z;
+    double error; /* sum over the boxes of what halving them changed, the largest over the tests, relative */
+} sg_cubature;
+
+/*
+ * `depth`: natural-log units below the highest log q at which the law is cut, 60 is usual; an infinite axis is cut
+ * where log q lies so deep on regular samples of the faces.  `tol`: relative change of an integral that one box may
+ * leave. `level` halves every box that many times afterwards, for error estimates by comparison. Cost: normal laws 2e4
+ * points in the plane; about twice as many evaluations.  Errors: SG_OUT_OF_RANGE (d), SG_NOT_INTEGRABLE (log q NaN or
+ * +infinity, or it does not fall by `depth` within 1e100), SG_NOT_CONVERGED (more than 2^24 points: the law is too
+ * narrow or too rough), SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_cubature_new(const sg_density_space *density, double tol, double depth, int level,
+                                        sg_cubature **cubature);
+void sg_cubature_delete(sg_cubature *cubature);
+
 /* ------------------------------------------------ inverse distribution table */
 
 /*

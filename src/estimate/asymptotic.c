@@ -120,20 +120,20 @@ static sg_status dirichlet_of(int m, grid_values *v) {
     return status;
 }
 
-static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_panels *panels, grid_values *v) {
+static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes, grid_values *v) {
     sg_status status = SG_OK;
     sg_prepared *prepared = NULL;
     sg_chart *plain = NULL, *white = NULL;
     sg_rows_table *table = NULL;
-    if ((status = sg_loss_prepare(loss, model, panels, &prepared))) goto out;
+    if ((status = sg_loss_prepare(loss, model, nodes->panels, &prepared))) goto out;
     if ((status = sg_chart_new(model, model->truth, NULL, &plain))) goto out;
-    if ((status = sg_rows_table_new(model, loss, prepared, plain, panels, &table))) goto out;
+    if ((status = sg_rows_table_new(model, loss, prepared, plain, nodes, &table))) goto out;
     if ((status = plain_answers(model, table, v))) goto out;
     if ((status = dirichlet_of(model->m, v))) goto out;
     sg_rows_table_delete(table);
     table = NULL;
     if ((status = sg_chart_new(model, model->truth, v->whiten, &white))) goto out;
-    if ((status = sg_rows_table_new(model, loss, prepared, white, panels, &table))) goto out;
+    if ((status = sg_rows_table_new(model, loss, prepared, white, nodes, &table))) goto out;
     status = whitened_answers(model, table, v);
 out:
     sg_rows_table_delete(table);
@@ -207,7 +207,7 @@ static sg_status on_finite_set(const sg_model *model, const sg_loss *loss, sg_as
 sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymptotic **result) {
     sg_status status = SG_OK;
     grid_values coarse = {0}, fine = {0};
-    sg_panels *panels[2] = {NULL, NULL};
+    sg_nodes *nodes[2] = {NULL, NULL};
     sg_asymptotic *out = NULL;
     int m = model->m;
     *result = NULL;
@@ -224,18 +224,18 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
         goto out;
     }
     if ((status = new_values(m, &coarse)) || (status = new_values(m, &fine))) goto out;
-    if ((status = sg_model_panels(model, model->truth, 0, &panels[0]))) goto out;
-    if ((status = sg_model_panels(model, model->truth, 1, &panels[1]))) goto out;
-    if ((status = on_grid(model, loss, panels[0], &coarse)) || (status = on_grid(model, loss, panels[1], &fine)))
+    if ((status = sg_nodes_new(model, model->truth, 0, false, &nodes[0]))) goto out;
+    if ((status = sg_nodes_new(model, model->truth, 1, false, &nodes[1]))) goto out;
+    if ((status = on_grid(model, loss, nodes[0], &coarse)) || (status = on_grid(model, loss, nodes[1], &fine)))
         goto out;
     estimate_errors(out, &coarse, &fine);
     take(out, &fine);
-    status = sg_khr_terms_of(model, loss, panels[1], out, &out->khr);
+    status = sg_khr_terms_of(model, loss, nodes[1], out, &out->khr);
 out:
     delete_values(&coarse);
     delete_values(&fine);
-    sg_panels_delete(panels[0]);
-    sg_panels_delete(panels[1]);
+    sg_nodes_delete(nodes[0]);
+    sg_nodes_delete(nodes[1]);
     if (status) {
         sg_asymptotic_delete(out);
         return status;

@@ -55,7 +55,7 @@ static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const 
 }
 
 static sg_status collect(khr_nodes *k, const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
-                         const sg_panels *panels) {
+                         const sg_nodes *nodes) {
     sg_status status = SG_OK;
     sg_chart *chart = NULL;
     sg_lens *lens = NULL;
@@ -66,8 +66,8 @@ static sg_status collect(khr_nodes *k, const sg_model *model, const sg_loss *los
     if ((status = sg_new(&D, SG_BLOCK, sizeof(double)))) goto out;
     if ((status = sg_new(&grad, (size_t)SG_BLOCK * (size_t)model->space.d, sizeof(double)))) goto out;
     for (int i = 0; i < SG_BLOCK; i++) D[i] = 1;
-    for (int first = 0; first < panels->n; first += SG_BLOCK) {
-        sg_lens_nodes(lens, panels, first);
+    for (int first = 0; first < k->n; first += SG_BLOCK) {
+        sg_lens_nodes(lens, nodes, first / SG_BLOCK);
         sg_lens_look(lens, prepared, NULL, model->truth, &lens->block, 0, jets);
         if (loss->row->diffusion) loss->row->diffusion(prepared, &lens->block, D, grad);
         for (int i = 0; i < lens->block.n; i++) {
@@ -85,21 +85,21 @@ out:
 }
 
 /* Operator norm of the covariance of the columns x [n][m] under p. */
-static sg_status covariance_norm(const sg_panels *panels, int m, const double *x, double *norm) {
+static sg_status covariance_norm(const sg_nodes *nodes, int m, const double *x, double *norm) {
     sg_status status = SG_OK;
     double *centred = NULL, *covariance = NULL;
-    size_t n = (size_t)panels->n;
+    size_t n = (size_t)nodes->n;
     if ((status = sg_new(&centred, n * (size_t)m, sizeof(double)))) goto out;
     if ((status = sg_new(&covariance, (size_t)m * (size_t)m, sizeof(double)))) goto out;
     for (int j = 0; j < m; j++) {
-        double mean = sg_panels_mean(panels, x + (size_t)j * n);
+        double mean = sg_nodes_mean(nodes, x + (size_t)j * n);
         for (size_t i = 0; i < n; i++) centred[(size_t)j * n + i] = x[(size_t)j * n + i] - mean;
     }
     for (int j = 0; j < m; j++)
         for (int k = 0; k <= j; k++) {
             double sum = 0;
             for (size_t i = 0; i < n; i++)
-                sum += panels->mass[i] * centred[(size_t)j * n + i] * centred[(size_t)k * n + i];
+                sum += nodes->mass[i] * centred[(size_t)j * n + i] * centred[(size_t)k * n + i];
             covariance[j + k * m] = covariance[k + j * m] = sum;
         }
     *norm = sg_norm2(m, covariance);
@@ -109,16 +109,16 @@ out:
     return status;
 }
 
-static double mean_square(const sg_panels *panels, int m, const double *x) {
+static double mean_square(const sg_nodes *nodes, int m, const double *x) {
     double sum = 0;
     for (int j = 0; j < m; j++)
-        for (int i = 0; i < panels->n; i++)
-            sum += panels->mass[i] * x[(size_t)j * panels->n + i] * x[(size_t)j * panels->n + i];
+        for (int i = 0; i < nodes->n; i++)
+            sum += nodes->mass[i] * x[(size_t)j * nodes->n + i] * x[(size_t)j * nodes->n + i];
     return sum;
 }
 
 /* The expectations of the theorem that applies: KHR Theorem 2 for D = 1, QR Theorem 6 (covariance norms) otherwise. */
-static void displayed(const sg_model *model, const sg_panels *panels, const khr_nodes *k, sg_khr_terms *out) {
+static void displayed(const sg_model *model, const sg_nodes *nodes, const khr_nodes *k, sg_khr_terms *out) {
     bool linear = model->family->can & SG_LINEAR;
     double theta2 = k->base ? 1 : 0, drift = 0;
     if (k->scaled || k->varying) {
@@ -128,11 +128,11 @@ static void displayed(const sg_model *model, const sg_panels *panels, const khr_
         return;
     }
     for (int j = 0; j < model->m; j++) theta2 += model->named[model->free[j]] * model->named[model->free[j]];
-    for (int i = 0; i < panels->n; i++)
-        drift += panels->mass[i] * k->jacobian2[i] *
+    for (int i = 0; i < nodes->n; i++)
+        drift += nodes->mass[i] * k->jacobian2[i] *
                  (linear ? theta2 * (k->base ? k->extended2[i] : k->jacobian2[i]) : k->score2[i]);
     out->mean_drift = drift;
-    out->mean_laplacian = mean_square(panels, k->m, k->laplacian);
+    out->mean_laplacian = mean_square(nodes, k->m, k->laplacian);
     out->mean_divergence = 0;
 }
 
@@ -144,11 +144,11 @@ static void no_terms(sg_khr_terms *out) {
     out->varying = false;
 }
 
-sg_status sg_khr_terms_of(const sg_model *model, const sg_loss *loss, const sg_panels *panels, const sg_asymptotic *a,
+sg_status sg_khr_terms_of(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes, const sg_asymptotic *a,
                           sg_khr_terms *out) {
     sg_status status = SG_OK;
     sg_prepared *prepared = NULL;
-    khr_nodes k = {.n = panels ? panels->n : 0, .m = model->m};
+    khr_nodes k = {.n = nodes ? (int)nodes->n : 0, .m = model->m};
     size_t n = (size_t)k.n, m = (size_t)k.m;
     no_terms(out);
     if (loss->row->kind != SG_DIFFUSION) return SG_OK;
@@ -157,18 +157,18 @@ sg_status sg_khr_terms_of(const sg_model *model, const sg_loss *loss, const sg_p
         if ((status = sg_new(vectors[i], n * m, sizeof(double)))) goto out;
         if ((status = sg_new(scalars[i], n, sizeof(double)))) goto out;
     }
-    if ((status = sg_loss_prepare(loss, model, panels, &prepared))) goto out;
-    if ((status = collect(&k, model, loss, prepared, panels))) goto out;
-    if ((status = covariance_norm(panels, k.m, k.drift, &out->norm_cov_drift))) goto out;
-    if ((status = covariance_norm(panels, k.m, k.laplacian, &out->norm_cov_laplacian))) goto out;
-    if ((status = covariance_norm(panels, k.m, k.divergence, &out->norm_cov_divergence))) goto out;
+    if ((status = sg_loss_prepare(loss, model, nodes->panels, &prepared))) goto out;
+    if ((status = collect(&k, model, loss, prepared, nodes))) goto out;
+    if ((status = covariance_norm(nodes, k.m, k.drift, &out->norm_cov_drift))) goto out;
+    if ((status = covariance_norm(nodes, k.m, k.laplacian, &out->norm_cov_laplacian))) goto out;
+    if ((status = covariance_norm(nodes, k.m, k.divergence, &out->norm_cov_divergence))) goto out;
     out->varying = k.varying;
     out->norm_gamma = sg_norm2(k.m, a->gamma);
     out->norm_gamma_mle = sg_norm2(k.m, a->gamma_mle);
     double w = sg_norm2(k.m, a->whiten);
     out->norm_h_inverse = w * w;
     out->norm_cov_psi = sg_norm2(k.m, a->cov_psi);
-    displayed(model, panels, &k, out);
+    displayed(model, nodes, &k, out);
 out:
     for (int i = 0; i < 3; i++) {
         sg_delete(*vectors[i]);
@@ -234,7 +234,7 @@ sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asym
         sg_bound_khr_upper(&asymptotic->khr, asymptotic->restricted_poincare, &out->khr_restricted);
         if (gap) sg_bound_khr_upper(&asymptotic->khr, 1 / gap->gap_lower, &out->khr_poincare);
     }
-    if (model->space.shape == SG_CIRCLE) return SG_OK; /* the bounds below are those of a line */
+    if (model->space.shape == SG_CIRCLE || model->space.d > 1) return SG_OK; /* the bounds below are those of a line */
     sg_status status = line_bounds(model, loss, out);
     if (!status && gap &&
         gap->status == SG_NOT_ATTAINED) { /* on a truncated law these sides say nothing of the whole one */

@@ -5,7 +5,7 @@
 #include "scoregap/estimate.h"
 
 /* All NaN for rows that are not diffusions. */
-SG_MUST_CHECK sg_status sg_khr_terms_of(const sg_model *model, const sg_loss *loss, const sg_panels *panels,
+SG_MUST_CHECK sg_status sg_khr_terms_of(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes,
                                         const sg_asymptotic *asymptotic, sg_khr_terms *out);
 
 #endif

@@ -12,7 +12,6 @@
 struct sg_kl_tool {
     const sg_model *model;
     const sg_nodes *nodes;
-    const sg_panels *panels;
     sg_chart *chart;
     sg_partition *partition;
     sg_local truth, local;
@@ -40,10 +39,10 @@ sg_status sg_kl_tool_new(const sg_model *model, const sg_nodes *nodes, sg_kl_too
     sg_kl_tool *t = NULL;
     *out = NULL;
     if ((status = sg_new(&t, 1, sizeof *t))) goto out;
-    t->model = model, t->nodes = nodes, t->panels = nodes ? nodes->panels : NULL;
+    t->model = model, t->nodes = nodes;
     if ((status = sg_new(&t->delta, (size_t)model->m, sizeof(double)))) goto out;
     if ((status = sg_new(&t->full, (size_t)model->full, sizeof(double)))) goto out;
-    if (t->panels && (status = sg_new(&t->log_ratio, (size_t)t->panels->n, sizeof(double)))) goto out;
+    if (nodes && sg_nodes_logp(nodes) && (status = sg_new(&t->log_ratio, (size_t)nodes->n, sizeof(double)))) goto out;
     if ((status = sg_chart_new(model, model->truth, NULL, &t->chart))) goto out;
     if (model->family->can & SG_LINEAR) {
         status = linear_parts(t);
@@ -73,14 +72,13 @@ void sg_kl_tool_delete(sg_kl_tool *t) {
 }
 
 static void normalized_kl(sg_kl_tool *t, double *kl) {
-    const sg_panels *panels = t->panels;
-    for (int first = 0; first < panels->n; first += SG_BLOCK) {
-        sg_lens_nodes(t->lens, panels, first);
+    const double *logp = sg_nodes_logp(t->nodes);
+    for (long long first = 0; first < t->nodes->n; first += SG_BLOCK) {
+        sg_lens_nodes(t->lens, t->nodes, first / SG_BLOCK);
         sg_lens_look(t->lens, NULL, NULL, t->full, &t->lens->block, 0, SG_LOGP);
-        for (int i = 0; i < t->lens->block.n; i++)
-            t->log_ratio[first + i] = panels->logp[first + i] - t->lens->jet.logp[i];
+        for (int i = 0; i < t->lens->block.n; i++) t->log_ratio[first + i] = logp[first + i] - t->lens->jet.logp[i];
     }
-    *kl = sg_panels_mean(panels, t->log_ratio);
+    *kl = sg_nodes_mean(t->nodes, t->log_ratio);
 }
 
 sg_status sg_kl_tool_at(sg_kl_tool *t, const double *theta, double *kl) {

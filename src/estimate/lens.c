@@ -168,10 +168,8 @@ void sg_lens_look(sg_lens *lens, const sg_prepared *prepared, const sg_local *lo
     if (want) lens->loss->row->datum(prepared, local, block, &lens->jet, &lens->datum);
 }
 
-void sg_lens_nodes(sg_lens *lens, const sg_panels *panels, int first) {
-    int n = panels->n - first < SG_BLOCK ? panels->n - first : SG_BLOCK;
-    lens->block.n = n;
-    memcpy(lens->block.x, panels->x + first, (size_t)n * sizeof(double));
-    /* padding keeps the last point: vector loops may run over it */
-    for (int i = n; i < SG_BLOCK; i++) lens->block.x[i] = panels->x[first + n - 1];
+void sg_lens_nodes(sg_lens *lens, const sg_nodes *nodes, long long b) {
+    _Alignas(SG_ALIGN) double weight[SG_BLOCK];
+    sg_nodes_block(nodes, b, &lens->block, weight);
+    lens->block.weight = NULL;
 }

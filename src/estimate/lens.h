@@ -48,8 +48,12 @@ void sg_lens_look(sg_lens *lens, const sg_prepared *prepared, const sg_local *lo
 /* Sums of the datum start at zero. */
 void sg_lens_clear(sg_lens *lens);
 
-/* Nodes `first`.. of panels as a block of at most SG_BLOCK points in lens->block. */
-void sg_lens_nodes(sg_lens *lens, const sg_panels *panels, int first);
+/* Panels as nodes, which borrow them. */
+static inline sg_nodes sg_nodes_of(const sg_model *model, const sg_panels *panels) {
+    return (sg_nodes){.model = model, .n = panels->n, .panels = (sg_panels *)panels, .mass = (double *)panels->mass};
+}
+/* Block b of the nodes of a continuous space in lens->block, without their masses. */
+void sg_lens_nodes(sg_lens *lens, const sg_nodes *nodes, long long b);
 
 /* Finite sets: from sums in the free parameters to the chart, vector [m] and lower triangle [m,m] (all of it on
  * return); `half` [m,m] scratch.  basis NULL: the identity. */

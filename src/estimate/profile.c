@@ -39,8 +39,9 @@ static sg_status score_derivatives(const sg_model *model, const sg_loss *loss, c
     sg_lens *lens = NULL;
     if ((status = sg_chart_new(model, model->truth, NULL, &chart))) goto out;
     if ((status = sg_lens_new(model, loss, chart, 0, SG_DT_DX, &lens))) goto out;
+    const sg_nodes nodes = sg_nodes_of(model, panels);
     for (int first = 0; first < panels->n; first += SG_BLOCK) {
-        sg_lens_nodes(lens, panels, first);
+        sg_lens_nodes(lens, &nodes, first / SG_BLOCK);
         sg_lens_look(lens, NULL, NULL, model->truth, &lens->block, 0, SG_DT_DX);
         for (int j = 0; j < model->m; j++)
             memcpy(out + (size_t)j * panels->n + first, lens->jet.dt_dx + j * SG_BLOCK,

@@ -64,31 +64,30 @@ static void copy_block(sg_rows_table *t, const sg_lens *lens, int first, int cou
 }
 
 /* Subtracts the mean under p and weighs the column; returns the mean. */
-static double centre(const sg_panels *panels, const double *scale, double *column) {
-    double mean = sg_panels_mean(panels, column);
-    for (int i = 0; i < panels->n; i++) column[i] = scale[i] * (column[i] - mean);
+static double centre(const sg_nodes *nodes, const double *scale, double *column) {
+    double mean = sg_nodes_mean(nodes, column);
+    for (long long i = 0; i < nodes->n; i++) column[i] = scale[i] * (column[i] - mean);
     return mean;
 }
 
 /* What likelihood must know at the origin of the chart. */
-static sg_status make_local(const sg_model *model, const sg_loss *loss, const sg_chart *chart, const sg_panels *panels,
+static sg_status make_local(const sg_model *model, const sg_loss *loss, const sg_chart *chart, const sg_nodes *nodes,
                             sg_partition **partition, sg_local *local) {
     sg_status status = SG_OK;
     size_t m = (size_t)chart->m;
     if (!loss->row->local) return SG_OK;
     double *zero = NULL;
-    const sg_nodes nodes = {.model = model, .n = panels->n, .panels = (sg_panels *)panels};
     if ((status = sg_new(&local->gradient, m, sizeof(double)))) return status;
     if ((status = sg_new(&local->hessian, m * m, sizeof(double)))) return status;
     if ((status = sg_new(&zero, m, sizeof(double)))) return status;
-    status = sg_partition_new(model, chart, &nodes, partition);
+    status = sg_partition_new(model, chart, nodes, partition);
     if (!status) status = sg_partition_at(*partition, zero, local);
     sg_delete(zero);
     return status;
 }
 
 sg_status sg_rows_table_new(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
-                            const sg_chart *chart, const sg_panels *panels, sg_rows_table **out) {
+                            const sg_chart *chart, const sg_nodes *nodes, sg_rows_table **out) {
     sg_status status = SG_OK;
     sg_rows_table *t = NULL;
     sg_lens *lens = NULL;
@@ -99,20 +98,20 @@ sg_status sg_rows_table_new(const sg_model *model, const sg_loss *loss, const sg
     bool linear = model->family->can & SG_LINEAR;
     int want = SG_PSI | SG_ROOT | (linear && loss->row->fit == SG_QUADRATIC ? 0 : SG_CURVATURE);
     if ((status = sg_lens_new(model, loss, chart, want, SG_DT, &lens))) goto out;
-    if ((status = make_local(model, loss, chart, panels, &partition, &local))) goto out;
+    if ((status = make_local(model, loss, chart, nodes, &partition, &local))) goto out;
     if ((status = sg_new(&t, 1, sizeof *t))) goto out;
-    t->n = panels->n, t->m = chart->m, t->roots = lens->roots;
+    t->n = (int)nodes->n, t->m = chart->m, t->roots = lens->roots;
     if ((status = allocate(t))) goto out;
-    if ((status = sg_new(&scale, (size_t)panels->n, sizeof(double)))) goto out;
-    for (int i = 0; i < panels->n; i++) scale[i] = exp(0.5 * (log(panels->weight[i]) + panels->logp[i]));
-    for (int first = 0; first < panels->n; first += SG_BLOCK) {
-        sg_lens_nodes(lens, panels, first);
+    if ((status = sg_new(&scale, (size_t)nodes->n, sizeof(double)))) goto out;
+    for (int i = 0; i < t->n; i++) scale[i] = sqrt(nodes->mass[i]);
+    for (int first = 0; first < t->n; first += SG_BLOCK) {
+        sg_lens_nodes(lens, nodes, first / SG_BLOCK);
         sg_lens_look(lens, prepared, &local, chart->origin, &lens->block, want, SG_DT);
         copy_block(t, lens, first, lens->block.n, scale + first);
     }
     for (int j = 0; j < t->m; j++) {
-        t->mean_psi[j] = centre(panels, scale, t->psi + (size_t)j * t->n);
-        centre(panels, scale, t->score + (size_t)j * t->n);
+        t->mean_psi[j] = centre(nodes, scale, t->psi + (size_t)j * t->n);
+        centre(nodes, scale, t->score + (size_t)j * t->n);
     }
 out:
     sg_delete(scale);

@@ -19,7 +19,7 @@ typedef struct {
 
 /* Fills a table at theta = chart origin.  Allocates; sg_rows_table_delete. */
 SG_MUST_CHECK sg_status sg_rows_table_new(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
-                                          const sg_chart *chart, const sg_panels *panels, sg_rows_table **table);
+                                          const sg_chart *chart, const sg_nodes *nodes, sg_rows_table **table);
 void sg_rows_table_delete(sg_rows_table *table);
 
 /* R^-1 of the Dirichlet rows, at the chart's coordinates: SG_SINGULAR names the direction by parameter names. */

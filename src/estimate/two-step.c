@@ -50,7 +50,8 @@ static sg_status whitening(const sg_fitter *f, const sg_loss *loss, const sg_pre
                            const sg_panels *panels, double *whiten) {
     sg_rows_table *table = NULL;
     double condition;
-    sg_status status = sg_rows_table_new(f->model, loss, prepared, chart, panels, &table);
+    const sg_nodes nodes = sg_nodes_of(f->model, panels);
+    sg_status status = sg_rows_table_new(f->model, loss, prepared, chart, &nodes, &table);
     if (!status) status = sg_rows_whitening(f->model, table, whiten, &condition);
     sg_rows_table_delete(table);
     return status;
@@ -91,11 +92,12 @@ static sg_status new_arrays(const sg_fitter *f, sg_two_step *t) {
 
 static sg_status fill_base(const sg_fitter *f, sg_two_step *t) {
     sg_lens *lens = NULL;
+    const sg_nodes nodes = sg_nodes_of(f->model, t->near);
     int n = t->near->n;
     if (!t->base) return SG_OK;
     sg_status status = sg_lens_new(f->model, f->loss, f->chart, 0, SG_LOGP | SG_DT, &lens);
     for (int first = 0; first < n && !status; first += SG_BLOCK) {
-        sg_lens_nodes(lens, t->near, first);
+        sg_lens_nodes(lens, &nodes, first / SG_BLOCK);
         sg_lens_look(lens, f->prepared, NULL, f->chart->origin, &lens->block, 0, SG_LOGP | SG_DT);
         size_t length = (size_t)lens->block.n * sizeof(double);
         memcpy(t->base + first, lens->jet.logp, length);
@@ -136,10 +138,11 @@ sg_status sg_two_step_new(sg_fitter *f) {
 
 static void log_density(sg_fitter *f, const double *delta) {
     sg_two_step *t = f->two_step;
+    const sg_nodes nodes = sg_nodes_of(f->model, t->near);
     const int n = t->near->n;
     if (!t->base) {
         for (int first = 0; first < n; first += SG_BLOCK) {
-            sg_lens_nodes(f->lens, t->near, first);
+            sg_lens_nodes(f->lens, &nodes, first / SG_BLOCK);
             sg_lens_look(f->lens, f->prepared, NULL, f->full, &f->lens->block, 0, SG_LOGP);
             memcpy(t->logq + first, f->lens->jet.logp, (size_t)f->lens->block.n * sizeof(double));
         }

@@ -1,5 +1,6 @@
 #include "family/nodes.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "family/domain.h"
@@ -80,6 +81,66 @@ sg_status sg_model_panels(const sg_model *model, const double *theta, int level,
     return sg_model_panels_deep(model, theta, PANELS_DEPTH, level, panels);
 }
 
+/* ------------------------------------------------------- several dimensions */
+
+/* Relative change of an integral that one box may leave, by dimension, and the natural-log units of the cut. */
+static const double SPACE_TOL[] = {0, 1e-13, 1e-13, 1e-10}, SPACE_DEPTH = 60;
+
+/* The same for cubature, whose points are a block of their own: tests are the statistics, slopes and bends of all
+ * parameters. */
+static void evaluate_space(const void *context, int n, const double *x, double *logq, double *test) {
+    const source *from = context;
+    const int d = from->model->space.d, full = from->model->full;
+    const int rows[3] = {full, full * d, full * d * (d + 1) / 2};
+    const double *member[3];
+    const sg_block block = {.n = n, .d = d, .draws = 1, .x = (double *)x};
+    from->model->family->jet(from->model, from->theta, &block, from->jet);
+    member[0] = from->jet->dt, member[1] = from->jet->dt_dx, member[2] = from->jet->dt_dxx;
+    memcpy(logq, from->jet->logp, (size_t)n * sizeof(double));
+    for (int k = 0; k < 3; test += rows[k++] * SG_BLOCK)
+        memcpy(test, member[k], (size_t)rows[k] * SG_BLOCK * sizeof(double));
+}
+
+static sg_status fill_space(const sg_model *model, const double *theta, int level, sg_nodes *nodes) {
+    const int d = model->space.d;
+    double lo[SG_CUBATURE_AXES], hi[SG_CUBATURE_AXES], at[SG_LANDMARKS * SG_CUBATURE_AXES],
+        scale[SG_LANDMARKS * SG_CUBATURE_AXES];
+    sg_places places = {0};
+    sg_arena *arena = NULL;
+    sg_jet jet;
+    source from = {.model = model, .theta = theta, .jet = &jet};
+    if (d > SG_CUBATURE_AXES || !model->family->places)
+        return sg_fail(SG_REFUSED, "%s has no quadrature: it is for families that have one, in up to %d dimensions",
+                       model->text, SG_CUBATURE_AXES);
+    sg_status status = sg_model_check(model, theta);
+    if (status == SG_OK) status = sg_arena_new(sg_jet_bytes(model->full, d, SG_LOGP | STATISTICS), &arena);
+    if (status == SG_OK) status = sg_jet_take(arena, model->full, d, SG_LOGP | STATISTICS, &jet);
+    if (status != SG_OK) goto out;
+    model->family->places(model, theta, &places);
+    for (int a = 0; a < d; a++) lo[a] = model->space.lo, hi[a] = model->space.hi;
+    for (int k = 0; k < places.count; k++)
+        for (int a = 0; a < d; a++) at[k * d + a] = places.at[k][a], scale[k * d + a] = places.scale[k][a];
+    const sg_density_space density = {.context = &from,
+                                      .evaluate = evaluate_space,
+                                      .d = d,
+                                      .tests = model->full * (1 + d + d * (d + 1) / 2),
+                                      .lo = lo,
+                                      .hi = hi,
+                                      .places = places.count,
+                                      .place = at,
+                                      .scale = scale};
+    status = sg_cubature_new(&density, SPACE_TOL[d], SPACE_DEPTH, level, &nodes->points);
+    if (status != SG_OK) {
+        status = sg_fail_within(status, "%s", model->text);
+        goto out;
+    }
+    nodes->n = nodes->points->n;
+    nodes->mass = (double *)nodes->points->mass;
+out:
+    sg_arena_delete(arena);
+    return status;
+}
+
 sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike, sg_nodes **nodes) {
     sg_nodes *made = NULL;
     *nodes = NULL;
@@ -90,9 +151,11 @@ sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bo
         status = sg_nodes_fill_states(theta, made);
     } else if (alike) {
         status = sg_fail(SG_REFUSED, "%s has no sites that are alike", model->text);
+    } else if (model->space.d > 1) {
+        status = fill_space(model, theta, level, made);
     } else {
         status = sg_model_panels(model, theta, level, &made->panels);
-        if (status == SG_OK) made->n = made->panels->n;
+        if (status == SG_OK) made->n = made->panels->n, made->mass = (double *)made->panels->mass;
     }
     if (status != SG_OK) {
         sg_nodes_delete(made);
@@ -104,9 +167,25 @@ sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bo
 
 void sg_nodes_delete(sg_nodes *nodes) {
     if (!nodes) return;
+    if (!nodes->panels && !nodes->points) sg_delete(nodes->mass);
     sg_panels_delete(nodes->panels);
-    sg_delete(nodes->mass);
+    sg_cubature_delete(nodes->points);
     sg_delete(nodes);
+}
+
+double sg_nodes_mean(const sg_nodes *nodes, const double *f) {
+    if (nodes->panels) return sg_panels_mean(nodes->panels, f);
+    double sum = 0, carry = 0;
+    for (long long i = 0; i < nodes->n; i++) {
+        const double term = nodes->mass[i] * f[i], total = sum + term;
+        carry += fabs(sum) >= fabs(term) ? (sum - total) + term : (term - total) + sum;
+        sum = total;
+    }
+    return sum + carry;
+}
+
+const double *sg_nodes_logp(const sg_nodes *nodes) {
+    return nodes->panels ? nodes->panels->logp : nodes->points ? nodes->points->logp : NULL;
 }
 
 long long sg_nodes_blocks(const sg_nodes *nodes) {
@@ -121,13 +200,14 @@ void sg_nodes_block(const sg_nodes *nodes, long long b, sg_block *block, double 
     block->weight = weight;
     block->count = NULL;
     block->tag = NULL;
-    if (!nodes->panels) {
+    if (!nodes->panels && !nodes->points) {
         sg_nodes_states_block(nodes, b, block, weight);
         return;
     }
     for (int i = 0; i < SG_BLOCK; i++) {
         const long long at = first + (i < block->n ? i : block->n - 1);
-        block->x[i] = nodes->panels->x[at];
-        weight[i] = i < block->n ? nodes->panels->mass[at] : 0;
+        const double *x = nodes->panels ? nodes->panels->x : nodes->points->x;
+        for (int a = 0; a < block->d; a++) block->x[a * SG_BLOCK + i] = x[a * nodes->n + at];
+        weight[i] = i < block->n ? nodes->mass[at] : 0;
     }
 }

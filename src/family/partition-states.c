@@ -1,7 +1,7 @@
 /*
- * Three ways to log Z and its derivatives.  Lists of states (or of counts) with the statistics along the chart at each
- * of them, where these take little memory; otherwise by the structure of the model (log-z.h); otherwise all states one
- * block after the other, with sums in the coordinates that the chart moves.
+ * Three ways to log Z and its derivatives.  Lists of states (or of counts, or of points of cubature) with the
+ * statistics along the chart at each of them, where these take little memory; otherwise by the structure of the model
+ * (log-z.h); otherwise all states one block after the other, with sums in the coordinates that the chart moves.
  *
  * Exponents are relative to log p at the origin of the chart and statistics to their means there, so that near it
  * nothing cancels.
@@ -18,6 +18,9 @@
 enum { B = SG_BLOCK, CHUNK = 16 * SG_BLOCK };
 static const size_t KEPT_MOST = (size_t)64 << 20;
 
+/* How much of the mass may lie where p is that much smaller than its largest, at the origin. */
+static const double FAR_MOST = 1e-12, FAR_DEPTH = 35;
+
 typedef enum { KEPT, PASSING, BY_STRUCTURE } way;
 
 struct sg_partition_states {
@@ -32,7 +35,8 @@ struct sg_partition_states {
     const double *basis; /* compact, or that of the chart */
     double *centre;      /* [rows] means at the origin, subtracted from the statistics */
     double log_z;        /* at the origin */
-    double *base;        /* [blocks][B] log p at the origin - log_z, -INFINITY beyond n */
+    double *base;        /* [blocks][B] log mass at the origin, -INFINITY beyond n */
+    double *far;         /* [blocks][B] 1 where p is small at the origin; NULL: nodes carry any theta */
     double *dt;          /* [blocks][rows][B] */
     double *e;           /* [blocks][B] scratch; passing: [CHUNK] */
     double *sum, *carry; /* [1 + rows] scratch: compensated sums of e and of the first moments */
@@ -51,6 +55,7 @@ void sg_partition_states_delete(sg_partition_states *p) {
     sg_delete(p->compact);
     sg_delete(p->centre);
     sg_delete(p->base);
+    sg_delete(p->far);
     sg_delete(p->dt);
     sg_delete(p->e);
     sg_arena_delete(p->arena);
@@ -137,25 +142,30 @@ static double exponents(sg_partition_states *p, const double *delta) {
     return top;
 }
 
-static void at_kept(sg_partition_states *p, const double *delta, sg_local *local) {
+static sg_status at_kept(sg_partition_states *p, const double *delta, sg_local *local) {
     const int m = p->rows;
     const double top = exponents(p, delta), *mean = p->sum + 1;
+    double far = 0;
     clear_sums(p);
     for (long long b = 0; b < p->blocks; b++) {
         double *restrict e = p->e + b * B;
 #pragma omp simd
         for (int i = 0; i < B; i++) e[i] = exp(e[i] - top);
         add_first(p, e, p->dt + b * m * B);
+        if (p->far) far += dot(e, p->far + b * B);
     }
     const double total = divide_sums(p);
+    if (!(far <= FAR_MOST * total))
+        return sg_fail(SG_UNCERTIFIED, "the nodes of %s do not carry its law so far away", p->model->text);
     local->log_z = p->log_z + (top + log(total));
     for (int j = 0; j < m; j++) local->log_z += delta[j] * p->centre[j];
     for (int j = 0; j < m && local->gradient; j++) local->gradient[j] = p->centre[j] + mean[j];
-    if (!local->hessian) return;
+    if (!local->hessian) return SG_OK;
     for (long long b = 0; b < p->blocks; b++) add_second(p, p->e + b * B, p->dt + b * m * B, mean);
     for (int j = 0; j < m; j++)
         for (int k = 0; k <= j; k++)
             local->hessian[j + k * m] = local->hessian[k + j * m] = p->second[j + k * m] / total;
+    return SG_OK;
 }
 
 /* -------------------------------------------------------------- one block after another */
@@ -269,10 +279,8 @@ static sg_status at_structure(sg_partition_states *p, const double *theta, sg_lo
 
 sg_status sg_partition_states_at(sg_partition_states *p, const double *delta, const double *theta, sg_local *local) {
     if (p->way == BY_STRUCTURE) return at_structure(p, theta, local);
-    if (p->way == KEPT)
-        at_kept(p, delta, local);
-    else
-        at_passing(p, theta, local);
+    if (p->way == KEPT) return at_kept(p, delta, local);
+    at_passing(p, theta, local);
     return SG_OK;
 }
 
@@ -288,9 +296,22 @@ static sg_status take_sums(sg_partition_states *p) {
     return status;
 }
 
-static sg_status fill_base(sg_partition_states *p) {
+/* Points of cubature, which resolve p at the origin, and hence what differs little from it. */
+static sg_status fill_points(const sg_nodes *nodes, sg_partition_states *p) {
+    const double *logp = sg_nodes_logp(nodes);
+    double top = -INFINITY;
+    sg_status status = sg_new(&p->far, (size_t)p->blocks * B, sizeof(double));
+    if (status != SG_OK) return status;
+    p->log_z = nodes->points->log_z;
+    for (long long k = 0; k < p->n; k++) top = logp[k] > top ? logp[k] : top;
+    for (long long k = 0; k < p->n; k++) p->base[k] = log(nodes->mass[k]), p->far[k] = logp[k] < top - FAR_DEPTH;
+    return SG_OK;
+}
+
+static sg_status fill_base(const sg_nodes *nodes, sg_partition_states *p) {
     const double *origin = p->chart->origin;
     for (long long k = p->n; k < p->blocks * B; k++) p->base[k] = -INFINITY;
+    if (nodes->points) return fill_points(nodes, p);
     if (p->alike) return sg_counts_log_mass(p->model, origin, p->base, &p->log_z);
     for (long long first = 0; first < p->n; first += CHUNK) {
         const int count = (int)(p->n - first < CHUNK ? p->n - first : CHUNK);
@@ -340,7 +361,7 @@ static sg_status keep(const sg_nodes *nodes, sg_partition_states *p) {
     if (status == SG_OK) status = sg_new(&p->base, places, sizeof(double));
     if (status == SG_OK) status = sg_new(&p->dt, places * (size_t)p->rows, sizeof(double));
     if (status == SG_OK) status = sg_new(&p->e, places, sizeof(double));
-    if (status == SG_OK) status = fill_base(p);
+    if (status == SG_OK) status = fill_base(nodes, p);
     if (status == SG_OK) status = fill_statistics(nodes, p);
     return status;
 }
@@ -406,7 +427,7 @@ static sg_status choose(const sg_nodes *nodes, sg_partition_states *p) {
         p->blocks = sg_nodes_blocks(nodes);
         p->log_z = nodes->log_z;
         const size_t kept = (size_t)p->blocks * B * ((size_t)p->chart->m + 2) * sizeof(double);
-        if (p->alike || kept < KEPT_MOST) return keep(nodes, p);
+        if (p->alike || nodes->points || kept < KEPT_MOST) return keep(nodes, p);
     }
     sg_status status = ask_structure(p, &known);
     if (status != SG_OK) return status;

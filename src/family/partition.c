@@ -42,7 +42,7 @@ struct sg_partition {
     const sg_model *model;
     sg_chart *chart;
     grid *reference;
-    sg_partition_states *states; /* finite sets, in place of the reference */
+    sg_partition_states *states; /* finite sets and R^d, in place of the reference */
     double *theta;               /* [full] scratch */
     double *zero;                /* [m] */
 };
@@ -311,6 +311,24 @@ static sg_status evaluate_afresh(const sg_partition *partition, sg_local *local)
     return status;
 }
 
+/* The same for points of cubature. */
+static sg_status space_afresh(const sg_partition *partition, sg_local *local) {
+    sg_nodes *nodes = NULL;
+    sg_chart *chart = NULL;
+    sg_partition_states *states = NULL;
+    const size_t basis = (size_t)partition->chart->full * (size_t)partition->chart->m * sizeof(double);
+    sg_status status = sg_nodes_new(partition->model, partition->theta, 0, false, &nodes);
+    if (status == SG_OK) status = sg_chart_new(partition->model, partition->theta, NULL, &chart);
+    if (status == SG_OK) memcpy(chart->basis, partition->chart->basis, basis);
+    if (status == SG_OK) status = sg_partition_states_new(partition->model, chart, nodes, &states);
+    if (status == SG_OK) status = sg_partition_states_at(states, partition->zero, partition->theta, local);
+    if (status != SG_OK && status != SG_NO_MEMORY) status = sg_fail_within(SG_NOT_INTEGRABLE, "log-partition function");
+    sg_partition_states_delete(states);
+    sg_chart_delete(chart);
+    sg_nodes_delete(nodes);
+    return status;
+}
+
 /* ------------------------------------------------------------ the partition */
 
 static sg_status copy_chart(const sg_model *model, const sg_chart *from, sg_chart **copy) {
@@ -323,7 +341,8 @@ sg_status sg_partition_new(const sg_model *model, const sg_chart *chart, const s
                            sg_partition **partition) {
     sg_partition *made = NULL;
     *partition = NULL;
-    const bool normalized = model->family->can & SG_NORMALIZED, finite = model->space.shape == SG_FINITE;
+    const bool normalized = model->family->can & SG_NORMALIZED,
+               many = model->space.shape == SG_FINITE || model->space.d > 1;
     if (!normalized && !(model->family->can & SG_LINEAR))
         return sg_fail(SG_REFUSED, "%s is neither normalized nor an exponential family: its log Z is not computed",
                        model->text);
@@ -333,9 +352,9 @@ sg_status sg_partition_new(const sg_model *model, const sg_chart *chart, const s
     status = copy_chart(model, chart, &made->chart);
     if (status == SG_OK) status = sg_new(&made->theta, (size_t)model->full, sizeof(double));
     if (status == SG_OK) status = sg_new(&made->zero, (size_t)chart->m, sizeof(double));
-    if (status == SG_OK && !normalized && finite)
+    if (status == SG_OK && !normalized && many)
         status = sg_partition_states_new(model, made->chart, nodes, &made->states);
-    if (status == SG_OK && !normalized && !finite)
+    if (status == SG_OK && !normalized && !many)
         status = grid_new(model, chart, chart->origin, nodes->panels, &made->reference);
     if (status != SG_OK) goto out;
     *partition = made;
@@ -365,7 +384,10 @@ sg_status sg_partition_at(sg_partition *partition, const double *delta, sg_local
     sg_chart_theta(partition->chart, delta, partition->theta);
     sg_status status = sg_model_check(partition->model, partition->theta);
     if (status != SG_OK) return status;
-    if (partition->states) return sg_partition_states_at(partition->states, delta, partition->theta, local);
+    if (partition->states) {
+        status = sg_partition_states_at(partition->states, delta, partition->theta, local);
+        return status == SG_UNCERTIFIED ? space_afresh(partition, local) : status;
+    }
     if (!partition->reference)
         fill_zeros(partition->chart->m, local);
     else if (!evaluate(partition->reference, delta, local))

@@ -43,6 +43,24 @@ static sg_status make(const void *keys, sg_model *model) {
     return SG_OK;
 }
 
+/* The wells and the barrier; widths from the coordinates u, turned. */
+static void places(const sg_model *model, const double *theta, sg_places *out) {
+    const own_data *own = model->own;
+    const int d = model->space.d;
+    const double quadratic = theta[QUADRATIC], quartic = theta[QUARTIC];
+    const double well = quadratic > 0 ? sqrt(quadratic / (2 * quartic)) : 0;
+    double width[D] = {1 / sqrt(4 * fabs(quadratic) + sqrt(quartic))};
+    for (int a = 1; a < d; a++) width[a] = 1 / sqrt(theta[PRECISION + a - 1]);
+    out->count = well > 0 ? 3 : 1;
+    for (int k = 0; k < out->count; k++)
+        for (int b = 0; b < d; b++) {
+            out->at[k][b] = (k == 1 ? well : k == 2 ? -well : 0) * own->turn[0][b];
+            out->scale[k][b] = INFINITY;
+            for (int a = 0; a < d; a++)
+                out->scale[k][b] = fmin(out->scale[k][b], width[a] / (fabs(own->turn[a][b]) + 1e-3));
+        }
+}
+
 static void parameter(const sg_model *model, int index, char name[SG_NAME]) {
     static const char *const names[] = {"tilt", "quadratic", "quartic", "coupling", "precision2", "precision3"};
     (void)model;
@@ -233,10 +251,11 @@ const sg_family sg_family_rotated_wells = {
     .summary = "p(x) ~ exp(-h (u_1^2 - 1)^2 - c u_1 u_2 - sum_a u_a^2/(2 s^2)), u = R x, on R^2 or R^3",
     .keys = keys,
     .keys_size = sizeof(rotated_wells),
-    .can = SG_LINEAR,
+    .can = SG_LINEAR | SG_NODES,
     .free_initial = "all",
     .make = make,
     .parameter = parameter,
     .jet = jet,
     .inside = inside,
+    .places = places,
 };
