@@ -24,7 +24,7 @@ SG_MUST_CHECK sg_status sg_local_sums_solve(sg_local_sums *sums);
 
 /*
  * The covariance [bends,bends] of the bends of one datum's loss from exact draws; of losses that draw, with the masks.
- * Its relative standard error is about 2 %.
+ * Its relative standard error is a few per cent where the bends have light tails, and larger where they have not.
  */
 SG_MUST_CHECK sg_status sg_local_spread(sg_local_moments *moments, double *covariance);
 

@@ -115,12 +115,21 @@ static void one_assignment(const elimination *e, long long number, int lane, dou
     sg_elimination_up(plan, e->factors, &pass, result, result + 1, result + 1 + e->a);
 }
 
+/* Assignments first .. first + count - 1. */
+static void one_batch(const elimination *e, long long first, int count) {
+    if (e->scratch->lanes == 1 || count == 1) { /* no team of threads, which would take memory */
+        for (int j = 0; j < count; j++) one_assignment(e, first + j, 0, result_of(e, 1 + j));
+        return;
+    }
+#pragma omp parallel for schedule(dynamic, 1) num_threads(e->scratch->lanes)
+    for (int j = 0; j < count; j++) one_assignment(e, first + j, omp_get_thread_num(), result_of(e, 1 + j));
+}
+
 static void all_assignments(elimination *e) {
     const long long all = llround(e->plan->assignments);
     for (long long first = 0; first < all; first += AT_A_TIME) {
         const int count = (int)(all - first < AT_A_TIME ? all - first : AT_A_TIME);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(e->scratch->lanes) if (e->scratch->lanes > 1 && count > 1)
-        for (int j = 0; j < count; j++) one_assignment(e, first + j, omp_get_thread_num(), result_of(e, 1 + j));
+        one_batch(e, first, count);
         for (int j = 0; j < count; j++) mix(e, result_of(e, 1 + j));
     }
 }

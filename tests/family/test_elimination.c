@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -263,6 +264,25 @@ static void test_models(void **unused) {
     }
 }
 
+/* Assignments to cut sites go on several threads: the same bits. */
+static void test_threads(void **unused) {
+    sg_model *model = finite_model("ising", "graph=lattice,shape=8x8,beta=0.45,h=0.05,couplings=gauss,free=tied");
+    law l[2] = {law_new(2), law_new(2)};
+    const int threads = omp_get_max_threads();
+    (void)unused;
+    for (int k = 0; k < 2; k++) {
+        omp_set_num_threads(k ? 3 : 1);
+        assert_int_equal(sg_model_log_z(model, model->truth, &l[k].log_z, l[k].mean, l[k].covariance), SG_OK);
+    }
+    omp_set_num_threads(threads);
+    assert_true(l[0].log_z == l[1].log_z);
+    assert_memory_equal(l[0].mean, l[1].mean, 2 * sizeof(double));
+    assert_memory_equal(l[0].covariance, l[1].covariance, 4 * sizeof(double));
+    law_delete(&l[0]);
+    law_delete(&l[1]);
+    sg_model_delete(model);
+}
+
 /* Cuts do not change the law: a torus that is cut against the same without cuts. */
 static void test_cuts(void **unused) {
     sg_model *model = finite_model("ising", "graph=lattice,shape=8x8,beta=0.45,h=0.05,couplings=gauss,free=tied");
@@ -347,8 +367,8 @@ static void test_errors(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_factors), cmocka_unit_test(test_widths), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_models),         cmocka_unit_test(test_cuts),   cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_models),         cmocka_unit_test(test_cuts),   cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_memory),         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
