@@ -226,6 +226,13 @@ struct sg_family {
     /* The law at theta as a mixture of normals; NULL: it is none. */
     void (*components)(const sg_model *model, const double *theta, sg_components *out);
     /*
+     * The law convolved with a normal law of variance t in every coordinate, p_t = p_theta * N(0, t I), as a function of
+     * x and t >= 0: fills the jet in d + 1 coordinates, x first and t last (dx [d + 1], dxx packed over d + 1, ...),
+     * normalized, for a block of d + 1 coordinates.  By the heat equation d_t log p_t = (Lap log p_t + |grad log
+     * p_t|^2)/2.  What losses on noised data live on.  NULL: no closed form.
+     */
+    void (*smooth)(const sg_model *model, const double *theta, const sg_block *block, sg_jet *jet);
+    /*
      * Two-state sites: log p(x^i) - log p(x) for point `point` of the block, x^i being x with site i flipped; x has
      * positive probability, -INFINITY where x^i has not.  What single-site dynamics live on: O(neighbours of i).
      */
