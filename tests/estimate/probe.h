@@ -66,7 +66,7 @@ static inline double probe_step(const probe *p, const double *whiten, const doub
             longest = fmax(longest, w);
             if (!(p->model->family->can & SG_LINEAR)) h = fmin(h, 2e-3 / (sqrt(fisher[j + j * p->m]) * w + 1e-300));
         }
-    return p->nodes->panels ? h : fmin(h, 4e-3 / longest);
+    return p->nodes->panels || p->nodes->points ? h : fmin(h, 4e-3 / longest);
 }
 
 static inline void probe_take(probe *p, const sg_block *block, long long at, double *out) {
