@@ -76,6 +76,14 @@ sg_status sg_fail(sg_status code, const char *format, ...) __attribute__((format
 /* Puts "prefix: " before the message of the failure in flight, for callers that know the place (file, line, cell). */
 sg_status sg_fail_within(sg_status code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The first failure among threads that share work, with its message, for the thread that returns it. */
+typedef struct {
+    sg_status status;
+    char message[512];
+} sg_failure;
+/* Keeps this thread's last failure unless there is one; from any thread. */
+void sg_failure_keep(sg_failure *first, sg_status status);
+
 /* Sentence of this thread's last sg_fail; never NULL; valid until the next failure in the same thread. */
 const char *sg_message(void);
 

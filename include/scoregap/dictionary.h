@@ -89,6 +89,33 @@ typedef struct sg_kernel {
 } sg_kernel;
 void sg_kernel_delete(sg_kernel *kernel);
 
+/*
+ * How a loss in R^d that draws (noise and its level, directions) looks at a datum: as points of its own.  They are the
+ * `fixed` ones, which depend on no draw, and then `each` points for each of the draws; or those of a rule that stands
+ * for the mean over all draws.  psi of a draw = psi at its inner point + the terms of faces.
+ */
+typedef struct {
+    const sg_model *model; /* whose jets the points take: the model itself, or a view of it on more coordinates */
+    int draws;             /* M a datum; 0: the mean over all draws, by the rule */
+    int normals, uniforms; /* numbers that one draw takes */
+    int fixed, each;
+    int rule;         /* points of the rule; 0: there is none, and theory takes draws instead */
+    bool closed;      /* Cov(L_v S | x) has a closed form: datum adds it to noise_sum at the points of the rule */
+    bool independent; /* face and inner point are drawn apart, so that their spreads add up */
+    bool own_hessian; /* the mean Hessian of the loss is not the Dirichlet matrix */
+} sg_spread;
+/* What a point counts for: psi at an inner point has `weight`; a face adds weight * factor * psi there. */
+typedef enum {
+    SG_POINT_INNER,
+    SG_POINT_FIXED, /* face, no draw in it or its mean over draws: goes to all draws */
+    SG_POINT_MEAN,  /* face, of the rule, drawn apart from the inner points (sg_spread.independent) */
+    SG_POINT_FACE   /* face of the draw whose inner points follow; takes the place of the last such face */
+} sg_point_kind;
+typedef struct {
+    sg_point_kind kind;
+    double weight, factor;
+} sg_point;
+
 struct sg_walk;
 typedef struct sg_prepared sg_prepared; /* the row's own constants: opaque, immutable after prepare */
 
@@ -198,6 +225,19 @@ typedef struct sg_row {
      */
     bool positive;
     sg_status (*kernel)(const sg_prepared *prepared, const sg_model *model, size_t memory, sg_kernel **kernel);
+    /*
+     * Losses in R^d that draw.  `datum` then sees the points of sg_spread, whose coordinates are those of the model and
+     * `more` besides, in place of the data; its psi at one inner point is that of one draw but for the faces.
+     */
+    int more;
+    void (*spread)(const sg_prepared *prepared, sg_spread *spread);
+    /*
+     * Point k for each datum of the block: of the draw with these numbers, [normals + uniforms][SG_BLOCK], or with
+     * NULL, of the fixed ones and of the rule.  out->x [d + more][SG_BLOCK] has room; sets out->face and may set
+     * out->along (to `room` [d][SG_BLOCK], or to the numbers).
+     */
+    sg_point (*point)(const sg_prepared *prepared, const sg_block *data, int k, const double *numbers, double *room,
+                      sg_block *out);
 } sg_row;
 
 extern const sg_row *const sg_rows[]; /* NULL-terminated: the registry */

@@ -23,7 +23,8 @@ typedef struct {
     int d;         /* dimension, or number of sites */
     int q;         /* states a site, 0 on continuous spaces */
     double lo, hi; /* ends of the line or interval */
-    bool tempered; /* the last coordinate is the noise level beta */
+    bool tempered; /* the last coordinate is the noise level beta, in [0, top] */
+    double top;
 } sg_space;
 
 #define SG_BLOCK 256 /* points a block: the arrays of a block of a few parameters stay in the first-level cache */
@@ -41,6 +42,8 @@ typedef struct {
      */
     const double *count;
     const uint32_t *tag; /* [n] what a loss drew for each datum (a mask); NULL: nothing is drawn */
+    const double *along; /* [d][SG_BLOCK] a direction that a loss drew at each point; NULL: none */
+    bool face;           /* these points lie on a face of a lifted space, where the loss has its boundary term */
 } sg_block;
 
 /* What a jet may hold; asked for by bits. */
@@ -226,8 +229,8 @@ struct sg_family {
     /* The law at theta as a mixture of normals; NULL: it is none. */
     void (*components)(const sg_model *model, const double *theta, sg_components *out);
     /*
-     * The law convolved with a normal law of variance t in every coordinate, p_t = p_theta * N(0, t I), as a function of
-     * x and t >= 0: fills the jet in d + 1 coordinates, x first and t last (dx [d + 1], dxx packed over d + 1, ...),
+     * The law convolved with a normal law of variance t in every coordinate, p_t = p_theta * N(0, t I), as a function
+     * of x and t >= 0: fills the jet in d + 1 coordinates, x first and t last (dx [d + 1], dxx packed over d + 1, ...),
      * normalized, for a block of d + 1 coordinates.  By the heat equation d_t log p_t = (Lap log p_t + |grad log
      * p_t|^2)/2.  What losses on noised data live on.  NULL: no closed form.
      */
@@ -342,6 +345,8 @@ typedef struct sg_nodes {
     double *mass;        /* [n]; its own on finite sets */
     double log_z;        /* of finite sets: log sum p; 0 on the line */
     bool alike;
+    bool drawn;
+    int groups;
 } sg_nodes;
 enum { SG_STATES_MOST = 1 << 26 }; /* states that are enumerated */
 /*
@@ -377,6 +382,36 @@ double sg_model_states(const sg_model *model);
  */
 SG_MUST_CHECK sg_status sg_model_moments(const sg_model *model, const double *theta, double *log_z, double *mean,
                                          double *product);
+
+/* ------------------------------------------------------------------ lifting */
+
+/*
+ * A law on (x, beta): x has the law at variance lambda beta added to every coordinate, and beta the density
+ *     r(beta) ~ exp(-decay/(1 + beta)) (1 + beta)^-power    on [0, beta_max].
+ * QR's has lambda = lmin, the least eigenvalue of the components' covariances, decay = 7 R, power = 0 and beta_max =
+ * 14 R - 1, R = D^2/lmin, D the diameter of the means.  decay = 0: uniform in beta (power 0) or in log(1 + beta) (1).
+ */
+typedef struct {
+    double lambda, beta_max, decay, power;
+} sg_lift;
+/* log r normalized, and its derivatives in beta (NULL: not wanted); beta in [0, beta_max].  log_norm: sg_lift_norm. */
+double sg_lift_log_rate(const sg_lift *lift, double log_norm, double beta, double *slope, double *bend);
+/* log of the integral of the unnormalized r, by composite Gauss-Legendre rules in log(1 + beta): a few eps. */
+double sg_lift_norm(const sg_lift *lift);
+/*
+ * Levels beta [count] and weights [count], summing to 1, of a rule for expectations under r: Gauss-Legendre panels of
+ * 16 points in log(1 + beta), `panels` to a unit; those lighter than 1e-20 of the heaviest are left out.  Errors:
+ * SG_NO_MEMORY, SG_OUT_OF_RANGE.  The caller frees both by sg_delete.
+ */
+SG_MUST_CHECK sg_status sg_lift_levels(const sg_lift *lift, double panels, int *count, double **beta, double **weight);
+/*
+ * The law on (x, beta) as a model of its own on R^d x [0, beta_max] (space.tempered), with the parameters, free ones
+ * and truth of `base`, whose family must have `smooth` and which must outlive it.  Its jets are in d + 1 coordinates
+ * and include r, normalized.  Errors: SG_MISFIT (no `smooth`), SG_OUT_OF_RANGE, SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_model_lift(const sg_model *base, const sg_lift *lift, sg_model **view);
+/* The lift of such a view; NULL: the model is none. */
+const sg_lift *sg_model_lift_of(const sg_model *view, double *log_norm);
 
 /* ------------------------------------------------------------------ charts */
 

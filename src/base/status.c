@@ -94,3 +94,11 @@ sg_status sg_fail_within(sg_status code, const char *format, ...) {
 const char *sg_message(void) {
     return message;
 }
+
+void sg_failure_keep(sg_failure *first, sg_status status) {
+#pragma omp critical(sg_failure)
+    if (!first->status) {
+        first->status = status;
+        memcpy(first->message, message, sizeof first->message);
+    }
+}

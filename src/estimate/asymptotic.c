@@ -6,13 +6,13 @@
 #include "estimate/asymptotic-finite.h"
 #include "estimate/asymptotic-local.h"
 #include "estimate/bounds.h"
-#include "estimate/rows.h"
+#include "estimate/fold.h"
 
 enum { STATES_LISTED = 1 << 18 };
 
 /* One grid's answers; the two grids of an sg_asymptotic are compared. */
 typedef struct {
-    double *gamma, *gamma_mle, *dirichlet, *fisher, *whiten, *metric_root, *cov_psi, *inefficiency;
+    double *gamma, *gamma_mle, *dirichlet, *fisher, *whiten, *metric_root, *cov_psi, *inefficiency, *noise;
     double restricted, condition, mean_psi, rho, norm;
 } grid_values;
 
@@ -25,15 +25,15 @@ static sg_status new_matrices(int m, double **matrix[], int count) {
 }
 
 static sg_status new_values(int m, grid_values *v) {
-    double **matrix[] = {&v->gamma,  &v->gamma_mle,   &v->dirichlet, &v->fisher,
-                         &v->whiten, &v->metric_root, &v->cov_psi,   &v->inefficiency};
-    return new_matrices(m, matrix, 8);
+    double **matrix[] = {&v->gamma,       &v->gamma_mle, &v->dirichlet,    &v->fisher, &v->whiten,
+                         &v->metric_root, &v->cov_psi,   &v->inefficiency, &v->noise};
+    return new_matrices(m, matrix, 9);
 }
 
 static void delete_values(grid_values *v) {
-    double *matrix[] = {v->gamma,  v->gamma_mle,   v->dirichlet, v->fisher,
-                        v->whiten, v->metric_root, v->cov_psi,   v->inefficiency};
-    for (int k = 0; k < 8; k++) sg_delete(matrix[k]);
+    double *matrix[] = {v->gamma,       v->gamma_mle, v->dirichlet,    v->fisher, v->whiten,
+                        v->metric_root, v->cov_psi,   v->inefficiency, v->noise};
+    for (int k = 0; k < 9; k++) sg_delete(matrix[k]);
 }
 
 /* a^T a */
@@ -43,12 +43,12 @@ static void square(int m, const double *a, double *out) {
 
 /* Fisher information, its root and inverse: from the scores in the free parameters themselves, which are well scaled.
  */
-static sg_status information(const sg_model *model, sg_rows_table *t, grid_values *v) {
+static sg_status information(const sg_model *model, const sg_fold *rows, grid_values *v) {
     sg_status status = SG_OK;
-    int m = t->m;
+    int m = rows->m;
     double *inverse = NULL, condition;
     if ((status = sg_new(&inverse, (size_t)m * (size_t)m, sizeof(double)))) goto out;
-    if ((status = sg_qr_factor(t->n, m, t->score, v->metric_root, t->work))) goto out;
+    memcpy(v->metric_root, rows->score, (size_t)m * (size_t)m * sizeof(double));
     status = sg_invert(m, v->metric_root, inverse, &condition);
     if (status == SG_SINGULAR)
         status =
@@ -62,22 +62,34 @@ out:
     return status;
 }
 
-/* gamma, restricted Poincare constant and inefficiencies from the whitened table; W = v->whiten. */
-static sg_status whitened_answers(const sg_model *model, sg_rows_table *t, grid_values *v) {
+/* H^-1 from the Dirichlet factor, or of a Hessian that is the loss's own: out = [m,m], symmetric or R^-1 R^-T. */
+static sg_status inverse_hessian(const sg_fold *rows, const double *inverse, double *out) {
+    double condition;
+    if (rows->own_hessian) return sg_invert(rows->m, rows->hessian, out, &condition);
+    sg_multiply_nt(rows->m, inverse, inverse, out);
+    return SG_OK;
+}
+
+/* gamma, restricted Poincare constant and inefficiencies from whitened rows; W = v->whiten. */
+static sg_status whitened_answers(const sg_model *model, const sg_fold *rows, int draws, grid_values *v) {
     sg_status status = SG_OK;
-    int m = t->m;
-    double *r_psi = NULL, *r_score = NULL, *inverse = NULL, *a = NULL, *b = NULL, condition;
-    double **matrix[] = {&r_psi, &r_score, &inverse, &a, &b};
+    int m = rows->m;
+    double *middle = NULL, *inverse = NULL, *hessian = NULL, *a = NULL, *b = NULL, condition;
+    double **matrix[] = {&middle, &inverse, &hessian, &a, &b};
     if ((status = new_matrices(m, matrix, 5))) goto out;
-    v->rho = sg_rows_worst_hessian(t);
-    if ((status = sg_rows_whitening(model, t, inverse, &condition))) goto out;
-    if ((status = sg_qr_factor(t->n, m, t->psi, r_psi, t->work))) goto out;
-    if ((status = sg_qr_factor(t->n, m, t->score, r_score, t->work))) goto out;
-    sg_multiply(m, r_psi, inverse, a);
-    sg_multiply_nt(m, a, inverse, b); /* B = R_psi R^-1 R^-T in whitened coordinates */
-    sg_multiply_nt(m, b, r_score, a);
+    v->rho = sg_fold_worst_hessian(rows);
+    if ((status = sg_fold_whitening(model, rows, inverse, &condition))) goto out;
+    if ((status = sg_fold_middle(rows, draws, middle))) goto out;
+    if (rows->own_hessian) {
+        if ((status = inverse_hessian(rows, inverse, hessian))) goto out;
+        sg_multiply(m, middle, hessian, b);
+    } else {
+        sg_multiply(m, middle, inverse, a);
+        sg_multiply_nt(m, a, inverse, b); /* B = R_psi R^-1 R^-T in whitened coordinates */
+    }
+    sg_multiply_nt(m, b, rows->score, a);
     if ((status = sg_singular_values(m, a, v->inefficiency, NULL))) goto out;
-    sg_multiply(m, r_score, inverse, a);
+    sg_multiply(m, rows->score, inverse, a);
     v->restricted = sg_norm2(m, a) * sg_norm2(m, a);
     sg_multiply_nt(m, b, v->whiten, a); /* B W^T */
     square(m, a, v->gamma);
@@ -89,22 +101,21 @@ out:
 }
 
 /* First pass in the free parameters: whitening, information, Cov psi, H. */
-static sg_status plain_answers(const sg_model *model, sg_rows_table *t, grid_values *v) {
+static sg_status plain_answers(const sg_model *model, const sg_fold *rows, int draws, grid_values *v) {
     sg_status status = SG_OK;
-    int m = t->m;
+    int m = rows->m;
     double *factor = NULL;
     if ((status = sg_new(&factor, (size_t)m * (size_t)m, sizeof(double)))) return status;
     v->mean_psi = 0;
     for (int j = 0; j < m; j++) {
-        double sum = 0;
-        for (int i = 0; i < t->n; i++) sum += t->psi[(size_t)j * t->n + i] * t->psi[(size_t)j * t->n + i];
-        double size = fabs(t->mean_psi[j]) / sqrt(sum + t->mean_psi[j] * t->mean_psi[j] + DBL_MIN);
+        double size = fabs(rows->mean_psi[j]) / sqrt(rows->square_psi[j] + DBL_MIN);
         if (!(size <= v->mean_psi)) v->mean_psi = size;
     }
-    if ((status = information(model, t, v))) goto out;
-    if ((status = sg_rows_whitening(model, t, v->whiten, &v->condition))) goto out;
-    if ((status = sg_qr_factor(t->n, m, t->psi, factor, t->work))) goto out;
+    if ((status = information(model, rows, v))) goto out;
+    if ((status = sg_fold_whitening(model, rows, v->whiten, &v->condition))) goto out;
+    if ((status = sg_fold_middle(rows, draws, factor))) goto out;
     square(m, factor, v->cov_psi);
+    for (int k = 0; k < m * m; k++) v->noise[k] = draws ? rows->noise[k] / draws : 0;
 out:
     sg_delete(factor);
     return status;
@@ -120,23 +131,104 @@ static sg_status dirichlet_of(int m, grid_values *v) {
     return status;
 }
 
-static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes, grid_values *v) {
+/* Draws that the loss takes a datum, 0 for their mean or none. */
+static int draws_of(const sg_loss *loss, const sg_prepared *prepared) {
+    sg_spread spread = {0};
+    if (loss->row->spread) loss->row->spread(prepared, &spread);
+    return spread.draws;
+}
+
+/* Groups of blocks: for a jackknife where nodes are drawn, and to share work where the loss draws. */
+enum { GROUPS = 16 };
+
+static int groups_of(const sg_nodes *nodes, const sg_loss *loss) {
+    const long long blocks = sg_nodes_blocks(nodes);
+    if (nodes->drawn) return nodes->groups;
+    if (!loss->row->spread) return 1;
+    return blocks < GROUPS ? (int)blocks : GROUPS;
+}
+
+/* What one pass over the nodes says, in groups. */
+typedef struct {
+    int count;
+    sg_fold *part[GROUPS], *all;
+} grouped;
+
+static void delete_grouped(grouped *g) {
+    for (int k = 0; k < g->count; k++) sg_fold_delete(g->part[k]);
+    if (g->count > 1) sg_fold_delete(g->all);
+    *g = (grouped){0};
+}
+
+static sg_status fold(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared, const sg_chart *chart,
+                      const sg_nodes *nodes, grouped *g) {
+    const long long blocks = sg_nodes_blocks(nodes);
+    const int count = groups_of(nodes, loss);
+    sg_failure first = {0};
+    *g = (grouped){.count = count};
+#pragma omp parallel for schedule(dynamic) if (count > 1)
+    for (int k = 0; k < count; k++) {
+        const long long from = blocks * k / count, to = blocks * (k + 1) / count;
+        sg_status status = sg_fold_new(model, loss, prepared, chart, nodes, from, to - from, &g->part[k]);
+        if (status) sg_failure_keep(&first, status);
+    }
+    if (first.status) return sg_fail(first.status, "%s", first.message);
+    if (count > 1) return sg_fold_join(count, g->part, -1, &g->all);
+    g->all = g->part[0];
+    return SG_OK;
+}
+
+/*
+ * Standard errors over groups of drawn nodes by the delete-a-group jackknife: se^2 = (G - 1)/G sum (value without group
+ * - value)^2, into `spread`: gamma (norm of the entries' errors in `norm`), inefficiency, restricted.
+ */
+static sg_status jackknife(const sg_model *model, const grouped *g, int draws, const grid_values *v,
+                           grid_values *spread) {
+    sg_status status = SG_OK;
+    const int m = model->m;
+    const double share = (g->count - 1.0) / g->count;
+    grid_values one = {0};
+    double gamma2 = 0, worst2 = 0, restricted2 = 0;
+    if ((status = new_values(m, &one))) goto out;
+    memcpy(one.whiten, v->whiten, (size_t)m * (size_t)m * sizeof(double));
+    for (int k = 0; k < g->count && !status; k++) {
+        sg_fold *rest = NULL;
+        status = sg_fold_join(g->count, g->part, k, &rest);
+        if (!status) status = whitened_answers(model, rest, draws, &one);
+        sg_fold_delete(rest);
+        for (int i = 0; i < m * m && !status; i++)
+            spread->gamma[i] += share * (one.gamma[i] - v->gamma[i]) * (one.gamma[i] - v->gamma[i]);
+        worst2 += share * (one.inefficiency[0] - v->inefficiency[0]) * (one.inefficiency[0] - v->inefficiency[0]);
+        restricted2 += share * (one.restricted - v->restricted) * (one.restricted - v->restricted);
+    }
+    for (int i = 0; i < m * m; i++) gamma2 += spread->gamma[i];
+    spread->norm = sqrt(gamma2);
+    spread->inefficiency[0] = sqrt(worst2);
+    spread->restricted = sqrt(restricted2);
+out:
+    delete_values(&one);
+    return status;
+}
+
+static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes, grid_values *v,
+                         grid_values *spread) {
     sg_status status = SG_OK;
     sg_prepared *prepared = NULL;
     sg_chart *plain = NULL, *white = NULL;
-    sg_rows_table *table = NULL;
+    grouped g = {0};
     if ((status = sg_loss_prepare(loss, model, nodes->panels, &prepared))) goto out;
+    const int draws = draws_of(loss, prepared);
     if ((status = sg_chart_new(model, model->truth, NULL, &plain))) goto out;
-    if ((status = sg_rows_table_new(model, loss, prepared, plain, nodes, &table))) goto out;
-    if ((status = plain_answers(model, table, v))) goto out;
+    if ((status = fold(model, loss, prepared, plain, nodes, &g))) goto out;
+    if ((status = plain_answers(model, g.all, draws, v))) goto out;
     if ((status = dirichlet_of(model->m, v))) goto out;
-    sg_rows_table_delete(table);
-    table = NULL;
+    delete_grouped(&g);
     if ((status = sg_chart_new(model, model->truth, v->whiten, &white))) goto out;
-    if ((status = sg_rows_table_new(model, loss, prepared, white, nodes, &table))) goto out;
-    status = whitened_answers(model, table, v);
+    if ((status = fold(model, loss, prepared, white, nodes, &g))) goto out;
+    if ((status = whitened_answers(model, g.all, draws, v))) goto out;
+    if (spread) status = jackknife(model, &g, draws, v, spread);
 out:
-    sg_rows_table_delete(table);
+    delete_grouped(&g);
     sg_chart_delete(plain);
     sg_chart_delete(white);
     sg_loss_release(loss, prepared);
@@ -146,6 +238,19 @@ out:
 static double norm_of_difference(int m, const double *a, const double *b, double *scratch) {
     for (int k = 0; k < m * m; k++) scratch[k] = a[k] - b[k];
     return sg_norm2(m, scratch);
+}
+
+/* A value that is all error is no value. */
+static void judge_errors(sg_asymptotic *out, const grid_values *fine) {
+    const double worst = fine->inefficiency[0];
+    if (!(out->gamma_error < 0.1 * fine->norm && out->inefficiency_error < 0.1 * worst &&
+          out->restricted_poincare_error < 0.1 * fine->restricted)) {
+        out->status = SG_NO_DIGITS;
+        snprintf(out->message, sizeof out->message,
+                 "the error estimate leaves no digit (condition of the statistics %.2g): the modes are too far apart "
+                 "for double precision",
+                 fine->condition);
+    }
 }
 
 /*
@@ -161,16 +266,8 @@ static void estimate_errors(sg_asymptotic *out, const grid_values *coarse, const
     double worst = fine->inefficiency[0];
     out->inefficiency_error = fabs(worst - coarse->inefficiency[0]) + rounding * worst;
     out->restricted_poincare_error = fabs(fine->restricted - coarse->restricted) + rounding * fine->restricted;
-    if (!(out->gamma_error < 0.1 * fine->norm && out->inefficiency_error < 0.1 * worst &&
-          out->restricted_poincare_error < 0.1 * fine->restricted)) {
-        out->status = SG_NO_DIGITS;
-        snprintf(out->message, sizeof out->message,
-                 "the error estimate leaves no digit (condition of the statistics %.2g): the modes are too far apart "
-                 "for double precision",
-                 fine->condition);
-    }
+    judge_errors(out, fine);
 }
-
 static void take(sg_asymptotic *out, grid_values *fine) {
     int m = out->m;
     size_t bytes = (size_t)m * (size_t)m * sizeof(double);
@@ -181,6 +278,7 @@ static void take(sg_asymptotic *out, grid_values *fine) {
     memcpy(out->whiten, fine->whiten, bytes);
     memcpy(out->metric_root, fine->metric_root, bytes);
     memcpy(out->cov_psi, fine->cov_psi, bytes);
+    memcpy(out->noise, fine->noise, bytes);
     for (int j = 0; j < m; j++) out->inefficiency[j] = fine->inefficiency[m - 1 - j];
     out->restricted_poincare = fine->restricted;
     out->condition = fine->condition;
@@ -225,12 +323,23 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
     }
     if ((status = new_values(m, &coarse)) || (status = new_values(m, &fine))) goto out;
     if ((status = sg_nodes_new(model, model->truth, 0, false, &nodes[0]))) goto out;
+    if (nodes[0]->drawn) {
+        if ((status = on_grid(model, loss, nodes[0], &fine, &coarse))) goto out;
+        out->gamma_error = coarse.norm;
+        out->inefficiency_error = coarse.inefficiency[0];
+        out->restricted_poincare_error = coarse.restricted;
+        out->sampled = true;
+        judge_errors(out, &fine);
+        take(out, &fine);
+        goto terms;
+    }
     if ((status = sg_nodes_new(model, model->truth, 1, false, &nodes[1]))) goto out;
-    if ((status = on_grid(model, loss, nodes[0], &coarse)) || (status = on_grid(model, loss, nodes[1], &fine)))
-        goto out;
+    if ((status = on_grid(model, loss, nodes[0], &coarse, NULL))) goto out;
+    if ((status = on_grid(model, loss, nodes[1], &fine, NULL))) goto out;
     estimate_errors(out, &coarse, &fine);
     take(out, &fine);
-    status = sg_khr_terms_of(model, loss, nodes[1], out, &out->khr);
+terms:
+    status = sg_khr_terms_of(model, loss, nodes[nodes[1] ? 1 : 0], out, &out->khr);
 out:
     delete_values(&coarse);
     delete_values(&fine);

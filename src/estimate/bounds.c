@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "estimate/bounds.h"
-#include "estimate/rows.h"
+#include "estimate/fold.h"
 #include "scoregap/chain.h"
 
 /* What the KHR chain is made of at the nodes; each vector [m] a node, column-major [n][m]. */

@@ -72,7 +72,7 @@ sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double
     if ((status = sg_new(&f, 1, sizeof *f))) goto out;
     f->model = model, f->loss = loss, f->nodes = nodes, f->m = model->m;
     f->panels = nodes ? nodes->panels : NULL;
-    f->kind = model->family->can & SG_LINEAR ? loss->row->fit : SG_GENERAL;
+    f->kind = model->family->can & SG_LINEAR && !loss->row->spread ? loss->row->fit : SG_GENERAL;
     int want = SG_PSI | (f->kind == SG_QUADRATIC ? SG_ROOT : f->kind == SG_GENERAL ? SG_VALUE | SG_CURVATURE : 0);
     if ((status = sg_chart_new(model, reference, whiten, &f->chart))) goto out;
     if ((status = sg_lens_new(model, loss, f->chart, want, SG_LOGP, &f->lens))) goto out;

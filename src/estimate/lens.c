@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "dictionary/site-view.h"
+#include "estimate/spread.h"
 
-static sg_jet narrow_jet(const sg_jet *all, int want) {
+sg_jet sg_lens_narrow_jet(const sg_jet *all, int want) {
     sg_jet jet = *all;
     jet.want = want;
     double **member[] = {&jet.logp,   &jet.dx,  &jet.dxx,    &jet.dt,     &jet.dt_dx,
@@ -15,7 +16,7 @@ static sg_jet narrow_jet(const sg_jet *all, int want) {
     return jet;
 }
 
-static sg_datum narrow_datum(const sg_datum *all, int want) {
+sg_datum sg_lens_narrow_datum(const sg_datum *all, int want) {
     sg_datum datum = *all;
     datum.want = want;
     if (!(want & SG_VALUE)) datum.value = NULL;
@@ -102,16 +103,22 @@ void sg_basis_matrix(int m, const double *basis, double *matrix, double *half) {
 
 /* ------------------------------------------------------------------------- both */
 
+/* Jets at the data themselves; those of points belong to spread.c. */
+static int jets_of(const sg_lens *lens, int want, int extra) {
+    return lens->loss->row->spread ? extra : lens->loss->row->jets(lens->model, want) | extra;
+}
+
 static sg_status open_jets(int want, int extra, sg_lens *lens) {
     sg_status status;
     const sg_model *model = lens->model;
-    int d = model->space.d, jets = lens->loss->row->jets(model, want) | extra;
+    int d = model->space.d, jets = jets_of(lens, want, extra);
     lens->roots = lens->loss->row->roots(model);
     size_t bytes = sg_jet_bytes(model->full, d, jets) + sg_jet_bytes(lens->m, d, jets) +
                    sg_datum_bytes(lens->m, lens->roots, want) + ((size_t)d * SG_BLOCK + 64) * sizeof(double) + 1024;
     if ((status = sg_arena_new(bytes, &lens->arena))) return status;
     if ((status = sg_jet_take(lens->arena, model->full, d, jets, &lens->raw_all))) return status;
     if ((status = sg_jet_take(lens->arena, lens->m, d, jets, &lens->jet_all))) return status;
+    if (lens->loss->row->spread && (status = sg_spread_open(want, lens))) return status;
     return sg_datum_take(lens->arena, lens->m, lens->roots, want, &lens->datum_all);
 }
 
@@ -143,6 +150,7 @@ out:
 void sg_lens_delete(sg_lens *lens) {
     if (!lens) return;
     sg_arena_delete(lens->arena);
+    sg_spread_close(lens);
     sg_site_view_delete(lens->view);
     sg_delete(lens->basis);
     sg_delete(lens->raw[0]);
@@ -155,17 +163,20 @@ void sg_lens_delete(sg_lens *lens) {
 
 void sg_lens_look(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta,
                   const sg_block *block, int want, int extra) {
-    lens->datum = narrow_datum(&lens->datum_all, want);
+    lens->datum = sg_lens_narrow_datum(&lens->datum_all, want);
     if (lens->view) {
         sg_site_view_at(lens->view, theta, block);
         lens->loss->row->sites(prepared, local, lens->view, &lens->datum);
         return;
     }
-    int jets = lens->loss->row->jets(lens->model, want) | extra;
-    sg_jet raw = narrow_jet(&lens->raw_all, jets);
-    lens->jet = narrow_jet(&lens->jet_all, jets);
-    sg_chart_jet(lens->model, lens->chart, theta, block, &raw, &lens->jet);
-    if (want) lens->loss->row->datum(prepared, local, block, &lens->jet, &lens->datum);
+    int jets = jets_of(lens, want, extra);
+    sg_jet raw = sg_lens_narrow_jet(&lens->raw_all, jets);
+    lens->jet = sg_lens_narrow_jet(&lens->jet_all, jets);
+    if (jets) sg_chart_jet(lens->model, lens->chart, theta, block, &raw, &lens->jet);
+    if (want && lens->spread)
+        sg_spread_look(lens, prepared, theta, block, want);
+    else if (want)
+        lens->loss->row->datum(prepared, local, block, &lens->jet, &lens->datum);
 }
 
 void sg_lens_nodes(sg_lens *lens, const sg_nodes *nodes, long long b) {

@@ -9,6 +9,7 @@
 
 #include "estimate/source.h"
 
+typedef struct sg_spread_room sg_spread_room;
 typedef struct {
     const sg_model *model;
     const sg_loss *loss;
@@ -34,7 +35,16 @@ typedef struct {
     double *line;      /* [m] scratch of passes */
     sg_datum site;     /* of losses averaged over sites: that of one site */
     double *influence; /* [m][SG_BLOCK] scratch of theirs */
+    /* Losses in R^d that draw: the jet is of the data, the datum of the points that they become (spread.h). */
+    sg_spread_room *spread;
+    sg_stream *draws; /* of the next look; NULL: the mean over all draws */
+    bool theory;
+    const double *mass; /* [n] of the next look, for sums */
 } sg_lens;
+
+/* The members that `want` names, the others NULL. */
+sg_jet sg_lens_narrow_jet(const sg_jet *all, int want);
+sg_datum sg_lens_narrow_datum(const sg_datum *all, int want);
 
 /* `want`: union of the readings that will be asked; `extra`: jet bits wanted besides those that the row needs (not on
  * finite sets). */

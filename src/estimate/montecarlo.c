@@ -168,21 +168,7 @@ void sg_montecarlo_delete(sg_montecarlo *out) {
     sg_delete(out);
 }
 
-/* The first failure of any thread, with its message, for the thread that returns it. */
-typedef struct {
-    sg_status status;
-    char message[512];
-} failure;
-
-static void keep_first(failure *first, sg_status status) {
-#pragma omp critical(sg_montecarlo_failure)
-    if (!first->status) {
-        first->status = status;
-        snprintf(first->message, sizeof first->message, "%s", sg_message());
-    }
-}
-
-static void replicate_loop(const shared *s, sg_montecarlo *out, int threads, failure *first) {
+static void replicate_loop(const shared *s, sg_montecarlo *out, int threads, sg_failure *first) {
     const sg_montecarlo_plan *plan = s->plan;
     int failed = 0, done = 0;
 #pragma omp parallel num_threads(threads)
@@ -190,7 +176,7 @@ static void replicate_loop(const shared *s, sg_montecarlo *out, int threads, fai
         worker w = {0};
         sg_status status = open_worker(s, &w);
         if (status) {
-            keep_first(first, status);
+            sg_failure_keep(first, status);
 #pragma omp atomic write
             failed = 1;
         }
@@ -202,7 +188,7 @@ static void replicate_loop(const shared *s, sg_montecarlo *out, int threads, fai
             if (skip || (plan->stop && *plan->stop)) continue;
             status = run_replicate(s, &w, r, out);
             if (status) {
-                keep_first(first, status);
+                sg_failure_keep(first, status);
 #pragma omp atomic write
                 failed = 1;
             }
@@ -223,7 +209,7 @@ static void replicate_loop(const shared *s, sg_montecarlo *out, int threads, fai
 sg_status sg_montecarlo_run(const sg_montecarlo_plan *plan, sg_montecarlo **result) {
     sg_status status = SG_OK;
     shared s = {0};
-    failure first = {0};
+    sg_failure first = {0};
     sg_montecarlo *out = NULL;
     *result = NULL;
     if ((status = open_shared(plan, &s))) goto out;

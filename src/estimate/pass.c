@@ -173,6 +173,18 @@ static void pass_sites(sg_lens *lens, const sg_prepared *prepared, const sg_loca
 
 /* ------------------------------------------------------------------------- both */
 
+/* The numbers that the loss draws for the data of block b: the same in every pass.  NULL: it draws none. */
+static sg_stream *open_draws(const sg_lens *lens, const sg_prepared *prepared, const sg_source *source, long long b,
+                             sg_stream *stream) {
+    sg_spread s = {0};
+    if (!lens->spread) return NULL;
+    lens->loss->row->spread(prepared, &s);
+    if (s.draws == 0) return NULL;
+    sg_stream_open(stream, tag_key(source, lens->loss), SG_PURPOSE_LOSS, source->replicate);
+    sg_stream_seek(stream, (uint32_t)b);
+    return stream;
+}
+
 void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta,
              const sg_source *source, int want, sg_pass_means *means) {
     int m = lens->m, pairs = m * (m + 1) / 2;
@@ -180,7 +192,9 @@ void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, 
     clear_means(m, means);
     if (lens->view) pass_sites(lens, prepared, local, theta, source, want, means);
     for (long long b = 0; !lens->view && b < sg_source_blocks(source); b++) {
+        sg_stream stream;
         sg_source_block(source, b, &lens->block);
+        lens->draws = open_draws(lens, prepared, source, b, &stream);
         sg_lens_look(lens, prepared, local, theta, &lens->block, want & ~SG_PASS_SQUARES, 0);
         add_block(lens, lens->block.n, want, means);
     }

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "estimate/fitter.h"
+#include "estimate/fold.h"
 #include "estimate/root.h"
-#include "estimate/rows.h"
 
 /* Natural-log units at which the panels are cut: no datum of the model lies beyond, and where one does all the same, a
  * kernel that goes on as a constant is as admissible as any. */
@@ -48,12 +48,12 @@ void sg_two_step_delete(sg_fitter *f) {
 /* R^-1 of the loss at the reference, along `chart`, into whiten [m,m]. */
 static sg_status whitening(const sg_fitter *f, const sg_loss *loss, const sg_prepared *prepared, const sg_chart *chart,
                            const sg_panels *panels, double *whiten) {
-    sg_rows_table *table = NULL;
+    sg_fold *rows = NULL;
     double condition;
     const sg_nodes nodes = sg_nodes_of(f->model, panels);
-    sg_status status = sg_rows_table_new(f->model, loss, prepared, chart, &nodes, &table);
-    if (!status) status = sg_rows_whitening(f->model, table, whiten, &condition);
-    sg_rows_table_delete(table);
+    sg_status status = sg_fold_new(f->model, loss, prepared, chart, &nodes, 0, sg_nodes_blocks(&nodes), &rows);
+    if (!status) status = sg_fold_whitening(f->model, rows, whiten, &condition);
+    sg_fold_delete(rows);
     return status;
 }
 

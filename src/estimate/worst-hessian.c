@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "estimate/asymptotic-finite.h"
-#include "estimate/rows.h"
+#include "estimate/fold.h"
 
 enum { B = SG_BLOCK, WHOLE_MOST = 16, DIRECTIONS_LEAST = 8 };
 static const double nudge = 1e-4;    /* change of the largest parameter for differences */

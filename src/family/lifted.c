@@ -1,0 +1,235 @@
+/*
+ * A family on (x, beta): its law convolved with a normal law of variance lambda beta, and beta with density r.  A view
+ * of a family that knows the convolution (sg_family.smooth), not a family of its own: it stands in no registry.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "numeric/legendre.h"
+#include "scoregap/family.h"
+
+enum { B = SG_BLOCK, RULE = SG_PANEL_ORDER, LEVELS_MOST = 4096 };
+
+typedef struct {
+    const sg_model *base;
+    sg_lift lift;
+    double log_norm;
+} view_data;
+
+/* ------------------------------------------------------------- the schedule */
+
+double sg_lift_log_rate(const sg_lift *lift, double log_norm, double beta, double *slope, double *bend) {
+    const double v = 1 / (1 + beta);
+    if (slope) *slope = v * (lift->decay * v - lift->power);
+    if (bend) *bend = v * v * (lift->power - 2 * lift->decay * v);
+    return -lift->decay * v - lift->power * log1p(beta) - log_norm;
+}
+
+/* Panels in u = log(1 + beta): calls `add` with beta and the log of r(beta) d beta, r not normalized. */
+typedef void visit(void *context, double beta, double log_weight);
+
+static void walk_levels(const sg_lift *lift, int panels, visit *add, void *context) {
+    const double width = log1p(lift->beta_max) / panels;
+    for (int p = 0; p < panels; p++)
+        for (int k = 0; k < RULE; k++) {
+            const double u = width * (p + 0.5 + 0.5 * sg_legendre_node[k]);
+            const double beta = expm1(u);
+            add(context, beta,
+                sg_lift_log_rate(lift, 0, beta, NULL, NULL) + u + log(0.5 * width * sg_legendre_weight[k]));
+        }
+}
+
+/* The steepest thing in u is exp(-decay e^-u). */
+static int panels_of(const sg_lift *lift, double per_unit) {
+    const double length = log1p(lift->beta_max);
+    const double panels = ceil(per_unit * length * (1 + 0.05 * fmin(lift->decay, 1e4)));
+    return panels < 2 ? 2 : panels < LEVELS_MOST / RULE ? (int)panels : LEVELS_MOST / RULE;
+}
+
+typedef struct {
+    double top, sum;
+} log_sum;
+
+static void add_to_sum(void *context, double beta, double log_weight) {
+    log_sum *s = context;
+    (void)beta;
+    if (log_weight > s->top) {
+        s->sum = s->sum * exp(s->top - log_weight) + 1;
+        s->top = log_weight;
+    } else {
+        s->sum += exp(log_weight - s->top);
+    }
+}
+
+double sg_lift_norm(const sg_lift *lift) {
+    log_sum s = {.top = -1e300};
+    walk_levels(lift, panels_of(lift, 1), add_to_sum, &s);
+    return s.top + log(s.sum);
+}
+
+typedef struct {
+    int count;
+    double log_norm, *beta, *weight;
+} levels;
+
+static void list_level(void *context, double beta, double log_weight) {
+    levels *l = context;
+    const double weight = exp(log_weight - l->log_norm);
+    if (!(weight > 1e-20)) return;
+    l->beta[l->count] = beta;
+    l->weight[l->count++] = weight;
+}
+
+sg_status sg_lift_levels(const sg_lift *lift, double panels, int *count, double **beta, double **weight) {
+    const int all = panels_of(lift, panels);
+    levels l = {0};
+    log_sum s = {.top = -1e300};
+    *beta = *weight = NULL;
+    sg_status status = sg_new(beta, (size_t)(all * RULE), sizeof(double));
+    if (!status) status = sg_new(weight, (size_t)(all * RULE), sizeof(double));
+    if (status) {
+        sg_delete(*beta);
+        *beta = NULL;
+        return status;
+    }
+    walk_levels(lift, all, add_to_sum, &s);
+    l = (levels){.log_norm = s.top + log(s.sum), .beta = *beta, .weight = *weight};
+    walk_levels(lift, all, list_level, &l);
+    *count = l.count;
+    return SG_OK;
+}
+
+/* -------------------------------------------------------------------- jets */
+
+/* The last coordinate is t = lambda beta in `smooth`, beta here. */
+static void scale_rows(int count, double factor, double *row) {
+    for (int i = 0; i < count; i++) row[i] *= factor;
+}
+
+static void scale_level(int d, int sets, double lambda, double *gradient, double *hessian) {
+    const int last = d - 1, pairs = d * (d + 1) / 2;
+    for (int k = 0; gradient && k < sets; k++) scale_rows(B, lambda, gradient + ((size_t)k * d + last) * B);
+    for (int k = 0; hessian && k < sets; k++) {
+        double *row = hessian + ((size_t)k * pairs + last * d / 2) * B;
+        scale_rows(d * B, lambda, row);
+        scale_rows(B, lambda, row + (size_t)last * B);
+    }
+}
+
+static void add_rate(const view_data *own, int n, const double *beta, sg_jet *out) {
+    const int d = out->d;
+    double *dx = out->dx ? out->dx + (size_t)(d - 1) * B : NULL;
+    double *dxx = out->dxx ? out->dxx + (size_t)(d * (d + 1) / 2 - 1) * B : NULL;
+    for (int i = 0; i < n && (out->logp || dx || dxx); i++) {
+        double slope, bend, log_rate = sg_lift_log_rate(&own->lift, own->log_norm, beta[i], &slope, &bend);
+        if (out->logp) out->logp[i] += log_rate;
+        if (dx) dx[i] += slope;
+        if (dxx) dxx[i] += bend;
+    }
+}
+
+static void jet(const sg_model *view, const double *theta, const sg_block *block, sg_jet *out) {
+    const view_data *own = view->own;
+    const int d = view->space.d, m = out->m, pairs = m * (m + 1) / 2;
+    const double lambda = own->lift.lambda;
+    double *beta = block->x + (size_t)(d - 1) * B;
+    _Alignas(SG_ALIGN) double kept[B];
+    /* The block is lent to `smooth` with t in place of beta. */
+    memcpy(kept, beta, sizeof kept);
+    for (int i = 0; i < B; i++) beta[i] *= lambda;
+    own->base->family->smooth(own->base, theta, block, out);
+    memcpy(beta, kept, sizeof kept);
+    if (lambda != 1) {
+        scale_level(d, 1, lambda, out->dx, out->dxx);
+        scale_level(d, m, lambda, out->dt_dx, out->dt_dxx);
+        scale_level(d, pairs, lambda, out->dtt_dx, out->dtt_dxx);
+    }
+    add_rate(own, block->n, beta, out);
+}
+
+static bool inside(const sg_model *view, const double *theta) {
+    const view_data *own = view->own;
+    return own->base->family->inside(own->base, theta);
+}
+
+static void parameter(const sg_model *view, int index, char name[SG_NAME]) {
+    const view_data *own = view->own;
+    own->base->family->parameter(own->base, index, name);
+}
+
+static const sg_field keys[] = {{.key = NULL}};
+
+static const sg_family family = {
+    .name = "lifted",
+    .summary = "a law with noise of a random level added",
+    .keys = keys,
+    .can = SG_NORMALIZED,
+    .free_initial = "all",
+    .parameter = parameter,
+    .jet = jet,
+    .inside = inside,
+};
+
+/* -------------------------------------------------------------------- models */
+
+static sg_status copy(size_t count, const double *from, double **to) {
+    if (!from) return SG_OK;
+    sg_status status = sg_new(to, count, sizeof(double));
+    if (!status) memcpy(*to, from, count * sizeof(double));
+    return status;
+}
+
+static sg_status fill(const sg_model *base, sg_model *view) {
+    const size_t full = (size_t)base->full, m = (size_t)base->m;
+    sg_status status = sg_new(&view->free, m ? m : 1, sizeof(int));
+    if (status) return status;
+    memcpy(view->free, base->free, m * sizeof(int));
+    if ((status = copy(full * m, base->direction, &view->direction))) return status;
+    if ((status = copy(full, base->truth, &view->truth))) return status;
+    if ((status = copy(full, base->named, &view->named))) return status;
+    return copy(full * full, base->to_named, &view->to_named);
+}
+
+sg_status sg_model_lift(const sg_model *base, const sg_lift *lift, sg_model **out) {
+    view_data *own = NULL;
+    sg_model *view = NULL;
+    *out = NULL;
+    if (!base->family->smooth)
+        return sg_fail(SG_MISFIT,
+                       "%s cannot be lifted: its convolution with a normal law is not known; take a mixture of normals",
+                       base->text);
+    if (!(lift->lambda > 0 && lift->beta_max > 0 && lift->beta_max < INFINITY && lift->decay >= 0 &&
+          lift->decay < INFINITY && isfinite(lift->power)))
+        return sg_fail(SG_OUT_OF_RANGE, "a lift needs lambda > 0, 0 < beta_max < infinity and decay >= 0");
+    sg_status status = sg_new(&view, 1, sizeof *view);
+    if (!status) status = sg_new(&own, 1, sizeof *own);
+    if (status) goto out;
+    *own = (view_data){.base = base, .lift = *lift, .log_norm = sg_lift_norm(lift)};
+    view->family = &family;
+    view->own = own;
+    view->full = base->full, view->m = base->m, view->moved = base->moved;
+    view->space = (sg_space){.shape = SG_RD,
+                             .d = base->space.d + 1,
+                             .lo = -INFINITY,
+                             .hi = INFINITY,
+                             .tempered = true,
+                             .top = lift->beta_max};
+    snprintf(view->text, sizeof view->text, "%s", base->text);
+    status = fill(base, view);
+out:
+    if (status) {
+        if (!view) sg_delete(own);
+        sg_model_delete(view);
+        return status;
+    }
+    *out = view;
+    return SG_OK;
+}
+
+const sg_lift *sg_model_lift_of(const sg_model *view, double *log_norm) {
+    if (view->family != &family) return NULL;
+    const view_data *own = view->own;
+    if (log_norm) *log_norm = own->log_norm;
+    return &own->lift;
+}
