@@ -7,6 +7,9 @@
     X(mle)              \
     X(score_matching)   \
     X(preconditioned)   \
+    X(lifted)           \
+    X(denoising)        \
+    X(sliced)           \
     X(pseudolikelihood) \
     X(masked)           \
     X(masked_random)    \

@@ -1,0 +1,389 @@
+/*
+ * Lifted (annealed) score matching (QR): score matching of the law on (x, beta), whose x has variance lambda beta added
+ * and whose beta has density r on [0, beta_max], for the generator
+ *     L f = Lap_x f + grad_x log p . grad_x f + d_beta(h d_beta f) + h d_beta log(p r) d_beta f,
+ * h = speed (printed; reflected at both ends) or speed 4 beta (beta_max - beta)/beta_max^2 (tapered).  Each datum is
+ * noised: beta ~ r, x = x0 + sqrt(lambda beta) Z.  QR's gradient in beta lacks a factor 1/2 (their Lemma 28), and
+ * integration by parts in beta leaves -h r d_beta log p at beta_max and +h r d_beta log p at 0.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/vecmath.h"
+#include "dictionary/noised.h"
+
+enum { B = SG_BLOCK };
+enum { PRINTED, TAPERED };
+enum { EXACT, INTERIOR, OMITTED, INDEPENDENT, SHARED };
+
+/* ----------------------------------------------------------------- options */
+
+typedef struct {
+    int design, boundary, draws;
+    char draws_text[SG_TEXT];
+    double decay, power, beta_max, speed;
+} choices;
+
+static const sg_field options[] = {
+    {.key = "design",
+     .type = SG_FIELD_WORD,
+     .role = SG_OPTION,
+     .offset = offsetof(choices, design),
+     .initial = "printed",
+     .choices = "printed|tapered",
+     .help = "speed of beta: constant, with its boundary terms, or vanishing at both ends"},
+    {.key = "boundary",
+     .type = SG_FIELD_WORD,
+     .role = SG_OPTION,
+     .offset = offsetof(choices, boundary),
+     .initial = "exact",
+     .choices = "exact|interior|omitted|independent|shared",
+     .help = "boundary terms of the printed design: their mean given the datum | none, theory alone | left out | by a "
+             "draw of their own | by the same Z"},
+    {.key = "draws",
+     .type = SG_FIELD_TEXT,
+     .role = SG_OPTION,
+     .offset = offsetof(choices, draws_text),
+     .initial = "1",
+     .help = "draws of (beta, Z) a datum: a number, or inf, the mean over all of them"},
+    {.key = "decay",
+     .type = SG_FIELD_REAL,
+     .role = SG_OPTION,
+     .offset = offsetof(choices, decay),
+     .initial = "7",
+     .lo = 0,
+     .hi = 1e6,
+     .help = "a in r(beta) ~ exp(-a R/(1 + beta)) (1 + beta)^-power, R = D^2/lambda"},
+    {.key = "power",
+     .type = SG_FIELD_REAL,
+     .role = SG_OPTION,
+     .offset = offsetof(choices, power),
+     .initial = "0",
+     .lo = -100,
+     .hi = 100,
+     .help = "of 1 + beta in r"},
+    {.key = "beta-max",
+     .type = SG_FIELD_REAL,
+     .role = SG_OPTION,
+     .offset = offsetof(choices, beta_max),
+     .initial = "0",
+     .lo = 0,
+     .hi = 1e12,
+     .help = "largest beta; 0: 14 R - 1"},
+    {.key = "speed",
+     .type = SG_FIELD_REAL,
+     .role = SG_OPTION,
+     .offset = offsetof(choices, speed),
+     .initial = "1",
+     .lo = 0,
+     .lo_open = true,
+     .hi = 1e12,
+     .help = "diffusion coefficient of beta, that of x being 1"},
+    {.key = NULL},
+};
+
+static sg_status settle(void *own) {
+    choices *c = own;
+    sg_status status = sg_noised_draws("lifted", c->draws_text, &c->draws);
+    if (status) return status;
+    if (c->design == TAPERED && c->boundary != EXACT)
+        return sg_fail(SG_BAD_SYNTAX,
+                       "boundary of loss lifted has no meaning with design=tapered, which has no boundary terms: leave "
+                       "it out");
+    return SG_OK;
+}
+
+/* ------------------------------------------------------------ the constants */
+
+typedef struct {
+    choices c;
+    bool linear;
+    sg_model *view;
+    sg_lift lift;
+    double log_norm, rate_low, rate_high; /* speed r(0), speed r(beta_max): the boundary terms */
+    int d, levels;
+    double *beta, *weight; /* [levels] of r */
+    sg_hermite noise;      /* d = 1 */
+    sg_inverse *level;     /* of log(1 + beta) */
+} constants;
+
+static void release(sg_prepared *prepared) {
+    constants *own = (constants *)prepared;
+    if (!own) return;
+    sg_model_delete(own->view);
+    sg_delete(own->beta);
+    sg_delete(own->weight);
+    sg_hermite_free(&own->noise);
+    sg_inverse_delete(own->level);
+    sg_delete(own);
+}
+
+static sg_status choose_lift(const choices *c, const sg_model *model, const double *theta, sg_lift *lift) {
+    double diameter2;
+    sg_status status = sg_noised_scales(model, theta, &lift->lambda, &diameter2);
+    if (status) return status;
+    const double R = diameter2 / lift->lambda;
+    lift->beta_max = c->beta_max > 0 ? c->beta_max : 14 * R - 1;
+    lift->decay = c->decay * R;
+    lift->power = c->power;
+    if (lift->beta_max > 0) return SG_OK;
+    return sg_fail(SG_OUT_OF_RANGE,
+                   "the modes of %s are so close that 14 R - 1 = %.3g is no largest noise level: give beta-max",
+                   model->text, lift->beta_max);
+}
+
+static bool has_boundary(const constants *own) {
+    return own->c.design == PRINTED && own->c.boundary != INTERIOR && own->c.boundary != OMITTED;
+}
+
+static sg_status fill(const choices *c, const sg_model *model, const double *theta, int level, constants *own) {
+    double unused;
+    sg_status status = choose_lift(c, model, theta, &own->lift);
+    own->c = *c;
+    own->linear = false;
+    own->d = model->space.d;
+    if (!status) status = sg_model_lift(model, &own->lift, &own->view);
+    if (!status) status = sg_lift_levels(&own->lift, level ? 0.75 : 0.5, &own->levels, &own->beta, &own->weight);
+    if (!status && own->d == 1) status = sg_hermite_new(level ? 64 : 48, &own->noise);
+    if (!status) status = sg_noised_inverse(&own->lift, &own->level);
+    if (status) return status;
+    sg_model_lift_of(own->view, &own->log_norm);
+    own->rate_low = c->speed * exp(sg_lift_log_rate(&own->lift, own->log_norm, 0, &unused, NULL));
+    own->rate_high = c->speed * exp(sg_lift_log_rate(&own->lift, own->log_norm, own->lift.beta_max, &unused, NULL));
+    return SG_OK;
+}
+
+static sg_status prepare(const void *options_of, const sg_model *model, const double *theta, const sg_panels *panels,
+                         sg_prepared **prepared) {
+    constants *made = NULL;
+    sg_status status = sg_new(&made, 1, sizeof *made);
+    if (!status) status = fill(options_of, model, theta, panels ? panels->level : 0, made);
+    if (status) {
+        release((sg_prepared *)made);
+        return status;
+    }
+    release(*prepared);
+    *prepared = (sg_prepared *)made;
+    return SG_OK;
+}
+
+static sg_status fits(const void *own, const sg_model *model) {
+    sg_lift lift;
+    if (model->space.shape != SG_LINE && model->space.shape != SG_RD)
+        return sg_fail(SG_MISFIT, "lifted needs a law on the line or R^d: %s is none", model->text);
+    return choose_lift(own, model, model->truth, &lift);
+}
+
+/* ------------------------------------------------------------------ the draws */
+
+static void spread(const sg_prepared *prepared, sg_spread *out) {
+    const constants *own = (const constants *)prepared;
+    const int boundary = own->c.boundary, d = own->d;
+    const bool faces = has_boundary(own), by_rule = own->noise.n > 0;
+    *out = (sg_spread){.model = own->view, .draws = own->c.draws, .normals = d, .uniforms = 1, .each = 1};
+    out->own_hessian = own->c.design == PRINTED && boundary == OMITTED;
+    out->independent = faces && boundary == INDEPENDENT;
+    if (faces) out->fixed = 1;
+    if (faces && boundary == EXACT) out->fixed += own->noise.n;
+    if (faces && boundary != EXACT) out->each = 2;
+    if (faces && boundary == INDEPENDENT) out->normals = 2 * d;
+    if (!by_rule) return;
+    out->rule = own->noise.n * own->levels + (faces ? 1 + own->noise.n : 0);
+}
+
+/* Noise of level beta added along z (its padding may be anything); the level is the last coordinate. */
+static void place(const constants *own, const sg_block *data, double beta, const double *z, double z_all,
+                  sg_block *out) {
+    const double size = sqrt(own->lift.lambda * beta);
+    for (int a = 0; a < own->d; a++) {
+        const double *restrict x = data->x + (size_t)a * B;
+        double *restrict to = out->x + (size_t)a * B;
+        for (int i = 0; i < B; i++) to[i] = x[i] + size * (z ? z[(size_t)a * B + i] : z_all);
+    }
+    for (int i = 0; i < B; i++) out->x[(size_t)own->d * B + i] = beta;
+}
+
+/* A level of its own for each datum. */
+static void place_drawn(const constants *own, const sg_block *data, const double *z, const double *u, sg_block *out) {
+    double *restrict beta = out->x + (size_t)own->d * B;
+    sg_inverse_draw(own->level, B, u, beta);
+    for (int i = 0; i < B; i++) beta[i] = expm1(beta[i]);
+    for (int a = 0; a < own->d; a++) {
+        const double *restrict x = data->x + (size_t)a * B, *restrict noise = z + (size_t)a * B;
+        double *restrict to = out->x + (size_t)a * B;
+        const double lambda = own->lift.lambda;
+        for (int i = 0; i < B; i++) to[i] = x[i] + sqrt(lambda * beta[i]) * noise[i];
+    }
+}
+
+static sg_point high_face(const constants *own, const sg_block *data, int j, const double *z, sg_point_kind kind,
+                          sg_block *out) {
+    place(own, data, own->lift.beta_max, z, z ? 0 : own->noise.z[j], out);
+    out->face = true;
+    return (sg_point){
+        .kind = kind, .weight = z || kind == SG_POINT_FACE ? 1 : own->noise.weight[j], .factor = -own->rate_high};
+}
+
+/* Of the rule: faces first, but for `shared`, whose face stands before the levels that have its Z. */
+static sg_point rule_point(const constants *own, const sg_block *data, int k, sg_block *out) {
+    const int n = own->noise.n, levels = own->levels;
+    const bool faces = has_boundary(own), shared = own->c.boundary == SHARED;
+    if (faces && !shared) {
+        if (k < n) return high_face(own, data, k, NULL, own->c.boundary == EXACT ? SG_POINT_FIXED : SG_POINT_MEAN, out);
+        k -= n;
+    }
+    if (faces && shared) {
+        if (k % (levels + 1) == 0) return high_face(own, data, k / (levels + 1), NULL, SG_POINT_FACE, out);
+        k -= k / (levels + 1) + 1;
+    }
+    const int j = k / levels, level = k % levels;
+    place(own, data, own->beta[level], NULL, own->noise.z[j], out);
+    return (sg_point){.kind = SG_POINT_INNER, .weight = own->noise.weight[j] * own->weight[level]};
+}
+
+static sg_point point(const sg_prepared *prepared, const sg_block *data, int k, const double *numbers, double *room,
+                      sg_block *out) {
+    const constants *own = (const constants *)prepared;
+    const int d = own->d;
+    (void)room;
+    out->face = false;
+    if (has_boundary(own) && k-- == 0) {
+        place(own, data, 0, NULL, 0, out);
+        out->face = true;
+        return (sg_point){.kind = SG_POINT_FIXED, .weight = 1, .factor = own->rate_low};
+    }
+    if (!numbers) return rule_point(own, data, k, out);
+    const bool independent = own->c.boundary == INDEPENDENT;
+    const double *u = numbers + (size_t)(independent ? 2 * d : d) * B;
+    const int fixed = own->c.boundary == EXACT ? own->noise.n : 0;
+    if (has_boundary(own) && own->c.boundary != EXACT && k - fixed == 0)
+        return high_face(own, data, 0, independent ? numbers + (size_t)d * B : numbers, SG_POINT_FACE, out);
+    place_drawn(own, data, numbers, u, out);
+    return (sg_point){.kind = SG_POINT_INNER, .weight = 1};
+}
+
+/* ------------------------------------------------------------------- the loss */
+
+static int roots(const sg_model *model) {
+    return model->space.d + 1;
+}
+
+static int jets(const sg_model *model, int want) {
+    int needed = 0;
+    if (want & SG_PSI) needed |= SG_DX | SG_DT_DX | SG_DT_DXX;
+    if (want & SG_ROOT) needed |= SG_DT_DX;
+    if (want & SG_VALUE) needed |= SG_DX | SG_DXX;
+    if (want & SG_CURVATURE) needed |= SG_DX | SG_DT_DX | SG_DTT_DX | SG_DTT_DXX;
+    (void)model;
+    return needed;
+}
+
+/* The speed of beta and its slope at the points. */
+static void speed_of(const constants *own, int n, const double *beta, double *restrict h, double *restrict slope) {
+    const double c = own->c.speed, top = own->lift.beta_max, scale = 4 * c / (top * top);
+    const bool tapered = own->c.design == TAPERED;
+    for (int i = 0; i < n; i++) {
+        h[i] = tapered ? scale * beta[i] * (top - beta[i]) : c;
+        slope[i] = tapered ? scale * (top - 2 * beta[i]) : 0;
+    }
+}
+
+typedef struct {
+    int n, d; /* d: of x */
+    const double *score;
+    _Alignas(SG_ALIGN) double h[B], slope[B];
+} field;
+
+static size_t diagonal(int a) {
+    return (size_t)a * ((size_t)a + 3) / 2 * B;
+}
+
+/* share = 1: L f; share = 1/2 and f = log p r: the loss. */
+static void apply(const field *v, double share, const double *grad, const double *hessian, double *restrict out) {
+    const double *restrict h = v->h, *restrict slope = v->slope;
+    {
+        const double *restrict s = v->score + (size_t)v->d * B, *restrict g = grad + (size_t)v->d * B;
+        const double *restrict b = hessian + diagonal(v->d);
+        for (int i = 0; i < v->n; i++) out[i] = h[i] * (share * (s[i] * g[i]) + b[i]) + slope[i] * g[i];
+    }
+    for (int a = 0; a < v->d; a++) {
+        const double *restrict s = v->score + (size_t)a * B, *restrict g = grad + (size_t)a * B;
+        const double *restrict b = hessian + diagonal(a);
+        for (int i = 0; i < v->n; i++) out[i] += share * (s[i] * g[i]) + b[i];
+    }
+}
+
+static void add_product(const field *v, const double *first, const double *second, double *restrict out) {
+    for (int a = 0; a <= v->d; a++) {
+        const double *restrict f = first + (size_t)a * B, *restrict g = second + (size_t)a * B, *restrict h = v->h;
+        if (a < v->d)
+            for (int i = 0; i < v->n; i++) out[i] += f[i] * g[i];
+        else
+            for (int i = 0; i < v->n; i++) out[i] += h[i] * (f[i] * g[i]);
+    }
+}
+
+static void fill_roots(const field *v, const sg_jet *jet, double *root) {
+    const int rows = v->d + 1;
+    memcpy(root, jet->dt_dx, (size_t)(jet->m * rows) * B * sizeof(double));
+    for (int j = 0; j < jet->m; j++) {
+        double *restrict last = root + (size_t)(j * rows + v->d) * B;
+        for (int i = 0; i < v->n; i++) last[i] *= sqrt(v->h[i]);
+    }
+}
+
+/* Boundary terms: of d_beta log p and its derivatives in theta, for sg_point.factor to weigh. */
+static void face_datum(int d, const sg_jet *jet, int n, sg_datum *out) {
+    const size_t last = (size_t)d * B, rows = (size_t)(d + 1) * B, bytes = (size_t)n * sizeof(double);
+    const int pairs = jet->m * (jet->m + 1) / 2;
+    if (out->value) memcpy(out->value, jet->dx + last, bytes);
+    for (int j = 0; out->psi && j < jet->m; j++) memcpy(out->psi + (size_t)j * B, jet->dt_dx + j * rows + last, bytes);
+    for (int p = 0; out->curvature && p < pairs; p++)
+        memcpy(out->curvature + (size_t)p * B, jet->dtt_dx + p * rows + last, bytes);
+}
+
+static void datum(const sg_prepared *prepared, const sg_local *local, const sg_block *block, const sg_jet *jet,
+                  sg_datum *out) {
+    const constants *own = (const constants *)prepared;
+    const int d = own->d, rows = (d + 1) * B, hessian = (d + 1) * (d + 2) / 2 * B;
+    (void)local;
+    if (block->face) {
+        face_datum(d, jet, block->n, out);
+        return;
+    }
+    field v = {.n = block->n, .d = d, .score = jet->dx};
+    speed_of(own, block->n, block->x + (size_t)d * B, v.h, v.slope);
+    if (out->value) apply(&v, 0.5, jet->dx, jet->dxx, out->value);
+    for (int j = 0; out->psi && j < jet->m; j++)
+        apply(&v, 1, jet->dt_dx + j * rows, jet->dt_dxx + j * hessian, out->psi + (size_t)j * B);
+    if (out->root) fill_roots(&v, jet, out->root);
+    for (int j = 0, p = 0; out->curvature && j < jet->m; j++)
+        for (int k = 0; k <= j; k++, p++) {
+            double *to = out->curvature + (size_t)p * B;
+            apply(&v, 1, jet->dtt_dx + p * rows, jet->dtt_dxx + p * hessian, to);
+            add_product(&v, jet->dt_dx + j * rows, jet->dt_dx + k * rows, to);
+        }
+}
+
+const sg_row sg_row_lifted = {
+    .name = "lifted",
+    .dynamics = "tempered-langevin",
+    .clock = "unit time of the diffusion of x, dX = grad log p^beta dt + sqrt(2) dB",
+    .generator_formula = "Lap_x f + grad log p . grad_x f + d_b(h d_b f) + h d_b log(p r) d_b f on (x, beta)",
+    .summary = "score matching of the law on (x, beta), data noised at a random level beta",
+    .options = options,
+    .options_size = sizeof(choices),
+    .kind = SG_DIFFUSION,
+    .fit = SG_GENERAL,
+    .fits = fits,
+    .roots = roots,
+    .jets = jets,
+    .prepare = prepare,
+    .release = release,
+    .datum = datum,
+    .settle = settle,
+    .more = 1,
+    .spread = spread,
+    .point = point,
+};

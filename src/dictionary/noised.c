@@ -1,0 +1,92 @@
+#include "dictionary/noised.h"
+
+#include <gsl/gsl_integration.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DRAWS_MOST = 100000 };
+
+sg_status sg_hermite_new(int n, sg_hermite *rule) {
+    sg_status status;
+    *rule = (sg_hermite){.n = n};
+    gsl_integration_fixed_workspace *w = NULL;
+    if ((status = sg_new(&rule->z, (size_t)n, sizeof(double)))) goto out;
+    if ((status = sg_new(&rule->weight, (size_t)n, sizeof(double)))) goto out;
+    w = gsl_integration_fixed_alloc(gsl_integration_fixed_hermite, (size_t)n, 0, 0.5, 0, 0);
+    if (!w) {
+        status = sg_fail(SG_NO_MEMORY, "no memory for a Hermite rule of %d points", n);
+        goto out;
+    }
+    double sum = 0;
+    for (int k = 0; k < n; k++) sum += gsl_integration_fixed_weights(w)[k];
+    for (int k = 0; k < n; k++) {
+        rule->z[k] = gsl_integration_fixed_nodes(w)[k];
+        rule->weight[k] = gsl_integration_fixed_weights(w)[k] / sum;
+    }
+out:
+    if (w) gsl_integration_fixed_free(w);
+    if (status) sg_hermite_free(rule);
+    return status;
+}
+
+void sg_hermite_free(sg_hermite *rule) {
+    sg_delete(rule->z);
+    sg_delete(rule->weight);
+    *rule = (sg_hermite){0};
+}
+
+sg_status sg_noised_scales(const sg_model *model, const double *theta, double *lambda, double *diameter2) {
+    sg_components parts;
+    if (!model->family->components || !model->family->smooth)
+        return sg_fail(SG_MISFIT,
+                       "%s is no mixture of normals, whose convolution with noise is known: take mixture or "
+                       "gaussian-mixture",
+                       model->text);
+    model->family->components(model, theta, &parts);
+    *lambda = INFINITY;
+    *diameter2 = 0;
+    for (int k = 0; k < parts.count; k++) {
+        *lambda = fmin(*lambda, parts.sd[k] * parts.sd[k]);
+        for (int j = 0; j < k; j++) {
+            const double gap = parts.mean[k] - parts.mean[j];
+            *diameter2 = fmax(*diameter2, gap * gap);
+        }
+    }
+    return SG_OK;
+}
+
+static void log_rate(const void *context, int n, const double *u, double *logq, double *test) {
+    (void)test;
+    for (int i = 0; i < n; i++) logq[i] = sg_lift_log_rate(context, 0, expm1(u[i]), NULL, NULL) + u[i];
+}
+
+sg_status sg_noised_inverse(const sg_lift *lift, sg_inverse **inverse) {
+    sg_panels *panels = NULL;
+    const double top = log1p(lift->beta_max), middle = 0.5 * top, scale = 0.25 * top;
+    const sg_density density = {.context = lift,
+                                .evaluate = log_rate,
+                                .lo = 0,
+                                .hi = top,
+                                .landmarks = 1,
+                                .landmark = &middle,
+                                .scale = &scale};
+    *inverse = NULL;
+    sg_status status = sg_panels_new(&density, 1e-13, 200, 0, &panels);
+    if (!status) status = sg_inverse_new(panels, inverse);
+    sg_panels_delete(panels);
+    return status;
+}
+
+sg_status sg_noised_draws(const char *loss, char text[SG_TEXT], int *draws) {
+    double number = 0;
+    *draws = 0;
+    if (strcmp(text, "inf") == 0) return SG_OK;
+    if (!sg_number_read(text, &number) || !(number >= 1 && number <= DRAWS_MOST) || number != (double)(int)number)
+        return sg_fail(SG_OUT_OF_RANGE,
+                       "draws = '%.64s' of loss %s is out of range: it must be a whole number from 1 to %d, or inf",
+                       text, loss, DRAWS_MOST);
+    *draws = (int)number;
+    snprintf(text, SG_TEXT, "%d", *draws);
+    return SG_OK;
+}
