@@ -89,6 +89,14 @@ typedef struct sg_kernel {
 } sg_kernel;
 void sg_kernel_delete(sg_kernel *kernel);
 
+/* D(x) at the points of a block: a multiple of the identity [B], a diagonal [d][B], a packed lower triangle
+ * [d(d+1)/2][B]. */
+typedef enum { SG_D_SCALAR, SG_D_DIAGONAL, SG_D_MATRIX } sg_d_shape;
+/* Rows of [B] that D takes. */
+static inline int sg_d_rows(sg_d_shape shape, int d) {
+    return shape == SG_D_SCALAR ? 1 : shape == SG_D_DIAGONAL ? d : d * (d + 1) / 2;
+}
+
 /*
  * How a loss in R^d that draws (noise and its level, directions) looks at a datum: as points of its own.  They are the
  * `fixed` ones, which depend on no draw, and then `each` points for each of the draws; or those of a rule that stands
@@ -164,9 +172,13 @@ typedef struct sg_row {
     bool (*alike)(const void *options, const sg_model *model);
     /* Draws what the loss draws itself, once a datum: tag [block->n].  NULL: it draws nothing. */
     void (*tag)(const sg_prepared *prepared, sg_stream *stream, const sg_block *block, uint32_t *tag);
-    /* The generator, by kind.  SG_DIFFUSION: D [B] (a multiple of the identity so far) and its gradient [d][B]; NULL
-     * means D = 1. */
-    void (*diffusion)(const sg_prepared *prepared, const sg_block *block, double *D, double *grad_D);
+    /*
+     * The generator, by kind.  SG_DIFFUSION: L f = tr(D Hess f) + (div D + D grad log p) . grad f with D(x) positive
+     * semidefinite, of a shape that `shape` names (NULL: SG_D_SCALAR), and its divergence, (div D)_b = sum_a d_a D_ab
+     * [d][B]; in one dimension all shapes are one.  NULL means D = 1.
+     */
+    sg_d_shape (*shape)(const sg_prepared *prepared);
+    void (*diffusion)(const sg_prepared *prepared, const sg_block *block, double *D, double *div);
     /*
      * SG_JUMP by single flips of two-state sites: rate of x -> x^i at u_i = log p(x^i) - log p(x), reversible: rate(u)
      * = e^u rate(-u).  Vectorized.  heat_bath: rate = e^u/(1 + e^u).

@@ -54,22 +54,23 @@ int sg_diffusion_jets(const sg_model *model, int want) {
     return jets;
 }
 
-/* D and the drift at the points of one block. */
+/* D, its divergence and the drift at the points of one block; D NULL: 1. */
 typedef struct {
     int n, d;
-    const double *D, *grad_D, *score;
+    sg_d_shape shape;
+    const double *D, *div, *score;
 } field;
 
-/* Row of the packed lower triangle that holds the second derivative along coordinate a. */
-static size_t diagonal(int a) {
-    return (size_t)a * ((size_t)a + 3) / 2 * B;
+/* Row of the packed lower triangle that holds the second derivative along coordinates a >= b. */
+static size_t packed(int a, int b) {
+    return ((size_t)a * ((size_t)a + 1) / 2 + (size_t)b) * B;
 }
 
-/* out = D (share s . grad + trace hessian) + grad_D . grad: L f for share 1, the value of the loss for share 1/2 and f
- * = log p. */
-static void apply(const field *v, double share, const double *grad, const double *hessian, double *restrict out) {
+/* D scalar: D (share s . grad + trace hessian), the first row anew. */
+static void apply_scalar(const field *v, double share, const double *grad, const double *hessian,
+                         double *restrict out) {
     for (int a = 0; a < v->d; a++) {
-        const double *restrict s = v->score + a * B, *restrict g = grad + a * B, *restrict h = hessian + diagonal(a);
+        const double *restrict s = v->score + a * B, *restrict g = grad + a * B, *restrict h = hessian + packed(a, a);
         if (a == 0)
             for (int i = 0; i < v->n; i++) out[i] = share * (s[i] * g[i]) + h[i];
         else
@@ -78,34 +79,118 @@ static void apply(const field *v, double share, const double *grad, const double
     const double *restrict D = v->D;
     if (D)
         for (int i = 0; i < v->n; i++) out[i] *= D[i];
-    for (int a = 0; v->grad_D && a < v->d; a++) {
-        const double *restrict g = grad + a * B, *restrict slope = v->grad_D + a * B;
+}
+
+static void apply_diagonal(const field *v, double share, const double *grad, const double *hessian,
+                           double *restrict out) {
+    for (int a = 0; a < v->d; a++) {
+        const double *restrict s = v->score + a * B, *restrict g = grad + a * B, *restrict h = hessian + packed(a, a);
+        const double *restrict D = v->D + a * B;
+        if (a == 0)
+            for (int i = 0; i < v->n; i++) out[i] = D[i] * (share * (s[i] * g[i]) + h[i]);
+        else
+            for (int i = 0; i < v->n; i++) out[i] += D[i] * (share * (s[i] * g[i]) + h[i]);
+    }
+}
+
+static void apply_matrix(const field *v, double share, const double *grad, const double *hessian,
+                         double *restrict out) {
+    memset(out, 0, (size_t)v->n * sizeof *out);
+    for (int a = 0; a < v->d; a++)
+        for (int b = 0; b <= a; b++) {
+            const double *restrict s = v->score + a * B, *restrict g = grad + b * B;
+            const double *restrict t = v->score + b * B, *restrict f = grad + a * B;
+            const double *restrict D = v->D + packed(a, b), *restrict h = hessian + packed(a, b);
+            const double half = a == b ? 0.5 : 1;
+            for (int i = 0; i < v->n; i++) out[i] += half * D[i] * (share * (s[i] * g[i] + t[i] * f[i]) + 2 * h[i]);
+        }
+}
+
+/* out = share s . D grad + tr(D hessian) + div D . grad: L f for share 1, the value of the loss for share 1/2 and f =
+ * log p. */
+static void apply(const field *v, double share, const double *grad, const double *hessian, double *restrict out) {
+    if (!v->D || v->shape == SG_D_SCALAR)
+        apply_scalar(v, share, grad, hessian, out);
+    else if (v->shape == SG_D_DIAGONAL)
+        apply_diagonal(v, share, grad, hessian, out);
+    else
+        apply_matrix(v, share, grad, hessian, out);
+    for (int a = 0; v->div && a < v->d; a++) {
+        const double *restrict g = grad + a * B, *restrict slope = v->div + a * B;
         for (int i = 0; i < v->n; i++) out[i] += slope[i] * g[i];
     }
 }
 
-static void fill_roots(const field *v, const sg_jet *jet, double *root) {
-    const double *restrict D = v->D;
-    for (int row = 0; row < jet->m * v->d; row++) {
-        const double *restrict g = jet->dt_dx + row * B;
-        double *restrict out = root + row * B;
-        if (D)
-            for (int i = 0; i < v->n; i++) out[i] = sqrt(D[i]) * g[i];
-        else
-            for (int i = 0; i < v->n; i++) out[i] = g[i];
+static void root_row(const field *v, const double *restrict D, const double *restrict g, double *restrict out) {
+    if (D)
+        for (int i = 0; i < v->n; i++) out[i] = sqrt(D[i]) * g[i];
+    else
+        for (int i = 0; i < v->n; i++) out[i] = g[i];
+}
+
+/* Root row b of D = C C^T is C^T grad: sum over a >= b of C_ab g_a. */
+static void root_matrix(const field *v, const double *factor, const double *grad, double *out) {
+    for (int b = 0; b < v->d; b++) {
+        double *restrict to = out + b * B;
+        for (int a = b; a < v->d; a++) {
+            const double *restrict c = factor + packed(a, b), *restrict g = grad + a * B;
+            for (int i = 0; i < v->n; i++) to[i] = (a == b ? 0 : to[i]) + c[i] * g[i];
+        }
     }
 }
 
-/* out += D grad S_j . grad S_k */
-static void add_product(const field *v, const double *first, const double *second, double *restrict out) {
-    const double *restrict D = v->D;
-    for (int a = 0; a < v->d; a++) {
-        const double *f = first + a * B, *g = second + a * B;
-        if (D)
-            for (int i = 0; i < v->n; i++) out[i] += D[i] * (f[i] * g[i]);
-        else
-            for (int i = 0; i < v->n; i++) out[i] += f[i] * g[i];
+static void fill_roots(const field *v, const sg_jet *jet, double *root) {
+    if (v->D && v->shape == SG_D_MATRIX) {
+        _Alignas(SG_ALIGN) double factor[SG_MATRIX_MOST * (SG_MATRIX_MOST + 1) / 2 * B];
+        sg_diffusion_factor(v->n, v->d, v->D, factor);
+        for (int j = 0; j < jet->m; j++) root_matrix(v, factor, jet->dt_dx + j * v->d * B, root + j * v->d * B);
+        return;
     }
+    for (int j = 0; j < jet->m; j++)
+        for (int a = 0; a < v->d; a++) {
+            const int row = (j * v->d + a) * B;
+            root_row(v, v->D ? v->D + (v->shape == SG_D_DIAGONAL ? a * B : 0) : NULL, jet->dt_dx + row, root + row);
+        }
+}
+
+void sg_diffusion_factor(int n, int d, const double *D, double *factor) {
+    for (int b = 0; b < d; b++) {
+        double *restrict pivot = factor + packed(b, b);
+        memcpy(pivot, D + packed(b, b), (size_t)n * sizeof *pivot);
+        for (int k = 0; k < b; k++) {
+            const double *restrict c = factor + packed(b, k);
+            for (int i = 0; i < n; i++) pivot[i] -= c[i] * c[i];
+        }
+        /* a pivot that is rounding of 0 belongs to a direction in which nothing diffuses */
+        const double *restrict size = D + packed(b, b);
+        for (int i = 0; i < n; i++) pivot[i] = pivot[i] > 1e-14 * size[i] ? sqrt(pivot[i]) : 0;
+        for (int a = b + 1; a < d; a++) {
+            double *restrict c = factor + packed(a, b);
+            memcpy(c, D + packed(a, b), (size_t)n * sizeof *c);
+            for (int k = 0; k < b; k++) {
+                const double *restrict f = factor + packed(a, k), *restrict g = factor + packed(b, k);
+                for (int i = 0; i < n; i++) c[i] -= f[i] * g[i];
+            }
+            for (int i = 0; i < n; i++) c[i] = pivot[i] > 0 ? c[i] / pivot[i] : 0;
+        }
+    }
+}
+
+/* out += grad S_j . D grad S_k */
+static void add_product(const field *v, const double *first, const double *second, double *restrict out) {
+    const bool matrix = v->D && v->shape == SG_D_MATRIX, diagonal = v->D && v->shape == SG_D_DIAGONAL;
+    for (int a = 0; a < v->d; a++)
+        for (int b = matrix ? 0 : a; b <= a; b++) {
+            const double *restrict f = first + a * B, *restrict g = second + b * B, *restrict D = v->D;
+            const double *restrict e = first + b * B, *restrict h = second + a * B;
+            if (matrix || diagonal) D += matrix ? packed(a, b) : (size_t)a * B;
+            if (!D)
+                for (int i = 0; i < v->n; i++) out[i] += f[i] * g[i];
+            else if (a == b)
+                for (int i = 0; i < v->n; i++) out[i] += D[i] * (f[i] * g[i]);
+            else
+                for (int i = 0; i < v->n; i++) out[i] += D[i] * (f[i] * g[i] + e[i] * h[i]);
+        }
 }
 
 static void fill_curvature(bool linear, const field *v, const sg_jet *jet, double *curvature) {
@@ -121,140 +206,13 @@ static void fill_curvature(bool linear, const field *v, const sg_jet *jet, doubl
         }
 }
 
-void sg_diffusion_datum(bool linear, const double *D, const double *grad_D, const sg_block *block, const sg_jet *jet,
+void sg_diffusion_datum(bool linear, const sg_diffusivity *D, const sg_block *block, const sg_jet *jet,
                         sg_datum *datum) {
-    const field v = {block->n, block->d, D, grad_D, jet->dx};
+    const field v = {block->n, block->d, D ? D->shape : SG_D_SCALAR, D ? D->D : NULL, D ? D->div : NULL, jet->dx};
     const int gradient = v.d * B, hessian = v.d * (v.d + 1) / 2 * B;
     if (datum->want & SG_VALUE) apply(&v, 0.5, jet->dx, jet->dxx, datum->value);
     for (int j = 0; datum->want & SG_PSI && j < jet->m; j++)
         apply(&v, 1, jet->dt_dx + j * gradient, jet->dt_dxx + j * hessian, datum->psi + j * B);
     if (datum->want & SG_ROOT) fill_roots(&v, jet, datum->root);
     if (datum->want & SG_CURVATURE) fill_curvature(linear, &v, jet, datum->curvature);
-}
-
-/* -------------------------------------------------------------------- step */
-
-/* One end of a proposed move. */
-typedef struct {
-    sg_block block;
-    sg_jet jet;
-    double *D, *grad_D;
-} place;
-
-/* Rows of B numbers: log p, D and u or the ratio once, x, s, grad D and the normals for each coordinate; both ends. */
-size_t sg_diffusion_step_bytes(int d) {
-    size_t once = 2 * 2 + 2, each = 2 * 2 + 2;
-    return (once + each * (size_t)d) * B * sizeof(double);
-}
-
-static bool take_place(sg_arena *arena, const sg_walk *walk, double *x, place *p) {
-    const int d = walk->block.d;
-    p->block = walk->block;
-    p->block.x = x ? x : sg_arena_take(arena, (size_t)d * B, sizeof(double));
-    p->D = sg_arena_take(arena, B, sizeof(double));
-    p->grad_D = sg_arena_take(arena, (size_t)d * B, sizeof(double));
-    return p->block.x && p->D && p->grad_D &&
-           sg_jet_take(arena, walk->model->full, d, SG_LOGP | SG_DX, &p->jet) == SG_OK;
-}
-
-static void look(sg_diffusion_at *at, const sg_prepared *prepared, const sg_walk *walk, place *p) {
-    walk->model->family->jet(walk->model, walk->theta, &p->block, &p->jet);
-    if (at) {
-        at(prepared, &p->block, p->D, p->grad_D);
-        return;
-    }
-    for (int i = 0; i < p->block.n; i++) p->D[i] = 1;
-    for (int i = 0; i < p->block.d * B; i++) p->grad_D[i] = 0;
-}
-
-/* Numbers of the whole block are passed over, so that chain i's do not depend on how many chains there are. */
-static void skip_row(sg_stream *stream, uint32_t start) {
-    stream->index = start + B / 2;
-}
-
-static void propose(const place *from, double dt, const double *normal, place *to) {
-    const int n = from->block.n;
-    for (int a = 0; a < from->block.d; a++) {
-        const double *restrict x = from->block.x + a * B, *restrict s = from->jet.dx + a * B, *restrict D = from->D;
-        const double *restrict slope = from->grad_D + a * B, *restrict z = normal + a * B;
-        double *restrict out = to->block.x + a * B;
-        for (int i = 0; i < n; i++) out[i] = x[i] + dt * (D[i] * s[i] + slope[i]) + sqrt(2 * dt * D[i]) * z[i];
-    }
-}
-
-/* log p(y) q(y, x) - log p(x) q(x, y), q the density of the proposal, y = to. */
-static void log_ratio(const place *from, const place *to, double dt, const double *normal, double *restrict out) {
-    const int n = from->block.n;
-    const double half = 0.5 * from->block.d, *restrict D = from->D, *restrict E = to->D;
-    const double *restrict here = from->jet.logp, *restrict there = to->jet.logp;
-    for (int i = 0; i < n; i++) out[i] = there[i] - here[i] + half * (log(D[i]) - log(E[i]));
-    for (int a = 0; a < from->block.d; a++) {
-        const double *restrict x = from->block.x + a * B, *restrict y = to->block.x + a * B,
-                               *restrict z = normal + a * B;
-        const double *restrict s = to->jet.dx + a * B, *restrict slope = to->grad_D + a * B;
-        for (int i = 0; i < n; i++) {
-            double back = x[i] - y[i] - dt * (E[i] * s[i] + slope[i]);
-            out[i] += 0.5 * z[i] * z[i] - back * back / (4 * dt * E[i]);
-        }
-    }
-}
-
-/* A move out of the support, or to no number, gets the ratio of a move that is never made. */
-static void refuse_outside(const sg_space *space, const place *to, double *restrict ratio) {
-    if (space->shape != SG_LINE && space->shape != SG_INTERVAL) return;
-    const double *restrict y = to->block.x, lo = space->lo, hi = space->hi;
-    for (int i = 0; i < to->block.n; i++) ratio[i] = y[i] > lo && y[i] < hi ? ratio[i] : -INFINITY;
-}
-
-/*
- * On the circle a move keeps its winding until it is settled (each winding is in detailed balance with its reverse);
- * then coordinates return to [lo, hi).
- */
-static void wrap(const sg_space *space, int n, double *restrict x) {
-    if (space->shape != SG_CIRCLE) return;
-    const double lo = space->lo, length = space->hi - lo;
-    for (int i = 0; i < n; i++) {
-        double turned = x[i] - length * floor((x[i] - lo) / length);
-        x[i] = turned < space->hi ? turned : lo;
-    }
-}
-
-/* Comparisons with what is not a number are false: such a proposal is refused. */
-static int settle(const place *to, const double *restrict u, double *restrict ratio, place *from) {
-    const int n = from->block.n;
-    int accepted = 0;
-    for (int i = 0; i < n; i++) ratio[i] = log(u[i]) < ratio[i] ? 1 : 0;
-    for (int a = 0; a < from->block.d; a++) {
-        const double *restrict y = to->block.x + a * B;
-        double *restrict x = from->block.x + a * B;
-        for (int i = 0; i < n; i++) x[i] = ratio[i] > 0 ? y[i] : x[i];
-    }
-    for (int i = 0; i < n; i++) accepted += ratio[i] > 0;
-    return accepted;
-}
-
-void sg_diffusion_step(sg_diffusion_at *at, const sg_prepared *prepared, sg_walk *walk) {
-    const int n = walk->block.n, d = walk->block.d;
-    const size_t mark = sg_arena_mark(walk->arena);
-    place from, to;
-    bool taken = take_place(walk->arena, walk, walk->block.x, &from) && take_place(walk->arena, walk, NULL, &to);
-    double *normal = sg_arena_take(walk->arena, (size_t)d * B, sizeof(double));
-    double *u = sg_arena_take(walk->arena, B, sizeof(double)), *ratio = sg_arena_take(walk->arena, B, sizeof(double));
-    if (!taken || !normal || !u || !ratio) goto out;
-    for (int a = 0; a < d; a++) {
-        uint32_t start = walk->stream.index;
-        sg_stream_normal(&walk->stream, (size_t)n, normal + a * B);
-        skip_row(&walk->stream, start);
-    }
-    sg_stream_uniform(&walk->stream, (size_t)n, u);
-    look(at, prepared, walk, &from);
-    propose(&from, walk->dt, normal, &to);
-    look(at, prepared, walk, &to);
-    log_ratio(&from, &to, walk->dt, normal, ratio);
-    refuse_outside(&walk->model->space, &to, ratio);
-    walk->accepted += settle(&to, u, ratio, &from);
-    wrap(&walk->model->space, n, walk->block.x);
-    walk->proposed += n;
-out:
-    sg_arena_rewind(walk->arena, mark);
 }

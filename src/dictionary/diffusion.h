@@ -1,14 +1,25 @@
 /*
- * What the rows share whose generator is a diffusion, L f = D Lap f + (D s + grad D) . grad f with s = grad log p and D
- * a multiple of the identity: the loss and the step.
+ * What the rows share whose generator is a diffusion, L f = tr(D Hess f) + (D s + div D) . grad f with s = grad log p:
+ * the loss and the step.
  */
 #ifndef SG_DICTIONARY_DIFFUSION_H
 #define SG_DICTIONARY_DIFFUSION_H
 
 #include "scoregap/dictionary.h"
 
-/* As the member of sg_row: D [B] and its gradient [d][B] at the points of a block. */
-typedef void sg_diffusion_at(const sg_prepared *prepared, const sg_block *block, double *D, double *grad_D);
+/* As the member of sg_row: D, of the shape of its row, and div D [d][B] at the points of a block. */
+typedef void sg_diffusion_at(const sg_prepared *prepared, const sg_block *block, double *D, double *div);
+
+/* D and its divergence at the points of a block; div NULL: 0. */
+typedef struct {
+    sg_d_shape shape;
+    const double *D, *div;
+} sg_diffusivity;
+
+enum { SG_MATRIX_MOST = 16 }; /* dimensions in which D may be a matrix */
+/* The lower Cholesky factor of D at n points, both packed; where D is only semidefinite the column of a zero pivot is
+ * zero. */
+void sg_diffusion_factor(int n, int d, const double *D, double *factor);
 
 /*
  * Where the diffusion of loss `name` exists: on any continuous space, reflected at the ends of an interval.  Errors:
@@ -26,20 +37,20 @@ int sg_diffusion_roots(const sg_model *model);
 int sg_diffusion_jets(const sg_model *model, int want);
 
 /*
- * The quadratic loss D |s|^2/2 + D tr Hess log p + grad D . s of p_theta, D fixed, and its theta-derivatives:
- *   psi_j = L S_j,    curvature_jk = D grad S_j . grad S_k + L T_jk,    root_ja = sqrt(D) d_a S_j,    T the second
- * theta-derivative of log p. D [B] NULL: 1.  grad_D [d][B] NULL: 0.  `linear`: T = 0.
+ * The quadratic loss s . D s/2 + tr(D Hess log p) + div D . s of p_theta, D fixed, and its theta-derivatives:
+ *   psi_j = L S_j,    curvature_jk = grad S_j . D grad S_k + L T_jk,    root_ja = (C^T grad S_j)_a, D = C C^T,    T the
+ * second theta-derivative of log p.  D NULL: 1.  `linear`: T = 0.  SG_D_MATRIX: d <= SG_MATRIX_MOST.
  */
-void sg_diffusion_datum(bool linear, const double *D, const double *grad_D, const sg_block *block, const sg_jet *jet,
+void sg_diffusion_datum(bool linear, const sg_diffusivity *D, const sg_block *block, const sg_jet *jet,
                         sg_datum *datum);
 
 /*
- * Metropolis-adjusted Langevin (Roberts and Tweedie 1996) with D(x): proposal x + dt (D s + grad D) + sqrt(2 D dt) xi,
- * accepted so that p_theta is exactly invariant for any D > 0.  A proposal whose density ratio is not a number, or
- * outside the support, is refused. Chain i takes numbers i of each coordinate's normals, then of the uniforms, whatever
- * the number of chains.  `at` NULL: D = 1.
+ * Metropolis-adjusted Langevin (Roberts and Tweedie 1996) with D(x): proposal x + dt (D s + div D) + sqrt(2 dt) C xi,
+ * D = C C^T, accepted so that p_theta is exactly invariant for any positive definite D.  A proposal whose density ratio
+ * is not a number, or outside the support, is refused. Chain i takes numbers i of each coordinate's normals, then of
+ * the uniforms, whatever the number of chains.  `at` NULL: D = 1.
  */
-void sg_diffusion_step(sg_diffusion_at *at, const sg_prepared *prepared, sg_walk *walk);
+void sg_diffusion_step(sg_diffusion_at *at, sg_d_shape shape, const sg_prepared *prepared, sg_walk *walk);
 size_t sg_diffusion_step_bytes(int d); /* of the walk's arena */
 
 #endif

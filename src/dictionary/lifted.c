@@ -11,9 +11,10 @@
 #include <string.h>
 
 #include "base/vecmath.h"
+#include "dictionary/diffusion.h"
 #include "dictionary/noised.h"
 
-enum { B = SG_BLOCK };
+enum { B = SG_BLOCK, COORDINATES_MOST = 65 };
 enum { PRINTED, TAPERED };
 enum { EXACT, INTERIOR, OMITTED, INDEPENDENT, SHARED };
 
@@ -98,7 +99,6 @@ static sg_status settle(void *own) {
 
 typedef struct {
     choices c;
-    bool linear;
     sg_model *view;
     sg_lift lift;
     double log_norm, rate_low, rate_high; /* speed r(0), speed r(beta_max): the boundary terms */
@@ -141,7 +141,6 @@ static sg_status fill(const choices *c, const sg_model *model, const double *the
     double unused;
     sg_status status = choose_lift(c, model, theta, &own->lift);
     own->c = *c;
-    own->linear = false;
     own->d = model->space.d;
     if (!status) status = sg_model_lift(model, &own->lift, &own->view);
     if (!status) status = sg_lift_levels(&own->lift, level ? 0.75 : 0.5, &own->levels, &own->beta, &own->weight);
@@ -170,6 +169,9 @@ static sg_status prepare(const void *options_of, const sg_model *model, const do
 
 static sg_status fits(const void *own, const sg_model *model) {
     sg_lift lift;
+    if (model->space.d >= COORDINATES_MOST)
+        return sg_fail(SG_MISFIT, "lifted takes laws in up to %d dimensions: %s has %d", COORDINATES_MOST - 1,
+                       model->text, model->space.d);
     if (model->space.shape != SG_LINE && model->space.shape != SG_RD)
         return sg_fail(SG_MISFIT, "lifted needs a law on the line or R^d: %s is none", model->text);
     return choose_lift(own, model, model->truth, &lift);
@@ -269,68 +271,24 @@ static int roots(const sg_model *model) {
     return model->space.d + 1;
 }
 
-static int jets(const sg_model *model, int want) {
-    int needed = 0;
-    if (want & SG_PSI) needed |= SG_DX | SG_DT_DX | SG_DT_DXX;
-    if (want & SG_ROOT) needed |= SG_DT_DX;
-    if (want & SG_VALUE) needed |= SG_DX | SG_DXX;
-    if (want & SG_CURVATURE) needed |= SG_DX | SG_DT_DX | SG_DTT_DX | SG_DTT_DXX;
-    (void)model;
-    return needed;
-}
-
-/* The speed of beta and its slope at the points. */
-static void speed_of(const constants *own, int n, const double *beta, double *restrict h, double *restrict slope) {
+/* D = diag(1, .., 1, h(beta)) and div D = (0, .., 0, h'(beta)). */
+static void diffusion(const sg_prepared *prepared, const sg_block *block, double *D, double *div) {
+    const constants *own = (const constants *)prepared;
+    const int d = own->d;
     const double c = own->c.speed, top = own->lift.beta_max, scale = 4 * c / (top * top);
+    const double *restrict beta = block->x + (size_t)d * B;
+    double *restrict h = D + (size_t)d * B, *restrict slope = div + (size_t)d * B;
     const bool tapered = own->c.design == TAPERED;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < d * B; i++) D[i] = 1, div[i] = 0;
+    for (int i = 0; i < block->n; i++) {
         h[i] = tapered ? scale * beta[i] * (top - beta[i]) : c;
         slope[i] = tapered ? scale * (top - 2 * beta[i]) : 0;
     }
 }
 
-typedef struct {
-    int n, d; /* d: of x */
-    const double *score;
-    _Alignas(SG_ALIGN) double h[B], slope[B];
-} field;
-
-static size_t diagonal(int a) {
-    return (size_t)a * ((size_t)a + 3) / 2 * B;
-}
-
-/* share = 1: L f; share = 1/2 and f = log p r: the loss. */
-static void apply(const field *v, double share, const double *grad, const double *hessian, double *restrict out) {
-    const double *restrict h = v->h, *restrict slope = v->slope;
-    {
-        const double *restrict s = v->score + (size_t)v->d * B, *restrict g = grad + (size_t)v->d * B;
-        const double *restrict b = hessian + diagonal(v->d);
-        for (int i = 0; i < v->n; i++) out[i] = h[i] * (share * (s[i] * g[i]) + b[i]) + slope[i] * g[i];
-    }
-    for (int a = 0; a < v->d; a++) {
-        const double *restrict s = v->score + (size_t)a * B, *restrict g = grad + (size_t)a * B;
-        const double *restrict b = hessian + diagonal(a);
-        for (int i = 0; i < v->n; i++) out[i] += share * (s[i] * g[i]) + b[i];
-    }
-}
-
-static void add_product(const field *v, const double *first, const double *second, double *restrict out) {
-    for (int a = 0; a <= v->d; a++) {
-        const double *restrict f = first + (size_t)a * B, *restrict g = second + (size_t)a * B, *restrict h = v->h;
-        if (a < v->d)
-            for (int i = 0; i < v->n; i++) out[i] += f[i] * g[i];
-        else
-            for (int i = 0; i < v->n; i++) out[i] += h[i] * (f[i] * g[i]);
-    }
-}
-
-static void fill_roots(const field *v, const sg_jet *jet, double *root) {
-    const int rows = v->d + 1;
-    memcpy(root, jet->dt_dx, (size_t)(jet->m * rows) * B * sizeof(double));
-    for (int j = 0; j < jet->m; j++) {
-        double *restrict last = root + (size_t)(j * rows + v->d) * B;
-        for (int i = 0; i < v->n; i++) last[i] *= sqrt(v->h[i]);
-    }
+static sg_d_shape shape(const sg_prepared *prepared) {
+    (void)prepared;
+    return SG_D_DIAGONAL;
 }
 
 /* Boundary terms: of d_beta log p and its derivatives in theta, for sg_point.factor to weigh. */
@@ -346,24 +304,15 @@ static void face_datum(int d, const sg_jet *jet, int n, sg_datum *out) {
 static void datum(const sg_prepared *prepared, const sg_local *local, const sg_block *block, const sg_jet *jet,
                   sg_datum *out) {
     const constants *own = (const constants *)prepared;
-    const int d = own->d, rows = (d + 1) * B, hessian = (d + 1) * (d + 2) / 2 * B;
     (void)local;
     if (block->face) {
-        face_datum(d, jet, block->n, out);
+        face_datum(own->d, jet, block->n, out);
         return;
     }
-    field v = {.n = block->n, .d = d, .score = jet->dx};
-    speed_of(own, block->n, block->x + (size_t)d * B, v.h, v.slope);
-    if (out->value) apply(&v, 0.5, jet->dx, jet->dxx, out->value);
-    for (int j = 0; out->psi && j < jet->m; j++)
-        apply(&v, 1, jet->dt_dx + j * rows, jet->dt_dxx + j * hessian, out->psi + (size_t)j * B);
-    if (out->root) fill_roots(&v, jet, out->root);
-    for (int j = 0, p = 0; out->curvature && j < jet->m; j++)
-        for (int k = 0; k <= j; k++, p++) {
-            double *to = out->curvature + (size_t)p * B;
-            apply(&v, 1, jet->dtt_dx + p * rows, jet->dtt_dxx + p * hessian, to);
-            add_product(&v, jet->dt_dx + j * rows, jet->dt_dx + k * rows, to);
-        }
+    _Alignas(SG_ALIGN) double D[COORDINATES_MOST * B], div[COORDINATES_MOST * B];
+    diffusion(prepared, block, D, div);
+    const sg_diffusivity at = {SG_D_DIAGONAL, D, div};
+    sg_diffusion_datum(false, &at, block, jet, out);
 }
 
 const sg_row sg_row_lifted = {
@@ -378,10 +327,12 @@ const sg_row sg_row_lifted = {
     .fit = SG_GENERAL,
     .fits = fits,
     .roots = roots,
-    .jets = jets,
+    .jets = sg_diffusion_jets,
     .prepare = prepare,
     .release = release,
     .datum = datum,
+    .shape = shape,
+    .diffusion = diffusion,
     .settle = settle,
     .more = 1,
     .spread = spread,

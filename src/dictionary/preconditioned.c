@@ -307,11 +307,12 @@ static void datum(const sg_prepared *prepared, const sg_local *local, const sg_b
         for (int i = 0; i < block->n; i++) D[i] = own->value;
     else
         diffusion(prepared, block, D, grad_D);
-    sg_diffusion_datum(own->linear, D, own->with == CONSTANT ? NULL : grad_D, block, jet, out);
+    const sg_diffusivity at = {.D = D, .div = own->with == CONSTANT ? NULL : grad_D};
+    sg_diffusion_datum(own->linear, &at, block, jet, out);
 }
 
 static void step(const sg_prepared *prepared, sg_walk *walk) {
-    sg_diffusion_step(diffusion, prepared, walk);
+    sg_diffusion_step(diffusion, SG_D_SCALAR, prepared, walk);
 }
 
 const sg_row sg_row_preconditioned = {

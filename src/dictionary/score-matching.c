@@ -40,11 +40,11 @@ static void release(sg_prepared *prepared) {
 static void datum(const sg_prepared *prepared, const sg_local *local, const sg_block *block, const sg_jet *jet,
                   sg_datum *out) {
     (void)local;
-    sg_diffusion_datum(((const constants *)prepared)->linear, NULL, NULL, block, jet, out);
+    sg_diffusion_datum(((const constants *)prepared)->linear, NULL, block, jet, out);
 }
 
 static void step(const sg_prepared *prepared, sg_walk *walk) {
-    sg_diffusion_step(NULL, prepared, walk);
+    sg_diffusion_step(NULL, SG_D_SCALAR, prepared, walk);
 }
 
 const sg_row sg_row_score_matching = {

@@ -207,7 +207,7 @@ static void datum(const sg_prepared *prepared, const sg_local *local, const sg_b
     sliced s = {.n = block->n, .d = d, .reduced = own->c.reduced, .v = block->along, .score = jet->dx};
     (void)local;
     if (!s.v) {
-        sg_diffusion_datum(own->linear, NULL, NULL, block, jet, out);
+        sg_diffusion_datum(own->linear, NULL, block, jet, out);
         if (out->noise_sum) add_noise(&s, own->c.law, block->weight, jet, out->noise_sum);
         return;
     }
@@ -219,7 +219,7 @@ static void datum(const sg_prepared *prepared, const sg_local *local, const sg_b
 }
 
 static void step(const sg_prepared *prepared, sg_walk *walk) {
-    sg_diffusion_step(NULL, prepared, walk);
+    sg_diffusion_step(NULL, SG_D_SCALAR, prepared, walk);
 }
 
 const sg_row sg_row_sliced = {

@@ -235,6 +235,10 @@ sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_as
     int m = model->m;
     *out = NULL;
     if (count <= 0) count = DEFAULT_PAIRS;
+    if (loss->row->kind == SG_DIFFUSION && (model->space.d > 1 || loss->row->more)) {
+        status = sg_fail(SG_UNDEFINED, "spectral profiles of diffusions are computed in one dimension only");
+        goto out;
+    }
     if (loss->row->kind == SG_RESAMPLE) {
         if ((status = allocate(m, 1, &p))) goto out;
         resampling(p, asymptotic);

@@ -112,7 +112,8 @@ static void look(fixture *f, double a, double b) {
     const sg_block block = {.n = POINTS, .d = D3, .draws = 1, .x = f->x};
     jet3(f->model, (double[2]){a, b}, &block, &f->jet);
     widening(NULL, &block, f->D, f->grad_D);
-    sg_diffusion_datum(false, f->varying ? f->D : NULL, f->varying ? f->grad_D : NULL, &block, &f->jet, &f->datum);
+    const sg_diffusivity at = {SG_D_SCALAR, f->D, f->grad_D};
+    sg_diffusion_datum(false, f->varying ? &at : NULL, &block, &f->jet, &f->datum);
 }
 
 /* Value and roots from their definitions, with D and without. */
@@ -176,7 +177,7 @@ static void test_derivatives(void **state) {
 /* -------------------------------------------------------------------- step */
 
 static void step_widening(const sg_prepared *prepared, sg_walk *walk) {
-    sg_diffusion_step(widening, prepared, walk);
+    sg_diffusion_step(widening, SG_D_SCALAR, prepared, walk);
 }
 
 static void step_plain(const sg_prepared *prepared, sg_walk *walk) {

@@ -1,4 +1,4 @@
-/* A diffusion on R^2 or R^3 from its model: a box around the law, then sg_grid_gap. */
+/* A diffusion on R^2 or R^3, or on (x, beta), from its model: a box around the law, then sg_grid_gap. */
 #include <math.h>
 #include <string.h>
 
@@ -8,11 +8,12 @@
 static const double DEPTH = 60; /* of the faces below the top, and half of it below the pass between wells */
 
 typedef struct {
-    const sg_model *model;
+    const sg_model *model; /* or the view of it on more coordinates */
     const sg_loss *loss;
     const sg_prepared *prepared;
     sg_jet jet;
-    double *x, *D, *grad_D; /* [d][SG_BLOCK], [SG_BLOCK], [d][SG_BLOCK] */
+    sg_d_shape shape;
+    double *x, *D, *div; /* [d][SG_BLOCK], [rows][SG_BLOCK], [d][SG_BLOCK] */
 } source;
 
 static sg_block block_of(const source *s, int n, const double *x) {
@@ -32,14 +33,24 @@ static void log_p(const void *context, int n, const double *x, double *out) {
     memcpy(out, jet.logp, (size_t)n * sizeof *out);
 }
 
-/* D times the identity, packed. */
+/* D, packed. */
 static void diffusion(const void *context, int n, const double *x, double *out) {
     const source *s = context;
     const sg_block block = block_of(s, n, x);
-    s->loss->row->diffusion(s->prepared, &block, s->D, s->grad_D);
+    const size_t bytes = (size_t)n * sizeof *out;
+    s->loss->row->diffusion(s->prepared, &block, s->D, s->div);
     for (int a = 0, row = 0; a < s->model->space.d; a++)
-        for (int b = 0; b <= a; b++, row++)
-            for (int i = 0; i < n; i++) out[row * n + i] = a == b ? s->D[i] : 0;
+        for (int b = 0; b <= a; b++, row++) {
+            if (s->shape == SG_D_MATRIX || a == b)
+                memcpy(out + row * n,
+                       s->D + (s->shape == SG_D_MATRIX     ? row
+                               : s->shape == SG_D_DIAGONAL ? a
+                                                           : 0) *
+                                  SG_BLOCK,
+                       bytes);
+            else
+                memset(out + row * n, 0, bytes);
+        }
 }
 
 /* There are no panels here, so that constants can only be those at the truth. */
@@ -54,31 +65,50 @@ static sg_status prepare(const sg_loss *loss, const sg_model *model, sg_prepared
     return sg_loss_prepare(loss, model, NULL, prepared);
 }
 
-static sg_status take(const sg_model *model, sg_arena **arena, source *s) {
-    const size_t d = (size_t)model->space.d, rows = 2 * d + 1;
+static sg_status take(sg_arena **arena, source *s) {
+    const sg_model *model = s->model;
+    const size_t d = (size_t)model->space.d, rows = 2 * d + (size_t)sg_d_rows(s->shape, (int)d);
     sg_status status =
         sg_arena_new(sg_jet_bytes(model->full, (int)d, SG_LOGP) + rows * SG_BLOCK * sizeof(double), arena);
     if (!status) status = sg_jet_take(*arena, model->full, (int)d, SG_LOGP, &s->jet);
     if (status) return status;
     s->x = sg_arena_take(*arena, rows * SG_BLOCK, sizeof(double));
     if (!s->x) return sg_fail(SG_NO_MEMORY, "the arena of a grid is too small");
-    s->D = s->x + d * SG_BLOCK;
-    s->grad_D = s->D + SG_BLOCK;
+    s->div = s->x + d * SG_BLOCK;
+    s->D = s->div + d * SG_BLOCK;
     return SG_OK;
 }
 
+/* The box: around the law, but from 0 to the top along a noise level; `at` is a point inside. */
+static sg_status find_box(sg_grid_problem *problem, const sg_space *space, const double *at, double depth) {
+    bool along[SG_GRID_DIMENSIONS] = {true, true, true};
+    if (!space->tempered) return sg_grid_box(problem, at, depth);
+    along[space->d - 1] = false;
+    problem->lo[space->d - 1] = 0;
+    problem->hi[space->d - 1] = space->top;
+    return sg_grid_box_along(problem, along, at, depth);
+}
+
 /* Deeper where a barrier lies almost as deep as the faces: it may be crossed elsewhere, or beyond them. */
-static sg_status solve(sg_grid_problem *problem, const sg_grid_settings *settings, sg_gap *out,
+static sg_status solve(sg_grid_problem *problem, const sg_space *space, const sg_grid_settings *settings, sg_gap *out,
                        sg_grid_spectrum *spectrum) {
-    const double origin[SG_GRID_DIMENSIONS] = {0};
+    double origin[SG_GRID_DIMENSIONS] = {0};
     sg_status status = SG_OK;
     sg_frame frame;
     for (double depth = DEPTH, pass; !status; depth = DEPTH - pass) {
-        status = sg_grid_box(problem, origin, depth);
+        if (space->tempered) origin[space->d - 1] = 0.5 * space->top;
+        status = find_box(problem, space, origin, depth);
+        if (!status && space->tempered) return sg_grid_gap(problem, settings, out, spectrum);
         if (!status) status = sg_grid_fit_frame(problem, true, SG_DEEPER, &frame, &pass);
         if (!status && -pass <= depth - 0.5 * DEPTH) return sg_grid_gap(problem, settings, out, spectrum);
     }
     return status;
+}
+
+static const sg_model *view_of(const sg_loss *loss, const sg_prepared *prepared) {
+    sg_spread spread = {0};
+    loss->row->spread(prepared, &spread);
+    return spread.model;
 }
 
 sg_status sg_gap_on_grid(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings, sg_gap *out,
@@ -88,14 +118,18 @@ sg_status sg_gap_on_grid(const sg_model *model, const sg_loss *loss, const sg_sp
     sg_prepared *prepared = NULL;
     sg_grid_spectrum spectrum;
     const int wanted = values ? (values->count < 15 ? values->count : 15) : 1;
-    const sg_grid_settings grid = {.count = wanted, .memory = settings->memory, .stop = settings->stop};
-    sg_grid_problem problem = {.context = &s, .d = model->space.d, .log_p = log_p};
+    sg_grid_settings grid = {.count = wanted, .memory = settings->memory, .stop = settings->stop};
+    sg_grid_problem problem = {.context = &s, .log_p = log_p};
     sg_status status = prepare(loss, model, &prepared);
     if (status) goto out;
     s.prepared = prepared;
-    if ((status = take(model, &arena, &s))) goto out;
+    if (loss->row->more) s.model = view_of(loss, prepared);
+    if (loss->row->shape) s.shape = loss->row->shape(prepared);
+    problem.d = s.model->space.d;
+    grid.fixed_frame = s.model->space.tempered;
+    if ((status = take(&arena, &s))) goto out;
     if (loss->row->diffusion) problem.diffusion = diffusion;
-    if ((status = solve(&problem, &grid, out, &spectrum))) {
+    if ((status = solve(&problem, &s.model->space, &grid, out, &spectrum))) {
         status = sg_fail_within(status, "%s", model->text);
         goto out;
     }
