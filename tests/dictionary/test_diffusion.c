@@ -181,7 +181,7 @@ static void step_widening(const sg_prepared *prepared, sg_walk *walk) {
 }
 
 static void step_plain(const sg_prepared *prepared, sg_walk *walk) {
-    sg_diffusion_step(NULL, prepared, walk);
+    sg_diffusion_step(NULL, SG_D_SCALAR, prepared, walk);
 }
 
 enum { REPLICATES = 40, STATISTICS = 8 };

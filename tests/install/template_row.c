@@ -80,7 +80,7 @@ static void datum(const sg_prepared *prepared, const sg_local *local, const sg_b
 
 /* The dynamics: a Metropolis-adjusted step with this D. */
 static void step(const sg_prepared *prepared, sg_walk *walk) {
-    sg_diffusion_step(diffusion, prepared, walk);
+    sg_diffusion_step(diffusion, SG_D_SCALAR, prepared, walk);
 }
 
 const sg_row sg_row_growing = {
