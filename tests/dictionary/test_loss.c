@@ -40,12 +40,13 @@ static void check_refused(const char *text, sg_status status, const char *messag
 
 static void test_refusals(void **state) {
     (void)state;
-    check_refused(
-        "score-machting", SG_UNKNOWN,
-        "unknown loss 'score-machting'; the nearest is 'score-matching' (losses: mle, score-matching, preconditioned, "
-        "pseudolikelihood, masked, masked-random, rise, probability-flow, ratio-matching, concrete-score)");
+    check_refused("score-machting", SG_UNKNOWN,
+                  "unknown loss 'score-machting'; the nearest is 'score-matching' (losses: mle, score-matching, "
+                  "preconditioned, lifted, denoising, sliced, "
+                  "pseudolikelihood, masked, masked-random, rise, probability-flow, ratio-matching, concrete-score)");
     check_refused("", SG_UNKNOWN,
-                  "unknown loss '' (losses: mle, score-matching, preconditioned, pseudolikelihood, masked, "
+                  "unknown loss '' (losses: mle, score-matching, preconditioned, lifted, denoising, sliced, "
+                  "pseudolikelihood, masked, "
                   "masked-random, rise, probability-flow, ratio-matching, concrete-score)");
     check_refused("mle:draws=3", SG_UNKNOWN, "unknown key 'draws' of loss mle, which takes no keys");
     check_refused("preconditioned:wiht=power", SG_UNKNOWN,

@@ -113,6 +113,15 @@ static void check_bounds(const couple *c) {
     }
 }
 
+/* gamma += H^-1 noise H^-1, H^-1 = W W': what the values of the averaged loss do not have. */
+static void add_draws(const sg_asymptotic *a, double *gamma) {
+    double inverse[PROBE_SQUARE], half[PROBE_SQUARE], whole[PROBE_SQUARE];
+    sg_multiply_nt(a->m, a->whiten, a->whiten, inverse);
+    sg_multiply(a->m, inverse, a->noise, half);
+    sg_multiply(a->m, half, inverse, whole);
+    for (int k = 0; k < a->m * a->m; k++) gamma[k] += whole[k];
+}
+
 /*
  * Gamma from the values of the loss alone against H^-1 Cov(L S) H^-1 of the generator.  Differences in whitened
  * coordinates do not suffer from the condition of the statistics.
@@ -141,6 +150,7 @@ static void check_identity(const couple *c) {
     const double tolerance = p.quadratic ? 1e-10 : 5e-7 + (c->averaged ? 0 : probe_noise(&p));
     if (!c->averaged) probe_close(&p);
     sg_delete(influence);
+    if (c->loss->row->spread) add_draws(a, gamma);
     sg_multiply(m, a->metric_root, gamma, product);
     sg_multiply_nt(m, product, a->metric_root, gamma);
     OK(sg_symmetric_eigen(m, gamma, values, NULL));
@@ -166,7 +176,9 @@ static void check_spectrum(const couple *c) {
         below(c, "the gap of the dense generator", c->o.gap, gap->gap_upper + floor, 1e-11);
     }
     if (c->averaged) return;
-    if (sg_profile_new(c->model, c->loss, c->a, 40, &profile))
+    const sg_status status = sg_profile_new(c->model, c->loss, c->a, 40, &profile);
+    if (status == SG_UNDEFINED && c->model->space.d > 1 && !c->finite) return;
+    if (status)
         fail_msg("%s %s: %s", c->model->text, c->loss->text, sg_message());
     if (profile->status) fail_msg("%s %s: %s", c->model->text, c->loss->text, profile->message);
     if (!c->finite) {

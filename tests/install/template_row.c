@@ -75,7 +75,8 @@ static void datum(const sg_prepared *prepared, const sg_local *local, const sg_b
     _Alignas(SG_ALIGN) double D[B], grad_D[B];
     (void)local;
     diffusion(prepared, block, D, grad_D);
-    sg_diffusion_datum(((const constants *)prepared)->linear, D, grad_D, block, jet, out);
+    const sg_diffusivity at = {SG_D_SCALAR, D, grad_D};
+    sg_diffusion_datum(((const constants *)prepared)->linear, &at, block, jet, out);
 }
 
 /* The dynamics: a Metropolis-adjusted step with this D. */
