@@ -1,6 +1,6 @@
 /*
- * Two unit normals: p = w N(mu1, 1) + (1 - w) N(mu2, 1), theta = (w, mu1, mu2) = (w, -m, m).  Normalized, not
- * exponential.
+ * Two unit normals: p = w N(mu1, I) + (1 - w) N(mu2, I) in R^d, theta = (w, mu1, mu2) = (w, -m e_1, m e_1).
+ * Normalized, not exponential.  In several dimensions, and with heat, normals.h; on the line:
  *
  * With A = x - mu1, B = x - mu2, D = mu1 - mu2, the ratios R = N(x; mu1, 1)/p, Q = N(x; mu2, 1)/p and the
  * responsibilities r = w R, q = (1-w) Q, r + q = 1, every derivative of log p is a polynomial in these:
@@ -10,30 +10,50 @@
  */
 #include <math.h>
 #include <stdalign.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/vecmath.h"
 #include "family/line.h"
+#include "family/normals.h"
 
 static const double LOG_SQRT_2PI = 0.91893853320467274178;
 
 typedef struct {
+    int d;
     double m, w;
 } mixture;
 
 static sg_status make(const void *keys, sg_model *model) {
+    static const double unit[] = {1, 1};
     const mixture *key = keys;
-    sg_status status = sg_line_model(model, 3, key, sizeof *key);
+    sg_normals *law = NULL;
+    sg_status status = sg_normals_new(key->d, 2, unit, NULL, &law);
+    if (status != SG_OK) return status;
+    model->own = law;
+    model->full = sg_normals_full(law);
+    model->space = (sg_space){.shape = key->d == 1 ? SG_LINE : SG_RD, .d = key->d, .lo = -INFINITY, .hi = INFINITY};
+    status = sg_new(&model->truth, (size_t)model->full, sizeof *model->truth);
     if (status != SG_OK) return status;
     model->truth[0] = key->w;
     model->truth[1] = -key->m;
-    model->truth[2] = key->m;
+    model->truth[1 + key->d] = key->m;
     return SG_OK;
 }
 
 static void parameter(const sg_model *model, int index, char name[SG_NAME]) {
-    static const char *const names[] = {"w", "mu1", "mu2"};
-    (void)model;
-    sg_line_name(names, index, name);
+    const int d = model->space.d, component = 1 + (index - 1) / d, axis = 1 + (index - 1) % d;
+    if (index == 0)
+        snprintf(name, SG_NAME, "w");
+    else if (d == 1)
+        snprintf(name, SG_NAME, "mu%d", component);
+    else
+        snprintf(name, SG_NAME, "mu%d_%d", component, axis);
+}
+
+/* d has no place in the text where it is 1. */
+static bool idle(const void *keys, const char *key) {
+    return strcmp(key, "d") == 0 && ((const mixture *)keys)->d == 1;
 }
 
 /* --------------------------------------------------------------------- jets */
@@ -172,10 +192,9 @@ static void second_curvature(const parts *p, double *f) {
     }
 }
 
-static void jet(const sg_model *model, const double *theta, const sg_block *block, sg_jet *out) {
+static void line_jet(const double *theta, const sg_block *block, sg_jet *out) {
     const int n = sg_line_points(block->n);
     parts p;
-    (void)model;
     if (out->logp) log_density(theta, n, block->x, out->logp);
     if (!(out->want & ~SG_LOGP)) return;
     prepare(theta, n, block->x, &p);
@@ -190,11 +209,25 @@ static void jet(const sg_model *model, const double *theta, const sg_block *bloc
     if (out->dtt_dxx) second_curvature(&p, out->dtt_dxx);
 }
 
+static void jet(const sg_model *model, const double *theta, const sg_block *block, sg_jet *out) {
+    if (model->space.d == 1)
+        line_jet(theta, block, out);
+    else
+        sg_normals_jet(model->own, theta, block, false, out);
+}
+
+static void smooth(const sg_model *model, const double *theta, const sg_block *block, sg_jet *out) {
+    sg_normals_jet(model->own, theta, block, true, out);
+}
+
 /* ------------------------------------------------------- the rest of a family */
 
 static bool inside(const sg_model *model, const double *theta) {
-    (void)model;
-    return sg_line_finite(3, theta) && theta[0] > 0 && theta[0] < 1;
+    return sg_normals_inside(model->own, theta);
+}
+
+static void places(const sg_model *model, const double *theta, sg_places *out) {
+    sg_normals_places(model->own, theta, out);
 }
 
 static void landmarks(const sg_model *model, const double *theta, sg_landmarks *marks) {
@@ -210,7 +243,10 @@ static void landmarks(const sg_model *model, const double *theta, sg_landmarks *
 static void draw(const sg_model *model, const double *theta, sg_stream *stream, sg_block *block) {
     const double w = theta[0], mu1 = theta[1], mu2 = theta[2];
     double component[SG_BLOCK];
-    (void)model;
+    if (model->space.d > 1) {
+        sg_normals_draw(model->own, theta, stream, block);
+        return;
+    }
     sg_stream_uniform(stream, (size_t)block->n, component);
     sg_stream_normal(stream, (size_t)block->n, block->x);
     for (int i = 0; i < block->n; i++) block->x[i] += component[i] < w ? mu1 : mu2;
@@ -222,6 +258,14 @@ static void components(const sg_model *model, const double *theta, sg_components
 }
 
 static const sg_field keys[] = {
+    {.key = "d",
+     .type = SG_FIELD_INT,
+     .role = SG_STRUCTURE,
+     .offset = offsetof(mixture, d),
+     .initial = "1",
+     .lo = 1,
+     .hi = SG_NORMALS_D,
+     .help = "dimension"},
     {.key = "m",
      .type = SG_FIELD_REAL,
      .role = SG_TRUTH,
@@ -230,7 +274,7 @@ static const sg_field keys[] = {
      .lo = 0,
      .lo_open = true,
      .hi = INFINITY,
-     .help = "the true means are -m and m, in standard deviations of a component"},
+     .help = "the true means are -m and m along the first axis, in standard deviations of a component"},
     {.key = "w",
      .type = SG_FIELD_REAL,
      .role = SG_TRUTH,
@@ -244,11 +288,11 @@ static const sg_field keys[] = {
     {0},
 };
 
-static const char *const groups[] = {"weight", "w", "means", "mu1/mu2", NULL};
+static const char *const groups[] = {"weight", "w", "means", "mu*", NULL};
 
 const sg_family sg_family_mixture = {
     .name = "mixture",
-    .summary = "p(x) = w N(x; mu1, 1) + (1 - w) N(x; mu2, 1)",
+    .summary = "p(x) = w N(x; mu1, I) + (1 - w) N(x; mu2, I) in R^d",
     .keys = keys,
     .keys_size = sizeof(mixture),
     .can = SG_NORMALIZED | SG_NODES | SG_SAMPLER,
@@ -259,6 +303,9 @@ const sg_family sg_family_mixture = {
     .jet = jet,
     .inside = inside,
     .landmarks = landmarks,
+    .places = places,
     .draw = draw,
+    .idle = idle,
     .components = components,
+    .smooth = smooth,
 };

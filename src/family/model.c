@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAMES_MOST = 64, LIST_TEXT = 384, DIRECTIONS_MOST = 1 << 24 };
+enum { NAMES_MOST = 64, LIST_TEXT = 384, LISTED_MOST = 32, DIRECTIONS_MOST = 1 << 24 };
 
 static sg_status unknown_family(const char *name) {
     const char *names[NAMES_MOST];
@@ -94,6 +94,22 @@ static const char *expand_group(const sg_family *family, const char *word) {
     return word;
 }
 
+/* A name that ends in '*' stands for all parameters that begin like it. */
+static sg_status mark_prefix(const sg_model *model, const char *name, bool *is_free) {
+    char known[SG_NAME];
+    bool found = false;
+    for (int i = 0; i < model->full; i++) {
+        model->family->parameter(model, i, known);
+        if (strncmp(known, name, strlen(name) - 1) == 0) is_free[i] = found = true;
+    }
+    return found ? SG_OK : unknown_parameter(model, name);
+}
+
+static sg_status mark_word(const sg_model *model, const char *name, bool *is_free) {
+    const char *star = strchr(name, '*');
+    return star && star > name && !star[1] ? mark_prefix(model, name, is_free) : mark_free(model, name, is_free);
+}
+
 static sg_status mark_list(const sg_model *model, const char *word, bool *is_free) {
     char list[SG_TEXT];
     sg_status status = SG_OK;
@@ -106,7 +122,7 @@ static sg_status mark_list(const sg_model *model, const char *word, bool *is_fre
         return SG_OK;
     }
     for (char *rest = list, *name; status == SG_OK && (name = strsep(&rest, "/"));)
-        status = mark_free(model, name, is_free);
+        status = mark_word(model, name, is_free);
     return status;
 }
 
@@ -125,9 +141,10 @@ out:
     return status;
 }
 
-/* Lists of finite families grow with the sites: there `all` and groups stand for themselves. */
+/* Lists of finite families grow with the sites: there, and of many parameters, `all` and groups stand for themselves.
+ */
 static bool is_short(const sg_model *model, const char *word) {
-    if (model->space.shape != SG_FINITE) return false;
+    if (model->space.shape != SG_FINITE && model->full <= LISTED_MOST) return false;
     return strcmp(word, "all") == 0 || expand_group(model->family, word) != word;
 }
 
