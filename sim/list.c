@@ -43,7 +43,7 @@ static json_t *free_json(const sg_family *family) {
                             .initial = family->free_initial,
                             .lo = -INFINITY,
                             .hi = INFINITY,
-                            .help = "parameters to be estimated: names separated by '/', a group, or all"};
+                            .help = "parameters to be estimated: names separated by '/', a group, all, or PREFIX*"};
     return field_json(&field);
 }
 

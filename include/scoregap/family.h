@@ -262,8 +262,9 @@ struct sg_family {
     bool (*exchangeable)(const sg_model *model);
     void (*counted)(const sg_model *model, const double *theta, int n, const double *k, double *logp, double *dt);
     /*
-     * A closed form of log Z(theta) of a finite set and of its derivatives in the coordinates, gradient [full] and
-     * hessian [full,full] (NULL: not wanted).  NULL: none, or the factors give it (below).
+     * A closed form of log Z(theta) and of its derivatives in the coordinates, gradient [full] and hessian [full,full]
+     * (NULL: not wanted), at a theta inside.  On continuous spaces it stands before quadrature wherever log Z is
+     * wanted. NULL or SG_REFUSED: none; on finite sets the factors may give it (below).
      */
     sg_status (*log_z)(const sg_model *model, const double *theta, double *value, double *gradient, double *hessian);
     /* The transitions of a SG_RATES family; arrays belong to the model. */
@@ -292,7 +293,7 @@ extern const sg_family *const sg_families[];       /* NULL-terminated: the regis
 const sg_family *sg_family_find(const char *name); /* NULL if unknown (no message) */
 
 /*
- * Model from text: family name and pairs key=value; free=NAME/NAME/.. or a group or all.
+ * Model from text: family name and pairs key=value; free=NAME/NAME/.. or a group or all; NAME may be PREFIX*.
  * Errors: SG_UNKNOWN (family, key or free name, with the nearest), SG_BAD_TYPE, SG_OUT_OF_RANGE, SG_BAD_SYNTAX,
  * SG_NO_MEMORY.
  */
@@ -331,7 +332,12 @@ SG_MUST_CHECK sg_status sg_model_panels_deep(const sg_model *model, const double
 /*
  * Where expectations under p_theta are taken: E f = sum_k mass_k f(x_k).
  * On the line: the nodes of sg_model_panels (level as there).
- * In two or three dimensions: those of cubature (sg_cubature_new, level as there).
+ * In two or three dimensions, for families with sg_family.places: those of cubature (sg_cubature_new, level as there).
+ * On other continuous spaces of more than one dimension: `drawn`, points of equal mass from sg_sampler_new, 2^(16 +
+ * level) of them, or as many as take SG_DRAWN_BYTES times 2^level.  They are a function of sg_model_data_text, theta
+ * and level; no two levels share a point.  They make `groups` of n / groups consecutive points, whole blocks, for a
+ * jackknife; groups are independent when the sampler's blocks are, which exact samplers' are.  Every expectation then
+ * has a standard error of order n^-1/2, which is the caller's to find and to state.
  * On finite sets, exactly: node k is the state with code k (site i in state (k / q^i) mod q; with two states x = -1 or
  * +1, otherwise x = 0 .. q - 1), states that are forbidden have mass 0.  With `alike`, for a model whose sites are
  * alike, node k = 0 .. d stands for all states with k sites in state 1 (their mass together), and blocks have `count`
@@ -342,25 +348,32 @@ typedef struct sg_nodes {
     long long n;
     sg_panels *panels;   /* on the line */
     sg_cubature *points; /* in more dimensions */
-    double *mass;        /* [n]; its own on finite sets */
-    double log_z;        /* of finite sets: log sum p; 0 on the line */
+    bool drawn;
+    int groups;   /* drawn */
+    double *x;    /* [d][n] drawn */
+    double *logp; /* [n] drawn: log p where the family is SG_NORMALIZED or has a closed log Z; otherwise NULL */
+    double *mass; /* [n]; its own on finite sets and where drawn */
+    double log_z; /* of finite sets: log sum p; otherwise 0 */
     bool alike;
     bool drawn;
     int groups;
 } sg_nodes;
+#define SG_DRAWN_BYTES ((size_t)1 << 28)
+enum { SG_DRAWN_GROUPS = 16 };
 enum { SG_STATES_MOST = 1 << 26 }; /* states that are enumerated */
 /*
+ * Cost where drawn: that of the draws, on all threads, whose number does not change the bits; 8 (d + 2) bytes a point.
  * Cost on finite sets: one pass of sg_family.states over all q^d states, on all threads, and one that divides by Z; 8
  * bytes a state; the bits do not depend on the number of threads.  The model must outlive the nodes.
  * Errors: SG_REFUSED (more than SG_STATES_MOST states, `alike` for a model whose sites are not, no density, no
- * quadrature), SG_NOT_INTEGRABLE, SG_NO_MEMORY, those of sg_model_panels.
+ * quadrature, no sampler), SG_NOT_INTEGRABLE, SG_NO_MEMORY, those of sg_model_panels and sg_sampler_new.
  */
 SG_MUST_CHECK sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike,
                                      sg_nodes **nodes);
 void sg_nodes_delete(sg_nodes *nodes);
 /* E f of f [n] at the nodes. */
 double sg_nodes_mean(const sg_nodes *nodes, const double *f);
-/* log p [n] at the nodes of a continuous space. */
+/* log p [n] at the nodes of a continuous space; NULL where they are drawn and log Z is not known. */
 const double *sg_nodes_logp(const sg_nodes *nodes);
 long long sg_nodes_blocks(const sg_nodes *nodes);
 /*
@@ -452,8 +465,11 @@ typedef struct {
 
 /*
  * Evaluates sg_local near a reference theta, the chart's origin, on `nodes` (which were built there; chart and nodes
- * are borrowed by sg_partition_new only; NULL for SG_NORMALIZED, and for finite sets with sg_model_log_z).  One object
- * a thread (it holds scratch).  A NULL gradient or hessian is not wanted.
+ * are borrowed by sg_partition_new only; NULL for SG_NORMALIZED, and for models with sg_model_log_z).  One object a
+ * thread (it holds scratch).  A NULL gradient or hessian is not wanted.
+ *
+ * Drawn nodes, where log Z has no closed form: at the reference alone, gradient and Hessian are the mean and the
+ * covariance of the nodes and log_z is a NaN; elsewhere SG_REFUSED.
  *
  * On the line the statistics along the chart are kept at the nodes, so that one evaluation is one exp and m(m+3)/2 sums
  * a node: about 5 us for bimodal, without allocation.  Far from the reference, where the nodes do not carry p_theta,
@@ -579,8 +595,8 @@ void sg_elimination_costs(const sg_elimination *plan, sg_elimination_cost *cost)
 SG_MUST_CHECK sg_status sg_elimination_covariance(const sg_elimination *plan, const sg_factors *factors, double *log_z,
                                                   double *mean, double *covariance);
 /*
- * log Z(theta) of a finite set and its derivatives in the coordinates, gradient [full] and hessian [full,full] (NULL:
- * not wanted), without listing states: by sg_family.log_z or elimination.  Errors: SG_REFUSED (neither is known, or
+ * log Z(theta) and its derivatives in the coordinates, gradient [full] and hessian [full,full] (NULL: not wanted),
+ * without quadrature or listing states: by sg_family.log_z or elimination.  Errors: SG_REFUSED (neither is known, or
  * listing all states is as little work), SG_NOT_INTEGRABLE, SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_model_log_z(const sg_model *model, const double *theta, double *value, double *gradient,

@@ -31,7 +31,10 @@ static sg_status linear_parts(sg_kl_tool *t) {
         if ((status = sg_new(&locals[k]->hessian, m * m, sizeof(double)))) return status;
     }
     if ((status = sg_partition_new(t->model, t->chart, t->nodes, &t->partition))) return status;
-    return sg_partition_at(t->partition, t->delta, &t->truth);
+    if ((status = sg_partition_at(t->partition, t->delta, &t->truth))) return status;
+    if (!isnan(t->truth.log_z)) return SG_OK;
+    return sg_fail(SG_REFUSED, "log Z of %s is not known, so that it has no Kullback-Leibler divergence: leave it out",
+                   t->model->text);
 }
 
 sg_status sg_kl_tool_new(const sg_model *model, const sg_nodes *nodes, sg_kl_tool **out) {

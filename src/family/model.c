@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAMES_MOST = 64, LIST_TEXT = 384, LISTED_MOST = 32, DIRECTIONS_MOST = 1 << 24 };
+enum { NAMES_MOST = 64, LIST_TEXT = 384, DIRECTIONS_MOST = 1 << 24, WRITTEN_MOST = 16 };
 
 static sg_status unknown_family(const char *name) {
     const char *names[NAMES_MOST];
@@ -28,12 +28,13 @@ static sg_status fields_with_free(const sg_family *family, sg_field **fields) {
     sg_status status = sg_new(fields, (size_t)count + 2, sizeof(sg_field));
     if (status != SG_OK) return status;
     memcpy(*fields, family->keys, (size_t)count * sizeof(sg_field));
-    (*fields)[count] = (sg_field){.key = "free",
-                                  .type = SG_FIELD_TEXT,
-                                  .role = SG_FREE,
-                                  .offset = family->keys_size,
-                                  .initial = family->free_initial,
-                                  .help = "parameters to estimate: names separated by '/', a group, or all"};
+    (*fields)[count] = (sg_field){
+        .key = "free",
+        .type = SG_FIELD_TEXT,
+        .role = SG_FREE,
+        .offset = family->keys_size,
+        .initial = family->free_initial,
+        .help = "parameters to estimate: names separated by '/', a group, all, or all that begin alike (PREFIX*)"};
     return SG_OK;
 }
 
@@ -70,8 +71,23 @@ static sg_status unknown_parameter(const sg_model *model, const char *word) {
                    list);
 }
 
+/* All parameters whose names begin with `length` letters of word. */
+static sg_status mark_prefix(const sg_model *model, const char *word, size_t length, bool *is_free) {
+    char known[SG_NAME];
+    int found = 0;
+    for (int i = 0; i < model->full; i++) {
+        model->family->parameter(model, i, known);
+        if (strncmp(known, word, length) != 0) continue;
+        is_free[i] = true;
+        found++;
+    }
+    return found ? SG_OK : unknown_parameter(model, word);
+}
+
 static sg_status mark_free(const sg_model *model, const char *name, bool *is_free) {
     char known[SG_NAME];
+    const size_t length = strlen(name);
+    if (length > 1 && name[length - 1] == '*') return mark_prefix(model, name, length - 1, is_free);
     if (name[0] == '\0')
         return sg_fail(SG_BAD_SYNTAX, "free of family %s has an empty name: write parameters separated by single '/'",
                        model->family->name);
@@ -141,11 +157,11 @@ out:
     return status;
 }
 
-/* Lists of finite families grow with the sites: there, and of many parameters, `all` and groups stand for themselves.
+/* Lists grow with the sites of finite families and with the dimension: `all`, groups and prefixes stand for themselves.
  */
 static bool is_short(const sg_model *model, const char *word) {
-    if (model->space.shape != SG_FINITE && model->full <= LISTED_MOST) return false;
-    return strcmp(word, "all") == 0 || expand_group(model->family, word) != word;
+    if (model->space.shape != SG_FINITE && (model->space.d == 1 || model->m <= WRITTEN_MOST)) return false;
+    return strcmp(word, "all") == 0 || expand_group(model->family, word) != word || strchr(word, '*');
 }
 
 /* The keys that mean something beside the others, each with a comma behind it; returns the length. */

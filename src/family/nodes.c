@@ -109,9 +109,6 @@ static sg_status fill_space(const sg_model *model, const double *theta, int leve
     sg_arena *arena = NULL;
     sg_jet jet;
     source from = {.model = model, .theta = theta, .jet = &jet};
-    if (d > SG_CUBATURE_AXES || !model->family->places)
-        return sg_fail(SG_REFUSED, "%s has no quadrature: it is for families that have one, in up to %d dimensions",
-                       model->text, SG_CUBATURE_AXES);
     sg_status status = sg_model_check(model, theta);
     if (status == SG_OK) status = sg_arena_new(sg_jet_bytes(model->full, d, SG_LOGP | STATISTICS), &arena);
     if (status == SG_OK) status = sg_jet_take(arena, model->full, d, SG_LOGP | STATISTICS, &jet);
@@ -141,6 +138,10 @@ out:
     return status;
 }
 
+static bool has_cubature(const sg_model *model) {
+    return model->space.d <= SG_CUBATURE_AXES && model->family->places;
+}
+
 sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike, sg_nodes **nodes) {
     sg_nodes *made = NULL;
     *nodes = NULL;
@@ -152,7 +153,7 @@ sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bo
     } else if (alike) {
         status = sg_fail(SG_REFUSED, "%s has no sites that are alike", model->text);
     } else if (model->space.d > 1) {
-        status = fill_space(model, theta, level, made);
+        status = has_cubature(model) ? fill_space(model, theta, level, made) : sg_nodes_fill_drawn(theta, level, made);
     } else {
         status = sg_model_panels(model, theta, level, &made->panels);
         if (status == SG_OK) made->n = made->panels->n, made->mass = (double *)made->panels->mass;
@@ -170,6 +171,8 @@ void sg_nodes_delete(sg_nodes *nodes) {
     if (!nodes->panels && !nodes->points) sg_delete(nodes->mass);
     sg_panels_delete(nodes->panels);
     sg_cubature_delete(nodes->points);
+    sg_delete(nodes->x);
+    sg_delete(nodes->logp);
     sg_delete(nodes);
 }
 
@@ -185,7 +188,7 @@ double sg_nodes_mean(const sg_nodes *nodes, const double *f) {
 }
 
 const double *sg_nodes_logp(const sg_nodes *nodes) {
-    return nodes->panels ? nodes->panels->logp : nodes->points ? nodes->points->logp : NULL;
+    return nodes->panels ? nodes->panels->logp : nodes->points ? nodes->points->logp : nodes->logp;
 }
 
 long long sg_nodes_blocks(const sg_nodes *nodes) {
@@ -200,13 +203,13 @@ void sg_nodes_block(const sg_nodes *nodes, long long b, sg_block *block, double 
     block->weight = weight;
     block->count = NULL;
     block->tag = NULL;
-    if (!nodes->panels && !nodes->points) {
+    const double *x = nodes->panels ? nodes->panels->x : nodes->points ? nodes->points->x : nodes->x;
+    if (!x) {
         sg_nodes_states_block(nodes, b, block, weight);
         return;
     }
     for (int i = 0; i < SG_BLOCK; i++) {
         const long long at = first + (i < block->n ? i : block->n - 1);
-        const double *x = nodes->panels ? nodes->panels->x : nodes->points->x;
         for (int a = 0; a < block->d; a++) block->x[a * SG_BLOCK + i] = x[a * nodes->n + at];
         weight[i] = i < block->n ? nodes->mass[at] : 0;
     }

@@ -1,5 +1,5 @@
 /*
- * Finite sets behind sg_nodes: all states, or classes by the number of sites in state 1.
+ * Finite sets behind sg_nodes: all states, or classes by the number of sites in state 1; and drawn nodes.
  */
 #ifndef SG_FAMILY_NODES_H
 #define SG_FAMILY_NODES_H
@@ -19,5 +19,8 @@ SG_MUST_CHECK sg_status sg_counts_log_mass(const sg_model *model, const double *
 void sg_states_points(const sg_model *model, long long first, int n, double *x);
 /* sg_nodes_block on finite sets. */
 void sg_nodes_states_block(const sg_nodes *nodes, long long b, sg_block *block, double weight[SG_BLOCK]);
+
+/* Fills nodes->n, x, logp, mass and groups from the sampler at theta.  Errors: those of sg_nodes_new. */
+SG_MUST_CHECK sg_status sg_nodes_fill_drawn(const double *theta, int level, sg_nodes *nodes);
 
 #endif

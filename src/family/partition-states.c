@@ -1,7 +1,8 @@
 /*
- * Three ways to log Z and its derivatives.  Lists of states (or of counts, or of points of cubature) with the
- * statistics along the chart at each of them, where these take little memory; otherwise by the structure of the model
- * (log-z.h); otherwise all states one block after the other, with sums in the coordinates that the chart moves.
+ * Three ways to log Z and its derivatives.  Lists of states (or of counts, or of points) with the statistics along the
+ * chart at each of them, where these take little memory; otherwise by the structure of the model (log-z.h), which on
+ * continuous spaces comes first; otherwise all states one block after the other, with sums in the coordinates that the
+ * chart moves.
  *
  * Exponents are relative to log p at the origin of the chart and statistics to their means there, so that near it
  * nothing cancels.
@@ -28,6 +29,7 @@ struct sg_partition_states {
     const sg_chart *chart;
     way way;
     bool alike; /* counts in place of states */
+    bool drawn; /* log Z is not known, and nothing away from the origin */
     long long n, blocks;
     int rows;            /* statistics in the sums: kept, those along the chart, passing, of the coordinates it moves */
     int *coordinate;     /* [rows] these */
@@ -142,8 +144,17 @@ static double exponents(sg_partition_states *p, const double *delta) {
     return top;
 }
 
+static bool moves(int m, const double *delta) {
+    for (int j = 0; j < m; j++)
+        if (delta[j] != 0) return true;
+    return false;
+}
+
 static sg_status at_kept(sg_partition_states *p, const double *delta, sg_local *local) {
     const int m = p->rows;
+    if (p->drawn && moves(m, delta))
+        return sg_fail(SG_REFUSED, "log Z of %s has no closed form, and drawn points give none: take a loss without it",
+                       p->model->text);
     const double top = exponents(p, delta), *mean = p->sum + 1;
     double far = 0;
     clear_sums(p);
@@ -308,10 +319,20 @@ static sg_status fill_points(const sg_nodes *nodes, sg_partition_states *p) {
     return SG_OK;
 }
 
+static void fill_drawn(const sg_nodes *nodes, sg_partition_states *p) {
+    for (long long k = 0; k < p->n; k++) p->base[k] = log(nodes->mass[k]);
+    p->drawn = true;
+    p->log_z = NAN;
+}
+
 static sg_status fill_base(const sg_nodes *nodes, sg_partition_states *p) {
     const double *origin = p->chart->origin;
     for (long long k = p->n; k < p->blocks * B; k++) p->base[k] = -INFINITY;
     if (nodes->points) return fill_points(nodes, p);
+    if (nodes->drawn) {
+        fill_drawn(nodes, p);
+        return SG_OK;
+    }
     if (p->alike) return sg_counts_log_mass(p->model, origin, p->base, &p->log_z);
     for (long long first = 0; first < p->n; first += CHUNK) {
         const int count = (int)(p->n - first < CHUNK ? p->n - first : CHUNK);
@@ -420,14 +441,19 @@ static sg_status take_structure(sg_partition_states *p) {
 }
 
 static sg_status choose(const sg_nodes *nodes, sg_partition_states *p) {
-    bool known;
+    bool known = false;
+    if (p->model->space.shape != SG_FINITE) {
+        sg_status status = ask_structure(p, &known);
+        if (status != SG_OK) return status;
+        if (known) return take_structure(p);
+    }
     if (nodes) {
         p->alike = nodes->alike;
         p->n = nodes->n;
         p->blocks = sg_nodes_blocks(nodes);
         p->log_z = nodes->log_z;
         const size_t kept = (size_t)p->blocks * B * ((size_t)p->chart->m + 2) * sizeof(double);
-        if (p->alike || nodes->points || kept < KEPT_MOST) return keep(nodes, p);
+        if (p->alike || nodes->points || nodes->drawn || kept < KEPT_MOST) return keep(nodes, p);
     }
     sg_status status = ask_structure(p, &known);
     if (status != SG_OK) return status;

@@ -1,5 +1,5 @@
 /*
- * log Z of exponential families on finite sets, and on R^d by cubature, for sg_partition.
+ * log Z of exponential families on finite sets, on R^d by cubature, and by a closed form, for sg_partition.
  */
 #ifndef SG_FAMILY_PARTITION_STATES_H
 #define SG_FAMILY_PARTITION_STATES_H
@@ -15,7 +15,7 @@ SG_MUST_CHECK sg_status sg_partition_states_new(const sg_model *model, const sg_
                                                 sg_partition_states **partition);
 void sg_partition_states_delete(sg_partition_states *partition);
 /* At the point delta of the chart, whose coordinates are theta [full].  Errors: SG_UNCERTIFIED (points of cubature that
- * do not resolve p_theta, which is too far from the origin of the chart). */
+ * do not resolve p_theta, which is too far from the origin of the chart), SG_REFUSED (drawn points, away from it). */
 SG_MUST_CHECK sg_status sg_partition_states_at(sg_partition_states *partition, const double *delta, const double *theta,
                                                sg_local *local);
 
