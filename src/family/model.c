@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAMES_MOST = 64, LIST_TEXT = 384, DIRECTIONS_MOST = 1 << 24 };
+enum { NAMES_MOST = 64, NAMES_LISTED = 12, LIST_TEXT = 384, DIRECTIONS_MOST = 1 << 24 };
 
 static sg_status unknown_family(const char *name) {
     const char *names[NAMES_MOST];
@@ -125,9 +125,10 @@ out:
     return status;
 }
 
-/* Lists of finite families grow with the sites: there `all` and groups stand for themselves. */
+/* Lists grow with the sites or the dimension: on finite sets, and where they are long, `all` and groups stand for
+ * themselves. */
 static bool is_short(const sg_model *model, const char *word) {
-    if (model->space.shape != SG_FINITE) return false;
+    if (model->space.shape != SG_FINITE && (model->space.d == 1 || model->full <= NAMES_LISTED)) return false;
     return strcmp(word, "all") == 0 || expand_group(model->family, word) != word;
 }
 
