@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum { B = SG_BLOCK, POOL = 1024, REJECTION_MOST = 16, TRIED = 4096, SWEEPS_FIRST = 64, SWEEPS_MOST = 1 << 13 };
-static const double LEAST_ACCEPTED = 0.02, FORGOTTEN = 1e-4, LENGTHS = 20, APART = 6, SLICE = 1;
+static const double LEAST_ACCEPTED = 0.02, FORGOTTEN = 1e-4, LENGTHS = 20, APART = 6, SLICE = 1, LOWEST = -700;
 
 typedef struct {
     sg_own_sampler base;
@@ -111,8 +111,12 @@ static double cut_normal(uniforms *r, double low) {
 
 /* ------------------------------------------------------------ Gibbs' sampler */
 
-/* log of the conditional density of s = log x^a at the others' sum_k K_jk x_k^a = field, up to a constant. */
+/*
+ * log of the conditional density of s = log x^a at the others' sum_k K_jk x_k^a = field, up to a constant.  Cut where
+ * x^a is no number any more, far below where its mass ends.
+ */
 static double conditional(const ab_sampler *s, double K, double eta, double field, double at) {
+    if (at < LOWEST) return -INFINITY;
     const double u = exp(at), linear = s->b > 0 ? exp(s->b / s->a * at) / s->b : at / s->a;
     return -(0.5 * K * u + field) * u / s->a + eta * linear + at / s->a;
 }
@@ -248,8 +252,10 @@ static void judge(const ab_sampler *s, int sweeps, const watch *w, double *time,
         moments(B, row, &mean[0], &variance[0]);
         moments(B / 2, row, &mean[1], &variance[1]);
         moments(B / 2, row + B / 2, &mean[2], &variance[2]);
-        *time = fmax(*time, sweeps * variance[0] / (w->square[j] - mean[0] * mean[0]));
-        *apart = fmax(*apart, fabs(mean[1] - mean[2]) / sqrt((variance[1] + variance[2]) / (B / 2)));
+        const double t = sweeps * variance[0] / (w->square[j] - mean[0] * mean[0]);
+        const double z = fabs(mean[1] - mean[2]) / sqrt((variance[1] + variance[2]) / (B / 2));
+        if (!(t <= *time)) *time = t; /* what is no number stays */
+        if (!(z <= *apart)) *apart = z;
     }
 }
 
