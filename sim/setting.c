@@ -7,7 +7,9 @@ sg_status sim_setting_open(const sim_args *args, sim_setting *s) {
     memset(s, 0, sizeof *s);
     if ((status = sim_model(args, &s->model))) return status;
     if ((status = sim_loss(args, s->model, &s->loss))) return status;
-    if (s->model->space.shape == SG_FINITE || s->model->space.d > 1) return sg_loss_prepare(s->loss, s->model, NULL, &s->prepared);
+    const sg_space *space = &s->model->space;
+    if (space->shape == SG_FINITE || space->shape == SG_ORTHANT || space->d > 1)
+        return sg_loss_prepare(s->loss, s->model, NULL, &s->prepared);
     if ((status = sg_model_panels(s->model, s->model->truth, 0, &s->panels))) return status;
     return sg_loss_prepare(s->loss, s->model, s->panels, &s->prepared);
 }

@@ -144,6 +144,7 @@ typedef struct {
 typedef struct {
     int count;
     double at[SG_LANDMARKS][SG_CUBATURE_AXES], scale[SG_LANDMARKS][SG_CUBATURE_AXES];
+    bool logarithmic; /* on the orthant, p or its statistics are not smooth at the faces: cubature goes in log x */
 } sg_places;
 
 /* The normals of which a law on the line is the mixture. */
@@ -177,6 +178,24 @@ typedef struct {
 /* The arrays in one block of memory, zeroed.  Errors: SG_OUT_OF_RANGE (more than SG_PAIRS_MOST), SG_NO_MEMORY. */
 SG_MUST_CHECK sg_status sg_pairs_new(int n, int q, long long edges, sg_pairs *pairs);
 void sg_pairs_free(sg_pairs *pairs); /* allowed on zeroed ones */
+
+/*
+ * Exponential families of pairs of coordinates, with functions g and v of one coordinate,
+ *     log p = -1/2 sum_jk K_jk g(x_j) g(x_k) + sum_j eta_j v(x_j),   K symmetric:
+ * theta is K_jk, k <= j, at j(j+1)/2 + k, and then eta_j (full = d(d+1)/2: no eta).  The functions and their first and
+ * second derivatives at the points of a block, [d][SG_BLOCK] each; v is not touched where there is no eta.
+ */
+typedef struct {
+    double *g, *g1, *g2, *v1, *v2;
+} sg_interactions;
+
+/* A family's own sampler, where draws take set-up; immutable, shared by threads. */
+typedef struct sg_own_sampler {
+    void (*draw)(const struct sg_own_sampler *sampler, sg_stream *stream, sg_block *block);
+    void (*release)(struct sg_own_sampler *sampler);
+    double error;     /* of sg_sampler_error */
+    char method[160]; /* of sg_sampler_method */
+} sg_own_sampler;
 
 struct sg_family {
     const char *name;
@@ -287,6 +306,13 @@ struct sg_family {
      * sg_pairs_free.  Errors: those of sg_pairs_new.
      */
     sg_status (*pairs)(const sg_model *model, const double *theta, sg_pairs *out);
+    /* Families of pairs of coordinates (sg_interactions): fits by diffusions then need no jets.  NULL: others. */
+    void (*interactions)(const sg_model *model, const sg_block *block, sg_interactions *out);
+    /*
+     * The sampler at theta, exact or by a chain (it says which).  NULL: by `draw`, or as the space has it.  Errors:
+     * SG_REFUSED (no chain that forgets its start), SG_NO_MEMORY.
+     */
+    sg_status (*sampler)(const sg_model *model, const double *theta, sg_own_sampler **out);
 };
 
 extern const sg_family *const sg_families[];       /* NULL-terminated: the registry */
@@ -332,7 +358,7 @@ SG_MUST_CHECK sg_status sg_model_panels_deep(const sg_model *model, const double
 /*
  * Where expectations under p_theta are taken: E f = sum_k mass_k f(x_k).
  * On the line: the nodes of sg_model_panels (level as there).
- * In two or three dimensions, for families with sg_family.places: those of cubature (sg_cubature_new, level as there).
+ * In two or three dimensions, for families with sg_family.places, and on the orthant: those of cubature (sg_cubature_new, level as there).
  * On other continuous spaces of more than one dimension: `drawn`, points of equal mass from sg_sampler_new, 2^(16 +
  * level) of them, or as many as take SG_DRAWN_BYTES times 2^level.  They are a function of sg_model_data_text, theta
  * and level; no two levels share a point.  They make `groups` of n / groups consecutive points, whole blocks, for a
@@ -348,6 +374,7 @@ typedef struct sg_nodes {
     long long n;
     sg_panels *panels;   /* on the line */
     sg_cubature *points; /* in more dimensions */
+    bool logarithmic;    /* cubature went in log x (sg_places) */
     bool drawn;
     int groups;   /* drawn */
     double *x;    /* [d][n] drawn */
@@ -355,8 +382,6 @@ typedef struct sg_nodes {
     double *mass; /* [n]; its own on finite sets and where drawn */
     double log_z; /* of finite sets: log sum p; otherwise 0 */
     bool alike;
-    bool drawn;
-    int groups;
 } sg_nodes;
 #define SG_DRAWN_BYTES ((size_t)1 << 28)
 enum { SG_DRAWN_GROUPS = 16 };
@@ -517,7 +542,9 @@ void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *blo
  * exact, an estimate (not a bound) of the total-variation error of a draw: with 64 pairs of chains, half from all sites
  * in one state or the other and half from random states and their opposites, all met within t sweeps, and draws are
  * states after 8 t; with 95% confidence fewer than 1 - 0.05^(1/64) of such pairs meet later, and this to the power 8 is
- * the estimate.  It rests on pairs from other starts being no later.
+ * the estimate.  It rests on pairs from other starts being no later.  Chains on
+ * continuous spaces: an estimate of how far the mean of any coordinate of a draw is off, in standard deviations. Chains
+ * on continuous spaces: an estimate of how far the mean of any coordinate of a draw is off, in standard deviations.
  */
 double sg_sampler_error(const sg_sampler *sampler);
 /* How it draws, in a few words; the text belongs to the sampler. */

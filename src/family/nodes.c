@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/vecmath.h"
 #include "family/domain.h"
 
 /* Tolerance and depth of every grid in the library: rounding errors are what is left. */
@@ -15,7 +16,8 @@ typedef struct {
     const sg_model *model;
     const double *theta;
     sg_jet *jet;
-    double *x; /* [SG_BLOCK] */
+    double *x;        /* [d][SG_BLOCK] */
+    bool logarithmic; /* cubature in log x */
 } source;
 
 /* log p and the statistics with their two derivatives in x, of the full parameters one after the other. */
@@ -35,7 +37,7 @@ static void evaluate(const void *context, int n, const double *x, double *logq, 
 
 static sg_status check_space(const sg_model *model) {
     sg_shape shape = model->space.shape;
-    bool line = shape == SG_LINE || shape == SG_INTERVAL || shape == SG_RD || shape == SG_ORTHANT || shape == SG_CIRCLE;
+    bool line = shape == SG_LINE || shape == SG_INTERVAL || shape == SG_RD || shape == SG_CIRCLE;
     if (line && model->space.d == 1 && model->family->can & SG_NODES) return SG_OK;
     return sg_fail(SG_REFUSED, "%s has no quadrature on the line: take a family in one dimension", model->text);
 }
@@ -86,6 +88,26 @@ sg_status sg_model_panels(const sg_model *model, const double *theta, int level,
 /* Relative change of an integral that one box may leave, by dimension, and the natural-log units of the cut. */
 static const double SPACE_TOL[] = {0, 1e-13, 1e-13, 1e-10}, SPACE_DEPTH = 60;
 
+/*
+ * On the orthant derivatives come with a factor x_a each: where p does not vanish at a face they may be infinite there,
+ * and what losses make of them carries a weight that vanishes.
+ */
+static void weigh(const sg_model *model, int n, const double *x, sg_jet *jet) {
+    const int d = model->space.d, pairs = d * (d + 1) / 2;
+    if (model->space.shape != SG_ORTHANT) return;
+    for (int t = 0; t < model->full; t++)
+        for (int a = 0, pair = 0; a < d; a++) {
+            const double *restrict first = x + a * SG_BLOCK;
+            double *restrict slope = jet->dt_dx + (t * d + a) * SG_BLOCK;
+            for (int i = 0; i < n; i++) slope[i] *= first[i];
+            for (int b = 0; b <= a; b++, pair++) {
+                const double *restrict second = x + b * SG_BLOCK;
+                double *restrict bend = jet->dt_dxx + (t * pairs + pair) * SG_BLOCK;
+                for (int i = 0; i < n; i++) bend[i] *= first[i] * second[i];
+            }
+        }
+}
+
 /* The same for cubature, whose points are a block of their own: tests are the statistics, slopes and bends of all
  * parameters. */
 static void evaluate_space(const void *context, int n, const double *x, double *logq, double *test) {
@@ -93,12 +115,41 @@ static void evaluate_space(const void *context, int n, const double *x, double *
     const int d = from->model->space.d, full = from->model->full;
     const int rows[3] = {full, full * d, full * d * (d + 1) / 2};
     const double *member[3];
-    const sg_block block = {.n = n, .d = d, .draws = 1, .x = (double *)x};
+    for (int a = 0; a < d; a++)
+        for (int i = 0; i < n; i++)
+            from->x[a * SG_BLOCK + i] = from->logarithmic ? exp(x[a * SG_BLOCK + i]) : x[a * SG_BLOCK + i];
+    const sg_block block = {.n = n, .d = d, .draws = 1, .x = from->x};
     from->model->family->jet(from->model, from->theta, &block, from->jet);
+    weigh(from->model, n, from->x, from->jet);
     member[0] = from->jet->dt, member[1] = from->jet->dt_dx, member[2] = from->jet->dt_dxx;
     memcpy(logq, from->jet->logp, (size_t)n * sizeof(double));
+    for (int a = 0; a < d && from->logarithmic; a++)
+        for (int i = 0; i < n; i++) logq[i] += x[a * SG_BLOCK + i];
     for (int k = 0; k < 3; test += rows[k++] * SG_BLOCK)
         memcpy(test, member[k], (size_t)rows[k] * SG_BLOCK * sizeof(double));
+}
+
+/* Points of log x become points of x; their masses are the same. */
+static void leave_logarithms(const sg_cubature *points) {
+    double *x = (double *)points->x, *logp = (double *)points->logp;
+    for (int a = 0; a < points->d; a++)
+        for (long long i = 0; i < points->n; i++) {
+            logp[i] -= x[a * points->n + i];
+            x[a * points->n + i] = exp(x[a * points->n + i]);
+        }
+}
+
+/* Places, ends and widths in the coordinates of cubature. */
+static void lay_out(const sg_model *model, const sg_places *places, double *lo, double *hi, double *at, double *scale) {
+    const int d = model->space.d;
+    const bool logarithmic = places->logarithmic;
+    for (int a = 0; a < d; a++) lo[a] = logarithmic ? -INFINITY : model->space.lo, hi[a] = model->space.hi;
+    for (int k = 0; k < places->count; k++)
+        for (int a = 0; a < d; a++) {
+            const double x = places->at[k][a], width = places->scale[k][a];
+            at[k * d + a] = logarithmic ? log(x) : x;
+            scale[k * d + a] = logarithmic ? width / x : width;
+        }
 }
 
 static sg_status fill_space(const sg_model *model, const double *theta, int level, sg_nodes *nodes) {
@@ -110,13 +161,19 @@ static sg_status fill_space(const sg_model *model, const double *theta, int leve
     sg_jet jet;
     source from = {.model = model, .theta = theta, .jet = &jet};
     sg_status status = sg_model_check(model, theta);
-    if (status == SG_OK) status = sg_arena_new(sg_jet_bytes(model->full, d, SG_LOGP | STATISTICS), &arena);
+    const size_t rows = (size_t)d * SG_BLOCK;
+    const size_t bytes = sg_jet_bytes(model->full, d, SG_LOGP | STATISTICS) + rows * sizeof(double);
+    if (status == SG_OK) status = sg_arena_new(bytes, &arena);
     if (status == SG_OK) status = sg_jet_take(arena, model->full, d, SG_LOGP | STATISTICS, &jet);
     if (status != SG_OK) goto out;
+    from.x = sg_arena_take(arena, rows, sizeof(double));
+    if (!from.x) {
+        status = sg_fail(SG_NO_MEMORY, "the arena of the cubature is too small");
+        goto out;
+    }
     model->family->places(model, theta, &places);
-    for (int a = 0; a < d; a++) lo[a] = model->space.lo, hi[a] = model->space.hi;
-    for (int k = 0; k < places.count; k++)
-        for (int a = 0; a < d; a++) at[k * d + a] = places.at[k][a], scale[k * d + a] = places.scale[k][a];
+    from.logarithmic = places.logarithmic;
+    lay_out(model, &places, lo, hi, at, scale);
     const sg_density_space density = {.context = &from,
                                       .evaluate = evaluate_space,
                                       .d = d,
@@ -131,6 +188,8 @@ static sg_status fill_space(const sg_model *model, const double *theta, int leve
         status = sg_fail_within(status, "%s", model->text);
         goto out;
     }
+    nodes->logarithmic = places.logarithmic;
+    if (places.logarithmic) leave_logarithms(nodes->points);
     nodes->n = nodes->points->n;
     nodes->mass = (double *)nodes->points->mass;
 out:
@@ -152,7 +211,7 @@ sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bo
         status = sg_nodes_fill_states(theta, made);
     } else if (alike) {
         status = sg_fail(SG_REFUSED, "%s has no sites that are alike", model->text);
-    } else if (model->space.d > 1) {
+    } else if (model->space.d > 1 || model->space.shape == SG_ORTHANT) {
         status = has_cubature(model) ? fill_space(model, theta, level, made) : sg_nodes_fill_drawn(theta, level, made);
     } else {
         status = sg_model_panels(model, theta, level, &made->panels);

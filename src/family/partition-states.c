@@ -307,15 +307,25 @@ static sg_status take_sums(sg_partition_states *p) {
     return status;
 }
 
+/* log p at a point in the coordinates in which points are dense. */
+static double log_level(const sg_nodes *nodes, long long k) {
+    double sum = sg_nodes_logp(nodes)[k];
+    for (int a = 0; a < nodes->model->space.d && nodes->logarithmic; a++)
+        sum += log(nodes->points->x[a * nodes->n + k]);
+    return sum;
+}
+
 /* Points of cubature, which resolve p at the origin, and hence what differs little from it. */
 static sg_status fill_points(const sg_nodes *nodes, sg_partition_states *p) {
-    const double *logp = sg_nodes_logp(nodes);
     double top = -INFINITY;
     sg_status status = sg_new(&p->far, (size_t)p->blocks * B, sizeof(double));
     if (status != SG_OK) return status;
     p->log_z = nodes->points->log_z;
-    for (long long k = 0; k < p->n; k++) top = logp[k] > top ? logp[k] : top;
-    for (long long k = 0; k < p->n; k++) p->base[k] = log(nodes->mass[k]), p->far[k] = logp[k] < top - FAR_DEPTH;
+    for (long long k = 0; k < p->n; k++) top = fmax(top, log_level(nodes, k));
+    for (long long k = 0; k < p->n; k++) {
+        p->base[k] = log(nodes->mass[k]);
+        p->far[k] = log_level(nodes, k) < top - FAR_DEPTH;
+    }
     return SG_OK;
 }
 

@@ -342,7 +342,7 @@ sg_status sg_partition_new(const sg_model *model, const sg_chart *chart, const s
     sg_partition *made = NULL;
     *partition = NULL;
     const bool normalized = model->family->can & SG_NORMALIZED,
-               many = model->space.shape == SG_FINITE || model->space.d > 1 || model->family->log_z;
+               many = !(nodes && nodes->panels) || model->family->log_z;
     if (!normalized && !(model->family->can & SG_LINEAR))
         return sg_fail(SG_REFUSED, "%s is neither normalized nor an exponential family: its log Z is not computed",
                        model->text);

@@ -25,7 +25,8 @@
     X(parity)             \
     X(hardcore)           \
     X(chain)              \
-    X(rotated_wells)
+    X(rotated_wells)      \
+    X(ab_model)
 
 #define DECLARE(name) extern const sg_family sg_family_##name;
 FAMILIES(DECLARE)

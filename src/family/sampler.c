@@ -11,6 +11,7 @@ struct sg_sampler {
     sg_inverse *inverse;
     sg_spin_sampler *spins;
     sg_rates_sampler *chain;
+    sg_own_sampler *own; /* of the family */
 };
 
 static sg_status fill_composition(const sg_model *model, const double *theta, sg_sampler *sampler) {
@@ -20,6 +21,11 @@ static sg_status fill_composition(const sg_model *model, const double *theta, sg
     memcpy(sampler->theta, theta, (size_t)model->full * sizeof(double));
     sampler->model = model;
     return SG_OK;
+}
+
+static sg_status fill_own(const sg_model *model, const double *theta, sg_sampler *sampler) {
+    const sg_status status = sg_model_check(model, theta);
+    return status == SG_OK ? model->family->sampler(model, theta, &sampler->own) : status;
 }
 
 /* The table keeps what it needs of the panels. */
@@ -36,7 +42,9 @@ sg_status sg_sampler_new(const sg_model *model, const double *theta, const sg_pa
     *sampler = NULL;
     sg_status status = sg_new(&made, 1, sizeof *made);
     if (status != SG_OK) goto out;
-    if (model->family->draw)
+    if (model->family->sampler)
+        status = fill_own(model, theta, made);
+    else if (model->family->draw)
         status = fill_composition(model, theta, made);
     else if (model->family->can & SG_STATES)
         status = sg_spin_sampler_new(model, theta, &made->spins);
@@ -57,6 +65,7 @@ void sg_sampler_delete(sg_sampler *sampler) {
     sg_inverse_delete(sampler->inverse);
     sg_spin_sampler_delete(sampler->spins);
     sg_rates_sampler_delete(sampler->chain);
+    if (sampler->own) sampler->own->release(sampler->own);
     sg_delete(sampler->theta);
     sg_delete(sampler);
 }
@@ -74,6 +83,10 @@ void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *blo
         sg_rates_sampler_draw(sampler->chain, stream, block);
         return;
     }
+    if (sampler->own) {
+        sampler->own->draw(sampler->own, stream, block);
+        return;
+    }
     _Alignas(SG_ALIGN) double u[SG_BLOCK];
     sg_stream_uniform(stream, (size_t)block->n, u);
     sg_inverse_draw(sampler->inverse, (size_t)block->n, u, block->x);
@@ -81,10 +94,12 @@ void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *blo
 
 double sg_sampler_error(const sg_sampler *sampler) {
     if (sampler->spins) return sg_spin_sampler_error(sampler->spins);
+    if (sampler->own) return sampler->own->error;
     return sampler->inverse ? sg_inverse_error(sampler->inverse) : 0;
 }
 
 const char *sg_sampler_method(const sg_sampler *sampler) {
     if (sampler->spins) return sg_spin_sampler_method(sampler->spins);
+    if (sampler->own) return sampler->own->method;
     return sampler->inverse ? "the inverse distribution function" : "exact composition";
 }
