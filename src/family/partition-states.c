@@ -421,7 +421,8 @@ static sg_status take_structure(sg_partition_states *p) {
 
 static sg_status choose(const sg_nodes *nodes, sg_partition_states *p) {
     bool known;
-    if (nodes) {
+    const bool closed = p->model->space.shape == SG_SPHERE && p->model->family->log_z;
+    if (nodes && !closed) {
         p->alike = nodes->alike;
         p->n = nodes->n;
         p->blocks = sg_nodes_blocks(nodes);
