@@ -20,7 +20,7 @@ extern "C" {
 typedef enum { SG_LINE, SG_INTERVAL, SG_CIRCLE, SG_RD, SG_ORTHANT, SG_SPHERE, SG_FINITE } sg_shape;
 typedef struct {
     sg_shape shape;
-    int d;         /* dimension, or number of sites */
+    int d;         /* dimension, or number of sites; SG_SPHERE: unit vectors in R^d */
     int q;         /* states a site, 0 on continuous spaces */
     double lo, hi; /* ends of the line or interval */
     bool tempered; /* the last coordinate is the noise level beta, in [0, top] */
@@ -217,7 +217,10 @@ struct sg_family {
      * the weight of b and makes the score monotone.
      */
     void (*direction)(const sg_model *model, int index, bool alone, double *direction);
-    /* Fills what jet->want asks for (jet->m = model->full).  Loops over the block vectorize; nothing is allocated. */
+    /*
+     * Fills what jet->want asks for (jet->m = model->full).  Loops over the block vectorize; nothing is allocated.  On
+     * spheres x-derivatives are those of log p as it is written, in all d coordinates.
+     */
     void (*jet)(const sg_model *model, const double *theta, const sg_block *block, sg_jet *jet);
     /* Is p_theta integrable (and are weights in (0,1))?  Any theta, also not finite. */
     bool (*inside)(const sg_model *model, const double *theta);
@@ -225,6 +228,12 @@ struct sg_family {
     void (*landmarks)(const sg_model *model, const double *theta, sg_landmarks *marks);
     /* The same for cubature in up to SG_CUBATURE_AXES dimensions, at least one place.  NULL: in one dimension. */
     void (*places)(const sg_model *model, const double *theta, sg_places *places);
+    /*
+     * Spheres: an orthonormal frame in which the law is plain, row a of axes [d,d] its a-th axis: modes, rings and
+     * saddles lie on axes and on the planes between them.  *sharp: about how large second derivatives of log p along
+     * the sphere become.  *axial: p depends on the coordinate along the last of the axes alone.
+     */
+    void (*frame)(const sg_model *model, const double *theta, double *axes, double *sharp, bool *axial);
     /*
      * Finite spaces of d sites with q states each: log p, up to log Z, of the `count` consecutive states with codes
      * first, first + 1, ...; a code is sum_i s_i q^i, s_i = 0 .. q - 1 the state of site i (two states: bit i, spins: 1
@@ -358,16 +367,18 @@ SG_MUST_CHECK sg_status sg_model_panels_deep(const sg_model *model, const double
 /*
  * Where expectations under p_theta are taken: E f = sum_k mass_k f(x_k).
  * On the line: the nodes of sg_model_panels (level as there).
- * In two or three dimensions, for families with sg_family.places, and on the orthant: those of cubature (sg_cubature_new, level as there).
- * On other continuous spaces of more than one dimension: `drawn`, points of equal mass from sg_sampler_new, 2^(16 +
- * level) of them, or as many as take SG_DRAWN_BYTES times 2^level.  They are a function of sg_model_data_text, theta
- * and level; no two levels share a point.  They make `groups` of n / groups consecutive points, whole blocks, for a
- * jackknife; groups are independent when the sampler's blocks are, which exact samplers' are.  Every expectation then
- * has a standard error of order n^-1/2, which is the caller's to find and to state.
- * On finite sets, exactly: node k is the state with code k (site i in state (k / q^i) mod q; with two states x = -1 or
- * +1, otherwise x = 0 .. q - 1), states that are forbidden have mass 0.  With `alike`, for a model whose sites are
- * alike, node k = 0 .. d stands for all states with k sites in state 1 (their mass together), and blocks have `count`
- * in place of x.  A mass has the relative error of exp(log p): a few eps, and eps |log p| for the rounding of log p.
+ * In two or three dimensions, for families with sg_family.places, and on the orthant: those of cubature
+ * (sg_cubature_new, level as there). On spheres those of sg_cubature_sphere, for statistics that are linear in x around
+ * an axis only as far as it is exact. On other continuous spaces of more than one dimension: `drawn`, points of equal
+ * mass from sg_sampler_new, 2^(16 + level) of them, or as many as take SG_DRAWN_BYTES times 2^level.  They are a
+ * function of sg_model_data_text, theta and level; no two levels share a point.  They make `groups` of n / groups
+ * consecutive points, whole blocks, for a jackknife; groups are independent when the sampler's blocks are, which exact
+ * samplers' are.  Every expectation then has a standard error of order n^-1/2, which is the caller's to find and to
+ * state. On finite sets, exactly: node k is the state with code k (site i in state (k / q^i) mod q; with two states x =
+ * -1 or +1, otherwise x = 0 .. q - 1), states that are forbidden have mass 0.  With `alike`, for a model whose sites
+ * are alike, node k = 0 .. d stands for all states with k sites in state 1 (their mass together), and blocks have
+ * `count` in place of x.  A mass has the relative error of exp(log p): a few eps, and eps |log p| for the rounding of
+ * log p.
  */
 typedef struct sg_nodes {
     const sg_model *model;

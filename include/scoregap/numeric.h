@@ -121,6 +121,8 @@ typedef struct {
     int places;            /* where a coarse search could miss something: modes, barriers; at least one */
     const double *place;   /* [places][d] */
     const double *scale;   /* [places][d] widths along the axes, > 0 */
+    int breaks;            /* places where the integrand is not smooth: boxes end there */
+    const double *at;      /* [breaks] ascending, along the first axis */
 } sg_density_space;
 
 /*
@@ -149,6 +151,31 @@ typedef struct {
 SG_MUST_CHECK sg_status sg_cubature_new(const sg_density_space *density, double tol, double depth, int level,
                                         sg_cubature **cubature);
 void sg_cubature_delete(sg_cubature *cubature);
+
+/* A density on the unit sphere of R^d, with respect to its surface. */
+typedef struct {
+    const void *context;
+    /* x [d][256] unit vectors, otherwise as above */
+    void (*evaluate)(const void *context, int n, const double *x, double *logq, double *test);
+    int d, tests;
+    const double *axes; /* [d,d] an orthonormal frame, one axis a row: modes and rings lie on axes and between them */
+    double sharp;       /* about the largest second derivative of log q along the sphere */
+    bool axial;         /* q depends on the coordinate along the last axis alone */
+} sg_density_sphere;
+
+/*
+ * Points on the sphere (x [d][n]) and masses.  Cut at depth 60; tol is 1e-13, and the rounding of log q, about
+ * 2e-16 sharp.
+ *
+ * d = 2 or 3: the cube around the sphere, in the frame, its faces in equiangular coordinates, by
+ * sg_cubature_new: 2e3 points for a smooth law on S^2, any sharp.  Axial, d >= 4: a rule in the polar angle,
+ * adaptive like that, times a rule of positive weights on the sphere across that is exact for polynomials of degree 5
+ * in the coordinates across the last axis: 2 (d-1) points on the axes and the corners of a cube, of which an orthogonal
+ * array of strength 5 from a code of Bose, Chaudhuri and Hocquenghem is enough (Stroud 1971, U_n; d = 10: 274 points).
+ * Exact for products of up to five functions that are linear across, and of no use for other integrands. Errors:
+ * SG_OUT_OF_RANGE (d), those of sg_cubature_new.
+ */
+SG_MUST_CHECK sg_status sg_cubature_sphere(const sg_density_sphere *density, int level, sg_cubature **cubature);
 
 /* ------------------------------------------------ inverse distribution table */
 

@@ -377,6 +377,7 @@ enum { STATES_LISTED = 1 << 14 };
 sg_status sg_fit_nodes(const sg_model *model, const sg_loss *loss, const double *theta, bool kl, sg_nodes **nodes) {
     double value;
     *nodes = NULL;
+    if (model->space.shape == SG_SPHERE && model->family->log_z) return SG_OK;
     if (model->space.shape != SG_FINITE) return sg_nodes_new(model, theta, 0, false, nodes);
     if (!kl && !loss->row->local) return SG_OK;
     if (sg_model_exchangeable(model)) return sg_nodes_new(model, theta, 0, true, nodes);

@@ -71,23 +71,8 @@ static sg_status unknown_parameter(const sg_model *model, const char *word) {
                    list);
 }
 
-/* All parameters whose names begin with `length` letters of word. */
-static sg_status mark_prefix(const sg_model *model, const char *word, size_t length, bool *is_free) {
-    char known[SG_NAME];
-    int found = 0;
-    for (int i = 0; i < model->full; i++) {
-        model->family->parameter(model, i, known);
-        if (strncmp(known, word, length) != 0) continue;
-        is_free[i] = true;
-        found++;
-    }
-    return found ? SG_OK : unknown_parameter(model, word);
-}
-
 static sg_status mark_free(const sg_model *model, const char *name, bool *is_free) {
     char known[SG_NAME];
-    const size_t length = strlen(name);
-    if (length > 1 && name[length - 1] == '*') return mark_prefix(model, name, length - 1, is_free);
     if (name[0] == '\0')
         return sg_fail(SG_BAD_SYNTAX, "free of family %s has an empty name: write parameters separated by single '/'",
                        model->family->name);

@@ -201,6 +201,76 @@ static bool has_cubature(const sg_model *model) {
     return model->space.d <= SG_CUBATURE_AXES && model->family->places;
 }
 
+/* ------------------------------------------------------------------ spheres */
+
+/* Tests are the statistics alone: their derivatives are of lower degree. */
+static void evaluate_sphere(const void *context, int n, const double *x, double *logq, double *test) {
+    const source *from = context;
+    const sg_block block = {.n = n, .d = from->model->space.d, .draws = 1, .x = (double *)x};
+    from->model->family->jet(from->model, from->theta, &block, from->jet);
+    memcpy(logq, from->jet->logp, (size_t)n * sizeof(double));
+    memcpy(test, from->jet->dt, (size_t)from->model->full * SG_BLOCK * sizeof(double));
+}
+
+/* Are the statistics linear in x, as far as the axes and their middles show? */
+static sg_status look_linear(const sg_model *model, const double *theta, bool *linear) {
+    const int d = model->space.d, rows = model->full * d * (d + 1) / 2;
+    sg_arena *arena = NULL;
+    sg_jet jet;
+    sg_status status =
+        sg_arena_new(sg_jet_bytes(model->full, d, SG_DT_DXX) + (size_t)d * SG_BLOCK * sizeof(double), &arena);
+    if (status != SG_OK) return status;
+    status = sg_jet_take(arena, model->full, d, SG_DT_DXX, &jet);
+    double *x = sg_arena_take(arena, (size_t)d * SG_BLOCK, sizeof(double));
+    if (status == SG_OK) {
+        const sg_block block = {.n = d, .d = d, .draws = 1, .x = x};
+        for (int i = 0; i < SG_BLOCK; i++)
+            for (int a = 0; a < d; a++) x[a * SG_BLOCK + i] = a == i % d ? 0.8 : a == (i + 1) % d ? 0.6 : 0;
+        model->family->jet(model, theta, &block, &jet);
+        *linear = true;
+        for (int r = 0; r < rows; r++)
+            for (int i = 0; i < d; i++) *linear = *linear && jet.dt_dxx[r * SG_BLOCK + i] == 0;
+    }
+    sg_arena_delete(arena);
+    return status;
+}
+
+static sg_status fill_sphere(const sg_model *model, const double *theta, int level, sg_nodes *nodes) {
+    const int d = model->space.d;
+    double *axes = NULL;
+    bool linear = false;
+    sg_density_sphere density = {.evaluate = evaluate_sphere, .d = d, .tests = model->full};
+    sg_arena *arena = NULL;
+    sg_jet jet;
+    source from = {.model = model, .theta = theta, .jet = &jet};
+    sg_status status = sg_model_check(model, theta);
+    if (status == SG_OK) status = look_linear(model, theta, &linear);
+    if (status == SG_OK) status = sg_new(&axes, (size_t)d * (size_t)d, sizeof(double));
+    if (status == SG_OK) status = sg_arena_new(sg_jet_bytes(model->full, d, SG_LOGP | SG_DT), &arena);
+    if (status == SG_OK) status = sg_jet_take(arena, model->full, d, SG_LOGP | SG_DT, &jet);
+    if (status != SG_OK) goto out;
+    model->family->frame(model, theta, axes, &density.sharp, &density.axial);
+    density.axial = density.axial && linear && d > 3;
+    density.context = &from, density.axes = axes;
+    if (!density.axial && d > 3) {
+        status = sg_fail(SG_REFUSED,
+                         "%s has no quadrature: it is for d = 2 and 3, and for statistics x of a law around an axis",
+                         model->text);
+        goto out;
+    }
+    status = sg_cubature_sphere(&density, level, &nodes->points);
+    if (status != SG_OK) {
+        status = sg_fail_within(status, "%s", model->text);
+        goto out;
+    }
+    nodes->n = nodes->points->n;
+    nodes->mass = (double *)nodes->points->mass;
+out:
+    sg_delete(axes);
+    sg_arena_delete(arena);
+    return status;
+}
+
 sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike, sg_nodes **nodes) {
     sg_nodes *made = NULL;
     *nodes = NULL;
@@ -211,6 +281,8 @@ sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bo
         status = sg_nodes_fill_states(theta, made);
     } else if (alike) {
         status = sg_fail(SG_REFUSED, "%s has no sites that are alike", model->text);
+    } else if (model->space.shape == SG_SPHERE) {
+        status = fill_sphere(model, theta, level, made);
     } else if (model->space.d > 1 || model->space.shape == SG_ORTHANT) {
         status = has_cubature(model) ? fill_space(model, theta, level, made) : sg_nodes_fill_drawn(theta, level, made);
     } else {

@@ -19,6 +19,8 @@
     X(uniform)            \
     X(truncated_gaussian) \
     X(von_mises)          \
+    X(von_mises_fisher)   \
+    X(bingham)            \
     X(ising)              \
     X(potts)              \
     X(loglinear)          \

@@ -6,7 +6,7 @@
 
 #include "scoregap/numeric.h"
 
-enum { B = 256, AXES = SG_CUBATURE_AXES, PARTS_MOST = 1 << AXES, DEEPEST = 48, EDGES_MOST = 256 };
+enum { B = 256, AXES = SG_CUBATURE_AXES, PARTS_MOST = 1 << AXES, DEEPEST = 48, EDGES_MOST = 512 };
 static const long long POINTS_MOST = 1LL << 24;
 
 typedef struct {
@@ -178,9 +178,24 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static int add_edge(const search *s, int a, double at, int count, double *edge) {
+/* Inside the whole, and not nearly at one of its breaks. */
+static int add_edge(const search *s, int a, double at, double least, int count, double *edge) {
+    const sg_density_space *q = s->density;
+    for (int k = 0; a == 0 && k < q->breaks; k++)
+        if (fabs(at - q->at[k]) <= 0.5 * least) return count;
     if (count < EDGES_MOST && at > s->whole.lo[a] && at < s->whole.hi[a]) edge[count++] = at;
     return count;
+}
+
+/* How far the law is smooth on either side of a place. */
+static double reach_of(const search *s, int a, double place) {
+    const sg_density_space *q = s->density;
+    double lo = s->whole.lo[a], hi = s->whole.hi[a];
+    for (int k = 0; a == 0 && k < q->breaks; k++) {
+        if (q->at[k] <= place) lo = fmax(lo, q->at[k]);
+        if (q->at[k] >= place) hi = fmin(hi, q->at[k]);
+    }
+    return fmax(place - lo, hi - place);
 }
 
 /* Edges along axis a: the ends of the whole, and steps away from the places that grow by half each. */
@@ -189,14 +204,15 @@ static int edges_of(const search *s, int a, double edge[EDGES_MOST]) {
     int count = 0, kept = 0;
     double least = INFINITY;
     edge[count++] = s->whole.lo[a], edge[count++] = s->whole.hi[a];
+    for (int k = 0; a == 0 && k < q->breaks && count < EDGES_MOST; k++)
+        if (q->at[k] > s->whole.lo[a] && q->at[k] < s->whole.hi[a]) edge[count++] = q->at[k];
+    for (int k = 0; k < q->places; k++) least = fmin(least, q->scale[k * q->d + a]);
     for (int k = 0; k < q->places; k++) {
-        const double scale = q->scale[k * q->d + a], place = q->place[k * q->d + a];
-        const double far = fmax(place - s->whole.lo[a], s->whole.hi[a] - place);
-        least = fmin(least, scale);
-        count = add_edge(s, a, place, count, edge);
+        const double scale = q->scale[k * q->d + a], place = q->place[k * q->d + a], far = reach_of(s, a, place);
+        count = add_edge(s, a, place, least, count, edge);
         for (double step = 2 * scale; step < far && count < EDGES_MOST; step *= 1.5) {
-            count = add_edge(s, a, place - step, count, edge);
-            count = add_edge(s, a, place + step, count, edge);
+            count = add_edge(s, a, place - step, least, count, edge);
+            count = add_edge(s, a, place + step, least, count, edge);
         }
     }
     qsort(edge, (size_t)count, sizeof *edge, by_value);
