@@ -449,7 +449,7 @@ double sg_lift_log_rate(const sg_lift *lift, double log_norm, double beta, doubl
 double sg_lift_norm(const sg_lift *lift);
 /*
  * Levels beta [count] and weights [count], summing to 1, of a rule for expectations under r: Gauss-Legendre panels of
- * 16 points in log(1 + beta), `panels` to a unit; those lighter than 1e-20 of the heaviest are left out.  Errors:
+ * 16 points in log(1 + beta), `panels` to a unit; those lighter than 1e-18 are left out.  Errors:
  * SG_NO_MEMORY, SG_OUT_OF_RANGE.  The caller frees both by sg_delete.
  */
 SG_MUST_CHECK sg_status sg_lift_levels(const sg_lift *lift, double panels, int *count, double **beta, double **weight);

@@ -143,7 +143,7 @@ static sg_status fill(const choices *c, const sg_model *model, const double *the
     own->c = *c;
     own->d = model->space.d;
     if (!status) status = sg_model_lift(model, &own->lift, &own->view);
-    if (!status) status = sg_lift_levels(&own->lift, level ? 0.75 : 0.5, &own->levels, &own->beta, &own->weight);
+    if (!status) status = sg_lift_levels(&own->lift, level ? 1.25 : 0.75, &own->levels, &own->beta, &own->weight);
     if (!status && own->d == 1) status = sg_hermite_new(level ? 64 : 48, &own->noise);
     if (!status) status = sg_noised_inverse(&own->lift, &own->level);
     if (status) return status;

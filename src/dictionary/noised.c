@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum { DRAWS_MOST = 100000 };
+static const double LIGHTEST = 1e-19; /* weight of a rule that is kept */
 
 sg_status sg_hermite_new(int n, sg_hermite *rule) {
     sg_status status;
@@ -20,9 +21,12 @@ sg_status sg_hermite_new(int n, sg_hermite *rule) {
     }
     double sum = 0;
     for (int k = 0; k < n; k++) sum += gsl_integration_fixed_weights(w)[k];
+    rule->n = 0;
     for (int k = 0; k < n; k++) {
-        rule->z[k] = gsl_integration_fixed_nodes(w)[k];
-        rule->weight[k] = gsl_integration_fixed_weights(w)[k] / sum;
+        const double weight = gsl_integration_fixed_weights(w)[k] / sum;
+        if (!(weight > LIGHTEST)) continue;
+        rule->z[rule->n] = gsl_integration_fixed_nodes(w)[k];
+        rule->weight[rule->n++] = weight;
     }
 out:
     if (w) gsl_integration_fixed_free(w);

@@ -6,7 +6,8 @@
 
 #include "scoregap/dictionary.h"
 
-/* Points and weights of Gauss and Hermite's rule for E f(Z), Z standard normal; weights sum to 1. */
+/* Points and weights of Gauss and Hermite's rule for E f(Z), Z standard normal; weights sum to 1, and those below 1e-19
+ * are left out. */
 typedef struct {
     int n;
     double *z, *weight; /* [n] */

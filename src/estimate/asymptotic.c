@@ -161,7 +161,7 @@ static void delete_grouped(grouped *g) {
 }
 
 static sg_status fold(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared, const sg_chart *chart,
-                      const sg_nodes *nodes, grouped *g) {
+                      const sg_nodes *nodes, bool bends, grouped *g) {
     const long long blocks = sg_nodes_blocks(nodes);
     const int count = groups_of(nodes, loss);
     sg_failure first = {0};
@@ -169,7 +169,7 @@ static sg_status fold(const sg_model *model, const sg_loss *loss, const sg_prepa
 #pragma omp parallel for schedule(dynamic) if (count > 1)
     for (int k = 0; k < count; k++) {
         const long long from = blocks * k / count, to = blocks * (k + 1) / count;
-        sg_status status = sg_fold_new(model, loss, prepared, chart, nodes, from, to - from, &g->part[k]);
+        sg_status status = sg_fold_new(model, loss, prepared, chart, nodes, from, to - from, bends, &g->part[k]);
         if (status) sg_failure_keep(&first, status);
     }
     if (first.status) return sg_fail(first.status, "%s", first.message);
@@ -210,21 +210,36 @@ out:
     return status;
 }
 
-static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes, grid_values *v,
+/* The same sums in whitened coordinates: of losses that draw, whose many points a datum are not looked at twice. */
+static sg_status turn(grouped *g, const double *whiten) {
+    sg_status status = SG_OK;
+    for (int k = 0; k < g->count && !status; k++) status = sg_fold_turn(g->part[k], whiten);
+    if (g->count > 1 && !status) status = sg_fold_turn(g->all, whiten);
+    return status;
+}
+
+/* Moments of Hessians are taken on one grid alone, the first. */
+static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes, bool first, grid_values *v,
                          grid_values *spread) {
     sg_status status = SG_OK;
     sg_prepared *prepared = NULL;
     sg_chart *plain = NULL, *white = NULL;
     grouped g = {0};
+    const bool drawing = loss->row->spread != NULL;
     if ((status = sg_loss_prepare(loss, model, nodes->panels, &prepared))) goto out;
     const int draws = draws_of(loss, prepared);
     if ((status = sg_chart_new(model, model->truth, NULL, &plain))) goto out;
-    if ((status = fold(model, loss, prepared, plain, nodes, &g))) goto out;
+    if ((status = fold(model, loss, prepared, plain, nodes, drawing && first, &g))) goto out;
     if ((status = plain_answers(model, g.all, draws, v))) goto out;
     if ((status = dirichlet_of(model->m, v))) goto out;
-    delete_grouped(&g);
-    if ((status = sg_chart_new(model, model->truth, v->whiten, &white))) goto out;
-    if ((status = fold(model, loss, prepared, white, nodes, &g))) goto out;
+    if (drawing) {
+        status = turn(&g, v->whiten);
+    } else {
+        delete_grouped(&g);
+        if ((status = sg_chart_new(model, model->truth, v->whiten, &white))) goto out;
+        status = fold(model, loss, prepared, white, nodes, true, &g);
+    }
+    if (status) goto out;
     if ((status = whitened_answers(model, g.all, draws, v))) goto out;
     if (spread) status = jackknife(model, &g, draws, v, spread);
 out:
@@ -233,6 +248,24 @@ out:
     sg_chart_delete(white);
     sg_loss_release(loss, prepared);
     return status;
+}
+
+/*
+ * Nodes of the law; of losses that draw, on the line, cut at e^-60, beyond which nothing is seen by their rules, which
+ * cost thousands of points a node.
+ */
+static sg_status take_nodes(const sg_model *model, const sg_loss *loss, int level, sg_nodes **nodes) {
+    sg_panels *panels = NULL;
+    if (!loss->row->spread || model->space.d > 1 || model->space.shape != SG_LINE)
+        return sg_nodes_new(model, model->truth, level, false, nodes);
+    sg_status status = sg_model_panels_deep(model, model->truth, 60, level, &panels);
+    if (!status) status = sg_new(nodes, 1, sizeof **nodes);
+    if (status) {
+        sg_panels_delete(panels);
+        return status;
+    }
+    **nodes = sg_nodes_of(model, panels);
+    return SG_OK;
 }
 
 static double norm_of_difference(int m, const double *a, const double *b, double *scratch) {
@@ -322,9 +355,9 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
         goto out;
     }
     if ((status = new_values(m, &coarse)) || (status = new_values(m, &fine))) goto out;
-    if ((status = sg_nodes_new(model, model->truth, 0, false, &nodes[0]))) goto out;
+    if ((status = take_nodes(model, loss, 0, &nodes[0]))) goto out;
     if (nodes[0]->drawn) {
-        if ((status = on_grid(model, loss, nodes[0], &fine, &coarse))) goto out;
+        if ((status = on_grid(model, loss, nodes[0], true, &fine, &coarse))) goto out;
         out->gamma_error = coarse.norm;
         out->inefficiency_error = coarse.inefficiency[0];
         out->restricted_poincare_error = coarse.restricted;
@@ -333,11 +366,12 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
         take(out, &fine);
         goto terms;
     }
-    if ((status = sg_nodes_new(model, model->truth, 1, false, &nodes[1]))) goto out;
-    if ((status = on_grid(model, loss, nodes[0], &coarse, NULL))) goto out;
-    if ((status = on_grid(model, loss, nodes[1], &fine, NULL))) goto out;
+    if ((status = take_nodes(model, loss, 1, &nodes[1]))) goto out;
+    if ((status = on_grid(model, loss, nodes[0], true, &coarse, NULL))) goto out;
+    if ((status = on_grid(model, loss, nodes[1], false, &fine, NULL))) goto out;
     estimate_errors(out, &coarse, &fine);
     take(out, &fine);
+    if (loss->row->spread) out->rho = coarse.rho;
 terms:
     status = sg_khr_terms_of(model, loss, nodes[nodes[1] ? 1 : 0], out, &out->khr);
 out:

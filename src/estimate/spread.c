@@ -95,13 +95,36 @@ static void look_at(sg_lens *lens, const sg_prepared *prepared, const sg_spread 
     lens->loss->row->datum(prepared, NULL, point, &jet, &part);
 }
 
+/* sum_i mass_i u_i v_i */
+static double weighted_dot(int n, const double *restrict mass, const double *restrict u, const double *restrict v) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++) sum += mass[i] * u[i] * v[i];
+    return sum;
+}
+
+enum { FEW = 8 };
+
+static void add_few(int m, int n, int width, const double *v, const double *mass, double weight, double *sum) {
+    for (int j = 0; j < m; j++)
+        for (int k = 0; k <= j; k++) {
+            double entry = 0;
+            for (int r = 0; r < width; r++)
+                entry += weighted_dot(n, mass, v + (size_t)(j * width + r) * B, v + (size_t)(k * width + r) * B);
+            sum[j + k * m] += weight * entry;
+        }
+}
+
 /* sum += sum_i mass_i weight v_i v_i^T over `width` stacked rows of v, lower triangle. */
 static void add_gram(const sg_lens *lens, int n, int width, const double *v, const double *mass, double weight,
                      double *sum) {
     const int m = lens->m, rows = m * width;
     double *scaled = lens->spread->scaled;
     _Alignas(SG_ALIGN) double root[B] = {0};
-    if (!(fabs(weight) > 0)) return;
+    if (m <= FEW) {
+        add_few(m, n, width, v, mass, weight, sum);
+        return;
+    }
     for (int i = 0; i < n; i++) root[i] = sqrt(fabs(weight) * mass[i]);
     for (int r = 0; r < rows; r++) {
         const double *restrict from = v + (size_t)r * B;
