@@ -44,7 +44,9 @@ typedef struct sg_asymptotic {
     sg_status status; /* SG_OK; SG_NO_DIGITS: an error reaches the size of its value; SG_SINGULAR */
     char message[256];
     double *noise; /* [m,m] the part of cov_psi that is due to the draws of the loss itself; zero where it draws none */
-    bool sampled;  /* nodes were drawn: the errors are standard errors (a jackknife over 16 groups) */
+    double *gamma_mle_noised; /* [m,m] inverse information of one noised datum (QR Theorem 14), for losses on noised
+                                 data; zero otherwise.  restricted_poincare is then relative to it, not to gamma_mle */
+    bool sampled;             /* nodes were drawn: the errors are standard errors (a jackknife over 16 groups) */
 } sg_asymptotic;
 /*
  * Finite sets: by sums over all states (or over counts, where the model's and the loss's sites are alike), exactly but
