@@ -30,10 +30,7 @@ static sg_status make(const void *keys, sg_model *model) {
     sg_normals *law = NULL;
     sg_status status = sg_normals_new(key->d, 2, unit, NULL, &law);
     if (status != SG_OK) return status;
-    model->own = law;
-    model->full = sg_normals_full(law);
-    model->space = (sg_space){.shape = key->d == 1 ? SG_LINE : SG_RD, .d = key->d, .lo = -INFINITY, .hi = INFINITY};
-    status = sg_new(&model->truth, (size_t)model->full, sizeof *model->truth);
+    status = sg_normals_model(model, law);
     if (status != SG_OK) return status;
     model->truth[0] = key->w;
     model->truth[1] = -key->m;
@@ -42,13 +39,10 @@ static sg_status make(const void *keys, sg_model *model) {
 }
 
 static void parameter(const sg_model *model, int index, char name[SG_NAME]) {
-    const int d = model->space.d, component = 1 + (index - 1) / d, axis = 1 + (index - 1) % d;
     if (index == 0)
         snprintf(name, SG_NAME, "w");
-    else if (d == 1)
-        snprintf(name, SG_NAME, "mu%d", component);
     else
-        snprintf(name, SG_NAME, "mu%d_%d", component, axis);
+        sg_normals_mean_name(model->own, index - 1, name);
 }
 
 /* d has no place in the text where it is 1. */

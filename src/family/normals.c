@@ -2,6 +2,7 @@
 #include "family/normals.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "family/line.h"
@@ -71,6 +72,20 @@ sg_status sg_normals_new(int d, int count, const double *variance, const double 
 
 int sg_normals_full(const sg_normals *law) {
     return law->count - 1 + law->count * law->d;
+}
+
+sg_status sg_normals_model(sg_model *model, sg_normals *law) {
+    model->own = law;
+    model->full = sg_normals_full(law);
+    model->space = (sg_space){.shape = law->d == 1 ? SG_LINE : SG_RD, .d = law->d, .lo = -INFINITY, .hi = INFINITY};
+    return sg_new(&model->truth, (size_t)model->full, sizeof *model->truth);
+}
+
+void sg_normals_mean_name(const sg_normals *law, int index, char name[SG_NAME]) {
+    if (law->d == 1)
+        snprintf(name, SG_NAME, "mu%d", 1 + index);
+    else
+        snprintf(name, SG_NAME, "mu%d_%d", 1 + index / law->d, 1 + index % law->d);
 }
 
 bool sg_normals_inside(const sg_normals *law, const double *theta) {
