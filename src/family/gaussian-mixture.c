@@ -156,6 +156,7 @@ static sg_status split(reader *r, double *number, int *count) {
     if (!rest[strspn(rest, " \t")]) return SG_OK;
     for (char *word; (word = strsep(&rest, ","));) {
         if (*count == NUMBERS_MOST) return wrong(r, "there are too many numbers");
+        for (size_t n = strlen(word); n > 0 && strchr(" \t", word[n - 1]); n--) word[n - 1] = '\0';
         if (!sg_number_read(word, &number[(*count)++])) return wrong(r, "a row is numbers separated by commas");
     }
     return SG_OK;
