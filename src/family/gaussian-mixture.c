@@ -288,6 +288,10 @@ static void draw(const sg_model *model, const double *theta, sg_stream *stream, 
     sg_normals_draw(model->own, theta, stream, block);
 }
 
+static sg_status components(const sg_model *model, const double *theta, sg_components **out) {
+    return sg_normals_components(model->own, theta, out);
+}
+
 static const sg_field keys[] = {
     {.key = "d",
      .type = SG_FIELD_INT,
@@ -369,5 +373,6 @@ const sg_family sg_family_gaussian_mixture = {
     .draw = draw,
     .settle = settle,
     .idle = idle,
+    .components = components,
     .smooth = smooth,
 };

@@ -246,9 +246,8 @@ static void draw(const sg_model *model, const double *theta, sg_stream *stream, 
     for (int i = 0; i < block->n; i++) block->x[i] += component[i] < w ? mu1 : mu2;
 }
 
-static void components(const sg_model *model, const double *theta, sg_components *out) {
-    (void)model;
-    *out = (sg_components){2, {theta[0], 1 - theta[0]}, {theta[1], theta[2]}, {1, 1}};
+static sg_status components(const sg_model *model, const double *theta, sg_components **out) {
+    return sg_normals_components(model->own, theta, out);
 }
 
 static const sg_field keys[] = {

@@ -66,4 +66,7 @@ void sg_normals_draw(const sg_normals *law, const double *theta, sg_stream *stre
 void sg_normals_places(const sg_normals *law, const double *theta, sg_places *places);
 void sg_normals_landmarks(const sg_normals *law, const double *theta, sg_landmarks *marks);
 
+/* sg_family.components */
+SG_MUST_CHECK sg_status sg_normals_components(const sg_normals *law, const double *theta, sg_components **out);
+
 #endif
