@@ -147,11 +147,11 @@ typedef struct {
     bool logarithmic; /* on the orthant, p or its statistics are not smooth at the faces: cubature goes in log x */
 } sg_places;
 
-/* The normals of which a law on the line is the mixture. */
+/* The normals of which a law on R^d is the mixture, in one block of memory, for sg_delete. */
 #define SG_COMPONENTS 16
 typedef struct {
-    int count;
-    double weight[SG_COMPONENTS], mean[SG_COMPONENTS], sd[SG_COMPONENTS];
+    int d, count;
+    double *weight, *mean, *covariance; /* [count], [count][d], [count][d][d] */
 } sg_components;
 
 /* A Markov chain on 0 .. n-1: `edges` directed transitions from[e] -> to[e] at rate speed * exp(log_rate[e]). */
@@ -254,8 +254,8 @@ struct sg_family {
     /* Has this key no meaning beside the others?  It is then left out of the canonical text.  NULL: every key has one.
      */
     bool (*idle)(const void *keys, const char *key);
-    /* The law at theta as a mixture of normals; NULL: it is none. */
-    void (*components)(const sg_model *model, const double *theta, sg_components *out);
+    /* The law at theta as a mixture of normals; NULL: it is none.  Errors: SG_NO_MEMORY. */
+    sg_status (*components)(const sg_model *model, const double *theta, sg_components **out);
     /*
      * The law convolved with a normal law of variance t in every coordinate, p_t = p_theta * N(0, t I), as a function
      * of x and t >= 0: fills the jet in d + 1 coordinates, x first and t last (dx [d + 1], dxx packed over d + 1, ...),

@@ -78,6 +78,7 @@ sg_status sg_gap_bounds_grid(const sg_model *model, const sg_loss *loss, sg_gap_
         status = lower(t, log_d, list);
         if (!status) status = sg_gap_bounds_trial(t, log_d, list);
     }
+    if (!status) status = sg_gap_bounds_mixture(model, constant, log_d, list);
     sg_turned_delete(t);
     return status;
 }
