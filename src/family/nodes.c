@@ -83,26 +83,30 @@ sg_status sg_model_panels(const sg_model *model, const double *theta, int level,
 
 /* ------------------------------------------------------- several dimensions */
 
-/* Relative change of an integral that one box may leave, by dimension, and the natural-log units of the cut. */
-static const double SPACE_TOL[] = {0, 1e-13, 1e-13, 1e-10}, SPACE_DEPTH = 60;
+/* Which integrals cubature resolves: relative change that one box may leave, natural-log units of the cut, tests. */
+typedef struct {
+    double tol, depth;
+    int tests; /* jet bits: the statistics of all parameters, or their slopes and bends too */
+} resolution;
+static const resolution FINE[] = {{0, 0, 0}, {0, 0, 0}, {1e-13, 60, STATISTICS}, {1e-10, 60, STATISTICS}},
+                        ROUGH = {1e-6, 30, SG_DT};
 
-/* The same for cubature, whose points are a block of their own: tests are the statistics, slopes and bends of all
- * parameters. */
+/* The same for cubature, whose points are a block of their own. */
 static void evaluate_space(const void *context, int n, const double *x, double *logq, double *test) {
     const source *from = context;
     const int d = from->model->space.d, full = from->model->full;
     const int rows[3] = {full, full * d, full * d * (d + 1) / 2};
-    const double *member[3];
     const sg_block block = {.n = n, .d = d, .draws = 1, .x = (double *)x};
     from->model->family->jet(from->model, from->theta, &block, from->jet);
-    member[0] = from->jet->dt, member[1] = from->jet->dt_dx, member[2] = from->jet->dt_dxx;
+    const double *member[3] = {from->jet->dt, from->jet->dt_dx, from->jet->dt_dxx};
     memcpy(logq, from->jet->logp, (size_t)n * sizeof(double));
-    for (int k = 0; k < 3; test += rows[k++] * SG_BLOCK)
+    for (int k = 0; k < 3 && member[k]; test += rows[k++] * SG_BLOCK)
         memcpy(test, member[k], (size_t)rows[k] * SG_BLOCK * sizeof(double));
 }
 
-static sg_status fill_space(const sg_model *model, const double *theta, int level, sg_nodes *nodes) {
-    const int d = model->space.d;
+static sg_status fill_space(const sg_model *model, const double *theta, const resolution *how, int level,
+                            sg_nodes *nodes) {
+    const int d = model->space.d, want = SG_LOGP | how->tests;
     double lo[SG_CUBATURE_AXES], hi[SG_CUBATURE_AXES], at[SG_LANDMARKS * SG_CUBATURE_AXES],
         scale[SG_LANDMARKS * SG_CUBATURE_AXES];
     sg_places places = {0};
@@ -110,8 +114,8 @@ static sg_status fill_space(const sg_model *model, const double *theta, int leve
     sg_jet jet;
     source from = {.model = model, .theta = theta, .jet = &jet};
     sg_status status = sg_model_check(model, theta);
-    if (status == SG_OK) status = sg_arena_new(sg_jet_bytes(model->full, d, SG_LOGP | STATISTICS), &arena);
-    if (status == SG_OK) status = sg_jet_take(arena, model->full, d, SG_LOGP | STATISTICS, &jet);
+    if (status == SG_OK) status = sg_arena_new(sg_jet_bytes(model->full, d, want), &arena);
+    if (status == SG_OK) status = sg_jet_take(arena, model->full, d, want, &jet);
     if (status != SG_OK) goto out;
     model->family->places(model, theta, &places);
     for (int a = 0; a < d; a++) lo[a] = model->space.lo, hi[a] = model->space.hi;
@@ -120,13 +124,13 @@ static sg_status fill_space(const sg_model *model, const double *theta, int leve
     const sg_density_space density = {.context = &from,
                                       .evaluate = evaluate_space,
                                       .d = d,
-                                      .tests = model->full * (1 + d + d * (d + 1) / 2),
+                                      .tests = model->full * (how->tests == SG_DT ? 1 : 1 + d + d * (d + 1) / 2),
                                       .lo = lo,
                                       .hi = hi,
                                       .places = places.count,
                                       .place = at,
                                       .scale = scale};
-    status = sg_cubature_new(&density, SPACE_TOL[d], SPACE_DEPTH, level, &nodes->points);
+    status = sg_cubature_new(&density, how->tol, how->depth, level, &nodes->points);
     if (status != SG_OK) {
         status = sg_fail_within(status, "%s", model->text);
         goto out;
@@ -153,7 +157,8 @@ sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bo
     } else if (alike) {
         status = sg_fail(SG_REFUSED, "%s has no sites that are alike", model->text);
     } else if (model->space.d > 1) {
-        status = has_cubature(model) ? fill_space(model, theta, level, made) : sg_nodes_fill_drawn(theta, level, made);
+        status = has_cubature(model) ? fill_space(model, theta, &FINE[model->space.d], level, made)
+                                     : sg_nodes_fill_drawn(theta, level, made);
     } else {
         status = sg_model_panels(model, theta, level, &made->panels);
         if (status == SG_OK) made->n = made->panels->n, made->mass = (double *)made->panels->mass;
@@ -164,6 +169,21 @@ sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bo
     }
     *nodes = made;
     return SG_OK;
+}
+
+sg_status sg_nodes_rough(const sg_model *model, const double *theta, sg_nodes **nodes) {
+    sg_nodes *made = NULL;
+    *nodes = NULL;
+    if (!has_cubature(model)) return sg_fail(SG_REFUSED, "%s has no cubature", model->text);
+    sg_status status = sg_new(&made, 1, sizeof *made);
+    if (status != SG_OK) return status;
+    made->model = model;
+    status = fill_space(model, theta, &ROUGH, 0, made);
+    if (status == SG_OK)
+        *nodes = made;
+    else
+        sg_nodes_delete(made);
+    return status;
 }
 
 void sg_nodes_delete(sg_nodes *nodes) {

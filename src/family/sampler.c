@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "family/rates-sampler.h"
+#include "family/space-sampler.h"
 #include "family/spin-sampler.h"
 
 struct sg_sampler {
@@ -11,6 +12,7 @@ struct sg_sampler {
     sg_inverse *inverse;
     sg_spin_sampler *spins;
     sg_rates_sampler *chain;
+    sg_space_sampler *space;
 };
 
 static sg_status fill_composition(const sg_model *model, const double *theta, sg_sampler *sampler) {
@@ -42,6 +44,8 @@ sg_status sg_sampler_new(const sg_model *model, const double *theta, const sg_pa
         status = sg_spin_sampler_new(model, theta, &made->spins);
     else if (model->family->can & SG_RATES)
         status = sg_rates_sampler_new(model, theta, &made->chain);
+    else if (model->space.d > 1)
+        status = sg_space_sampler_new(model, theta, &made->space);
     else
         status = fill_table(model, theta, panels, made);
     if (status != SG_OK) goto out;
@@ -57,6 +61,7 @@ void sg_sampler_delete(sg_sampler *sampler) {
     sg_inverse_delete(sampler->inverse);
     sg_spin_sampler_delete(sampler->spins);
     sg_rates_sampler_delete(sampler->chain);
+    sg_space_sampler_delete(sampler->space);
     sg_delete(sampler->theta);
     sg_delete(sampler);
 }
@@ -74,6 +79,10 @@ void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *blo
         sg_rates_sampler_draw(sampler->chain, stream, block);
         return;
     }
+    if (sampler->space) {
+        sg_space_sampler_draw(sampler->space, stream, block);
+        return;
+    }
     _Alignas(SG_ALIGN) double u[SG_BLOCK];
     sg_stream_uniform(stream, (size_t)block->n, u);
     sg_inverse_draw(sampler->inverse, (size_t)block->n, u, block->x);
@@ -81,10 +90,16 @@ void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *blo
 
 double sg_sampler_error(const sg_sampler *sampler) {
     if (sampler->spins) return sg_spin_sampler_error(sampler->spins);
+    if (sampler->space) return sg_space_sampler_error(sampler->space);
     return sampler->inverse ? sg_inverse_error(sampler->inverse) : 0;
+}
+
+bool sg_sampler_exact(const sg_sampler *sampler) {
+    return !sampler->space && !(sampler->spins && sg_spin_sampler_error(sampler->spins) > 0);
 }
 
 const char *sg_sampler_method(const sg_sampler *sampler) {
     if (sampler->spins) return sg_spin_sampler_method(sampler->spins);
+    if (sampler->space) return sg_space_sampler_method(sampler->space);
     return sampler->inverse ? "the inverse distribution function" : "exact composition";
 }
