@@ -8,7 +8,7 @@
 #include "spectrum/line/line.h"
 #include "sphere.h"
 
-enum { DEPTH = 200, BEYOND = 60, SHALLOW = 60, MOMENTA_MOST = 64 };
+enum { DEPTH = 200, BEYOND = 60, SHALLOW = 40, MOMENTA_MOST = 64 };
 #define CERTIFIED 1e-6 /* wider enclosures are not certified */
 
 typedef struct {

@@ -110,10 +110,10 @@ static void add_panel(int d, int l, const sg_panels *panels, int p, const double
     }
 }
 
-/* To unit diagonal of the mass, which is graded like p. */
+/* To unit diagonal of the stiffness, which is graded like p. */
 static void balance(forms *f, double *scale) {
     const size_t n = (size_t)f->n;
-    for (size_t j = 0; j < n; j++) scale[j] = 1 / sqrt(f->mass[j + j * n]);
+    for (size_t j = 0; j < n; j++) scale[j] = 1 / sqrt(f->stiffness[j + j * n]);
     for (size_t j = 0; j < n; j++)
         for (size_t i = j; i < n; i++) {
             f->mass[i + j * n] *= scale[i] * scale[j];
@@ -121,7 +121,7 @@ static void balance(forms *f, double *scale) {
         }
 }
 
-/* The functions of d = 2 vanish at both ends: there their unknowns only stand on the diagonal, far up. */
+/* The functions of d = 2 vanish at both ends: their unknowns there are left without mass. */
 static void tie_ends(forms *f) {
     const int ends[] = {0, f->n - 1};
     const size_t n = (size_t)f->n;
@@ -131,11 +131,14 @@ static void tie_ends(forms *f) {
             const size_t low = i > at ? i : at, high = i > at ? at : i;
             f->stiffness[low + high * n] = f->mass[low + high * n] = 0;
         }
-        f->stiffness[at + at * n] = 1e30, f->mass[at + at * n] = 1;
+        f->stiffness[at + at * n] = 1;
     }
 }
 
-/* Smallest eigenvalues of stiffness v = lambda mass v. */
+/*
+ * Largest eigenvalues of mass v = v stiffness/lambda: the operator is bounded, while eigenvalues of the stiffness
+ * against the mass are beyond all numbers at the poles.
+ */
 static sg_status solve(forms *f, int count, double *value) {
     const int n = f->n;
     double *all = NULL, *work = NULL, unused = 0;
@@ -146,14 +149,14 @@ static sg_status solve(forms *f, int count, double *value) {
     if (!status) status = sg_new(&iwork, 16 * (size_t)n, sizeof *iwork);
     if (!status) status = sg_new(&isuppz, 2 * (size_t)n, sizeof *isuppz);
     if (status) goto out;
-    int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', n, f->mass, n);
-    if (!info) info = LAPACKE_dsygst_work(LAPACK_COL_MAJOR, 1, 'L', n, f->stiffness, n, f->mass, n);
+    int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', n, f->stiffness, n);
+    if (!info) info = LAPACKE_dsygst_work(LAPACK_COL_MAJOR, 1, 'L', n, f->mass, n, f->stiffness, n);
     if (!info)
-        info = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'N', 'I', 'L', n, f->stiffness, n, 0, 0, 1, count, 0, &found, all,
-                                   &unused, 1, isuppz, work, 64 * n, iwork, 16 * n);
+        info = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'N', 'I', 'L', n, f->mass, n, 0, 0, n - count + 1, n, 0, &found,
+                                   all, &unused, 1, isuppz, work, 64 * n, iwork, 16 * n);
     if (info || found < count)
         status = sg_fail(SG_NOT_CONVERGED, "the eigenvalues of the polar problem were not found (%d)", info);
-    if (!status) memcpy(value, all, (size_t)count * sizeof *value);
+    for (int k = 0; k < count && !status; k++) value[k] = 1 / all[count - 1 - k];
 out:
     sg_delete(all), sg_delete(work), sg_delete(iwork), sg_delete(isuppz);
     return status;

@@ -25,7 +25,7 @@ SG_MUST_CHECK sg_status sg_sphere_polar(const sg_model *model, const double *axe
 
 /*
  * The first `count` eigenvalues with l >= 1 by Galerkin's method, piecewise polynomials v of degree 8 on panels of
- * depth 60 and on their halves: `upper` is a Ritz value (an upper bound, but for quadrature and rounding), `lower` lies
+ * depth 40, say, and on their halves: `upper` is a Ritz value (an upper bound, but for quadrature and rounding), `lower` lies
  * twice the change below it.  In d = 2 only l = 1 is left, odd functions.  Errors: SG_NO_MEMORY, SG_NOT_CONVERGED.
  */
 SG_MUST_CHECK sg_status sg_sphere_across(int d, const sg_panels *coarse, const sg_panels *fine, int l, int count,
