@@ -164,7 +164,7 @@ typedef struct {
 } sg_density_sphere;
 
 /*
- * Points on the sphere (x [d][n]) and masses.  Cut at depth 60; tol is 1e-13, and the rounding of log q, about
+ * Points on the sphere (x [d][n]) and masses.  Cut at depth 60; tol is 1e-15, and the rounding of log q, about
  * 2e-16 sharp.
  *
  * d = 2 or 3: the cube around the sphere, in the frame, its faces in equiangular coordinates, by

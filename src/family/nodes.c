@@ -258,9 +258,7 @@ static sg_status fill_sphere(const sg_model *model, const double *theta, int lev
     density.axial = density.axial && linear && d > 3;
     density.context = &from, density.axes = axes;
     if (!density.axial && d > 3) {
-        status = sg_fail(SG_REFUSED,
-                         "%s has no quadrature: it is for d = 2 and 3, and for statistics x of a law around an axis",
-                         model->text);
+        status = sg_nodes_fill_drawn(theta, level, nodes);
         goto out;
     }
     status = sg_cubature_sphere(&density, level, &nodes->points);
