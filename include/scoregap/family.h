@@ -406,6 +406,13 @@ enum { SG_STATES_MOST = 1 << 26 }; /* states that are enumerated */
  */
 SG_MUST_CHECK sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike,
                                      sg_nodes **nodes);
+/*
+ * The same on continuous spaces for integrands that are not smooth where a coordinate, any of them, is one of cut
+ * [cuts], ascending: no box of cubature goes across (panels and drawn nodes are as above).
+ */
+#define SG_CUTS_MOST 8
+SG_MUST_CHECK sg_status sg_nodes_cut(const sg_model *model, const double *theta, int level, int cuts, const double *cut,
+                                     sg_nodes **nodes);
 void sg_nodes_delete(sg_nodes *nodes);
 /* E f of f [n] at the nodes. */
 double sg_nodes_mean(const sg_nodes *nodes, const double *f);

@@ -152,10 +152,12 @@ static void lay_out(const sg_model *model, const sg_places *places, double *lo, 
         }
 }
 
-static sg_status fill_space(const sg_model *model, const double *theta, int level, sg_nodes *nodes) {
+static sg_status fill_space(const sg_model *model, const double *theta, int level, int cuts, const double *cut,
+                            sg_nodes *nodes) {
     const int d = model->space.d;
     double lo[SG_CUBATURE_AXES], hi[SG_CUBATURE_AXES], at[SG_LANDMARKS * SG_CUBATURE_AXES],
         scale[SG_LANDMARKS * SG_CUBATURE_AXES];
+    double breaks[SG_CUTS_MOST] = {0};
     sg_places places = {0};
     sg_arena *arena = NULL;
     sg_jet jet;
@@ -174,6 +176,7 @@ static sg_status fill_space(const sg_model *model, const double *theta, int leve
     model->family->places(model, theta, &places);
     from.logarithmic = places.logarithmic;
     lay_out(model, &places, lo, hi, at, scale);
+    for (int k = 0; k < cuts && places.logarithmic; k++) breaks[k] = log(cut[k]);
     const sg_density_space density = {.context = &from,
                                       .evaluate = evaluate_space,
                                       .d = d,
@@ -182,7 +185,10 @@ static sg_status fill_space(const sg_model *model, const double *theta, int leve
                                       .hi = hi,
                                       .places = places.count,
                                       .place = at,
-                                      .scale = scale};
+                                      .scale = scale,
+                                      .breaks = cuts,
+                                      .at = places.logarithmic ? breaks : cut,
+                                      .every_axis = true};
     status = sg_cubature_new(&density, SPACE_TOL[d], SPACE_DEPTH, level, &nodes->points);
     if (status != SG_OK) {
         status = sg_fail_within(status, "%s", model->text);
@@ -271,7 +277,8 @@ out:
     return status;
 }
 
-sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike, sg_nodes **nodes) {
+static sg_status new_nodes(const sg_model *model, const double *theta, int level, bool alike, int cuts,
+                           const double *cut, sg_nodes **nodes) {
     sg_nodes *made = NULL;
     *nodes = NULL;
     sg_status status = sg_new(&made, 1, sizeof *made);
@@ -284,7 +291,8 @@ sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bo
     } else if (model->space.shape == SG_SPHERE) {
         status = fill_sphere(model, theta, level, made);
     } else if (model->space.d > 1 || model->space.shape == SG_ORTHANT) {
-        status = has_cubature(model) ? fill_space(model, theta, level, made) : sg_nodes_fill_drawn(theta, level, made);
+        status = has_cubature(model) ? fill_space(model, theta, level, cuts, cut, made)
+                                     : sg_nodes_fill_drawn(theta, level, made);
     } else {
         status = sg_model_panels(model, theta, level, &made->panels);
         if (status == SG_OK) made->n = made->panels->n, made->mass = (double *)made->panels->mass;
@@ -295,6 +303,15 @@ sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bo
     }
     *nodes = made;
     return SG_OK;
+}
+
+sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike, sg_nodes **nodes) {
+    return new_nodes(model, theta, level, alike, 0, NULL, nodes);
+}
+
+sg_status sg_nodes_cut(const sg_model *model, const double *theta, int level, int cuts, const double *cut,
+                       sg_nodes **nodes) {
+    return new_nodes(model, theta, level, false, cuts < SG_CUTS_MOST ? cuts : SG_CUTS_MOST, cut, nodes);
 }
 
 void sg_nodes_delete(sg_nodes *nodes) {

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../weighted.h"
 #include "estimate/coordinate-fit.h"
 
 enum { SIZE = 1000 };
@@ -28,49 +29,6 @@ static void die(const char *what) {
     fprintf(stderr, "orthant: %s: %s\n", what, sg_message());
     exit(1);
 }
-
-/* D = diag min(x_j, 3), as a row of its own. */
-static sg_status fits(const void *options, const sg_model *model) {
-    (void)options;
-    (void)model;
-    return SG_OK;
-}
-
-static sg_status prepare(const void *options, const sg_model *model, const double *theta, const sg_panels *panels,
-                         sg_prepared **prepared) {
-    (void)options;
-    (void)model;
-    (void)theta;
-    (void)panels;
-    return *prepared ? SG_OK : sg_new(prepared, 1, 1);
-}
-
-static void release(sg_prepared *prepared) {
-    sg_delete(prepared);
-}
-
-static sg_d_shape shape(const sg_prepared *prepared) {
-    (void)prepared;
-    return SG_D_DIAGONAL;
-}
-
-static void diffusion(const sg_prepared *prepared, const sg_block *block, double *D, double *div) {
-    (void)prepared;
-    for (int k = 0; k < block->d * SG_BLOCK; k++) {
-        D[k] = fmin(block->x[k], 3);
-        div[k] = block->x[k] < 3 ? 1 : 0;
-    }
-}
-
-static const sg_row row = {.name = "minimum",
-                           .kind = SG_DIFFUSION,
-                           .fit = SG_QUADRATIC,
-                           .fits = fits,
-                           .prepare = prepare,
-                           .release = release,
-                           .shape = shape,
-                           .diffusion = diffusion};
-static const sg_loss loss = {.row = &row, .text = "minimum"};
 
 static sg_model *cut_normal(const char *p) {
     const sg_pair keys[] = {{"d", p}, {"graph", "ring"}, {"coupling", "0.3"}, {"eta", "0.5"}};
@@ -106,8 +64,8 @@ static void run(const char *path, const sg_model *model, int times, const char *
     if (!file || fread(rows, sizeof(double), count, file) != count) die("reading");
     fclose(file);
     const sg_source source = {.n = SIZE, .d = model->space.d, .rows = rows};
-    if (prepare(NULL, model, NULL, NULL, &prepared)) die("loss");
-    if (sg_coordinate_fit_new(model, &loss, prepared, model->truth, &fit)) die("fit");
+    if (weighted_prepare(NULL, model, NULL, NULL, &prepared)) die("loss");
+    if (sg_coordinate_fit_new(model, &weighted_loss, prepared, model->truth, &fit)) die("fit");
     for (int k = 0; k < times; k++) {
         const double start = now();
         if (!out)
@@ -122,7 +80,7 @@ static void run(const char *path, const sg_model *model, int times, const char *
     for (size_t k = 0; file && k < m; k++) fprintf(file, "%.17g\n", theta[k]);
     if (file) fclose(file);
     sg_coordinate_fit_delete(fit);
-    release(prepared);
+    weighted_release(prepared);
     free(rows);
     free(theta);
 }
@@ -130,6 +88,7 @@ static void run(const char *path, const sg_model *model, int times, const char *
 int main(int argc, char **argv) {
     gsl_set_error_handler_off();
     openblas_set_num_threads(1);
+    h_now = H_MINIMUM;
     if (argc < 4) return fprintf(stderr, "usage: orthant draw|elements|fit DATA P [TIMES [OUT]]\n"), 2;
     sg_model *model = cut_normal(argv[3]);
     if (!strcmp(argv[1], "draw"))

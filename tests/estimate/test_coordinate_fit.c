@@ -16,76 +16,10 @@
 
 #include "../model.h"
 #include "../oracle/orthant.h"
-#include "dictionary/diffusion.h"
+#include "../weighted.h"
 #include "estimate/coordinate-fit.h"
 
-enum { CASES = sizeof orthant_fits / sizeof *orthant_fits, MOST = 44, B = SG_BLOCK };
-
-/* ----------------------------------------------------- a row with any h(x_j) */
-
-enum { ONE, MINIMUM, SQUARE, LOGARITHM };
-static int h_now; /* of the row below */
-
-static double h_of(double x) {
-    return h_now == MINIMUM ? fmin(x, 3) : h_now == SQUARE ? x * x : h_now == LOGARITHM ? log1p(x) : 1;
-}
-
-static double slope_of(double x) {
-    return h_now == MINIMUM ? x < 3 : h_now == SQUARE ? 2 * x : h_now == LOGARITHM ? 1 / (1 + x) : 0;
-}
-
-static sg_status fits(const void *options, const sg_model *model) {
-    (void)options;
-    (void)model;
-    return SG_OK;
-}
-
-static sg_status prepare(const void *options, const sg_model *model, const double *theta, const sg_panels *panels,
-                         sg_prepared **prepared) {
-    (void)options;
-    (void)model;
-    (void)theta;
-    (void)panels;
-    return *prepared ? SG_OK : sg_new(prepared, 1, 1);
-}
-
-static void release(sg_prepared *prepared) {
-    sg_delete(prepared);
-}
-
-static sg_d_shape shape(const sg_prepared *prepared) {
-    (void)prepared;
-    return SG_D_DIAGONAL;
-}
-
-static void diffusion(const sg_prepared *prepared, const sg_block *block, double *D, double *div) {
-    (void)prepared;
-    for (int k = 0; k < block->d * B; k++) D[k] = h_of(block->x[k]), div[k] = slope_of(block->x[k]);
-}
-
-static void datum(const sg_prepared *prepared, const sg_local *local, const sg_block *block, const sg_jet *jet,
-                  sg_datum *out) {
-    _Alignas(SG_ALIGN) double D[8 * B], div[8 * B];
-    const sg_diffusivity by = {.shape = SG_D_DIAGONAL, .D = D, .div = div};
-    (void)local;
-    diffusion(prepared, block, D, div);
-    sg_diffusion_datum(true, &by, block, jet, out);
-}
-
-static const sg_row row = {
-    .name = "weighted",
-    .kind = SG_DIFFUSION,
-    .fit = SG_QUADRATIC,
-    .fits = fits,
-    .roots = sg_diffusion_roots,
-    .jets = sg_diffusion_jets,
-    .prepare = prepare,
-    .release = release,
-    .datum = datum,
-    .shape = shape,
-    .diffusion = diffusion,
-};
-static const sg_loss weighted = {.row = &row, .text = "weighted"};
+enum { CASES = sizeof orthant_fits / sizeof *orthant_fits, MOST = 44 };
 
 /* -------------------------------------------------------------------- the data */
 
@@ -141,7 +75,10 @@ static void near(int m, const double *value, const double *known, double tol, co
 /* ----------------------------------------------------------------------- tests */
 
 static int h_named(const char *name) {
-    return !strcmp(name, "min") ? MINIMUM : !strcmp(name, "square") ? SQUARE : !strcmp(name, "log1p") ? LOGARITHM : ONE;
+    return !strcmp(name, "min")      ? H_MINIMUM
+           : !strcmp(name, "square") ? H_SQUARE
+           : !strcmp(name, "log1p")  ? H_LOG
+                                     : H_ONE;
 }
 
 /* The condition of the equations, with a unit diagonal, is below 1e5 (asserted in the script): 1e-10 leaves a margin.
@@ -157,8 +94,8 @@ static void oracle(void **state) {
         const sg_source source = {.n = orthant_fits[k].n, .d = d, .rows = rows};
         h_now = h_named(orthant_fits[k].h);
         assert_int_equal(model->m, m);
-        assert_true(sg_fit_by_coordinates(model, &weighted));
-        fit_with(model, &weighted, model->truth, &source, &r);
+        assert_true(sg_fit_by_coordinates(model, &weighted_loss));
+        fit_with(model, &weighted_loss, model->truth, &source, &r);
         if (r.fit.status != SG_NOT_INTEGRABLE) assert_int_equal(r.fit.status, SG_OK);
         near(m, r.theta, orthant_fits[k].theta, 1e-10, "theta");
         near(m, r.se, orthant_fits[k].se, 1e-10, "se");
@@ -175,20 +112,20 @@ static void by_jets(void **state) {
                                        ",coupling=-.2,eta=.4,free=K0-0/K1-2/K2-2/eta0/eta2"};
     static const double power[][2] = {{1, 1}, {0.5, 0.5}, {1, 0}, {1.5, 0.7}, {0, 0}};
     for (int k = 0; k < 15; k++)
-        for (h_now = MINIMUM; h_now <= LOGARITHM; h_now++) {
+        for (h_now = H_MINIMUM; h_now <= H_LOG; h_now++) {
             static result fast, slow;
             sg_model *model = model_at(3, power[k % 5][0], power[k % 5][1], false, false, more[k / 5]);
             double *rows = make_data(77, 400, 3, false);
             const sg_source source = {.n = 400, .d = 3, .rows = rows};
             sg_family plain = *model->family;
             const int m = model->m;
-            fit_with(model, &weighted, model->truth, &source, &fast);
+            fit_with(model, &weighted_loss, model->truth, &source, &fast);
             plain.interactions = NULL;
             model->family = &plain;
-            assert_false(sg_fit_by_coordinates(model, &weighted));
+            assert_false(sg_fit_by_coordinates(model, &weighted_loss));
             sg_fitter *fitter = NULL;
             slow.fit = (sg_fit){.theta = slow.theta, .covariance = slow.covariance};
-            OK(sg_fitter_new(model, &weighted, model->truth, NULL, NULL, &fitter));
+            OK(sg_fitter_new(model, &weighted_loss, model->truth, NULL, NULL, &fitter));
             OK(sg_fit_source(fitter, &source, SG_FIT_SANDWICH, &slow.fit));
             sg_fitter_delete(fitter);
             assert_int_equal(fast.fit.status, slow.fit.status);
