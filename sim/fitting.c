@@ -5,13 +5,16 @@
 
 /* ------------------------------------------------------------------- the data */
 
-static sg_status check_line(const sg_model *model, const sim_data *data) {
+static sg_status check_line(const char *path, const sg_model *model, const sim_data *data) {
     const sg_space *space = &model->space;
-    for (long long i = 0; i < data->n; i++) {
-        double x = data->rows[i * data->d];
+    for (long long k = 0; k < data->n * data->d; k++) {
+        const double x = data->rows[k];
         if (space->shape <= SG_INTERVAL && (x < space->lo || x > space->hi))
-            return sg_fail(SG_BAD_DATA, "datum %lld is %g, outside the support [%g, %g] of %s", i + 1, x, space->lo,
+            return sg_fail(SG_BAD_DATA, "datum %lld is %g, outside the support [%g, %g] of %s", k + 1, x, space->lo,
                            space->hi, model->family->name);
+        if (space->shape == SG_ORTHANT && !(x > 0))
+            return sg_fail(SG_BAD_DATA, "%s, row %lld, column %lld: %g is outside the orthant x > 0 of %s", path,
+                           k / data->d + 1, k % data->d + 1, x, model->family->name);
     }
     return SG_OK;
 }
@@ -76,7 +79,7 @@ static sg_status check_allowed(const char *path, const sg_model *model, const si
 }
 
 static sg_status check_range(const char *path, const sg_model *model, sim_data *data) {
-    if (model->space.shape != SG_FINITE) return check_line(model, data);
+    if (model->space.shape != SG_FINITE) return check_line(path, model, data);
     sg_status status = model->space.q == 2 ? read_signs(path, data) : check_states(path, model->space.q, data);
     return status == SG_OK ? check_allowed(path, model, data) : status;
 }

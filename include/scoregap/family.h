@@ -315,6 +315,11 @@ struct sg_family {
      * sg_pairs_free.  Errors: those of sg_pairs_new.
      */
     sg_status (*pairs)(const sg_model *model, const double *theta, sg_pairs *out);
+    /*
+     * The orthant: as x_j -> 0, p ~ x_j^density, and the derivatives along x_j of statistics are O(x_j^slope), for the
+     * worst j.  NULL: neither vanishes nor grows.
+     */
+    void (*faces)(const sg_model *model, const double *theta, double *density, double *slope);
     /* Families of pairs of coordinates (sg_interactions): fits by diffusions then need no jets.  NULL: others. */
     void (*interactions)(const sg_model *model, const sg_block *block, sg_interactions *out);
     /*

@@ -3,7 +3,7 @@
  * of coordinate j of the loss, D_j ((d_j log p)^2/2 + d_jj log p) + (div D)_j d_j log p, sees the parameters
  * theta_j = (K_j., eta_j) alone, since
  *     d_j log p = -g'_j sum_k K_jk g_k + eta_j v'_j,   d_jj log p = -g''_j sum_k K_jk g_k - K_jj g'_j^2 + eta_j v''_j:
- * a quadratic 1/2 theta_j' A_j theta_j + b_j' theta_j (LYU, section 3.3) with means over the data
+ * a quadratic 1/2 theta_j' A_j theta_j + b_j' theta_j (YDS) with means over the data
  *     A_j(k,l) = D_j g'_j^2 g_k g_l,   A_j(k,eta) = -D_j g'_j v'_j g_k,   A_j(eta,eta) = D_j v'_j^2,
  *     b_j(k) = -(D_j g''_j + div_j g'_j) g_k - [k = j] D_j g'_j^2,   b_j(eta) = D_j v''_j + div_j v'_j.
  * The A_j are one product of all pairs g_k g_l with the d weights D_j g'_j^2: n d^2 (d + 1) flops.

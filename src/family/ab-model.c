@@ -1,5 +1,5 @@
 /*
- * Pairwise interaction models with powers, "a-b models" (LYU, eq. 3):
+ * Pairwise interaction models with powers, "a-b models" (YDS):
  *     log p(x) = -(1/2a) (x^a)' K x^a + (1/b) eta' x^b,   log x in place of x^a/a and of x^b/b where a or b is 0,
  * on the orthant x > 0, or, a = b = 1, on R^d.  Coordinates are K_jk, k <= j, at j(j+1)/2 + k, and then eta_j.
  *
@@ -145,7 +145,7 @@ static bool definite(const sg_model *model, const double *theta, bool cut, doubl
 
 /*
  * On R^d and where a = 0: K positive definite, which is necessary too.  On the orthant it suffices that K is strictly
- * copositive (LYU, section 2.2); tested are two conditions sufficient for that: K positive definite, or positive
+ * copositive (YDS); tested are two conditions sufficient for that: K positive definite, or positive
  * definite after its positive entries off the diagonal are put to 0 (exact for d <= 2).  b = 0: eta > -1.
  */
 static bool inside(const sg_model *model, const double *theta) {
@@ -160,6 +160,17 @@ static bool inside(const sg_model *model, const double *theta) {
     const bool yes = definite(model, theta, false, K) || (cone && definite(model, theta, true, K));
     if (d > SMALL) sg_delete(K);
     return yes;
+}
+
+/* p ~ x^eta where b = 0, and faster than any power where a = 0; slopes are x^(a-1) and x^(b-1). */
+static void faces(const sg_model *model, const double *theta, double *density, double *slope) {
+    const sg_ab *own = model->own;
+    *density = own->a == 0 ? INFINITY : 0;
+    for (int j = 0; j < model->space.d && own->a > 0 && own->b == 0; j++) {
+        const double eta = sg_ab_eta(model, theta, j);
+        if (j == 0 || eta < *density) *density = eta;
+    }
+    *slope = fmin(own->a, own->centred ? own->a : own->b) - 1;
 }
 
 /* ---------------------------------------------------------- functions of one x */
@@ -517,4 +528,5 @@ const sg_family sg_family_ab_model = {
     .idle = idle,
     .sampler = sg_ab_sampler_new,
     .interactions = interactions,
+    .faces = faces,
 };

@@ -160,11 +160,37 @@ static void monte_carlo(void **state) {
     }
 }
 
+/* The gamma law x^(alpha - 1) e^-x has S = log x: h = x needs alpha > 1, h = x^2 any alpha > 0. */
+static void faces(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        double power;
+        sg_status status;
+    } table[] = {{"ab-model", 0, SG_MISFIT},
+                 {"ab-model", 1, SG_OK},
+                 {"ab-model:b=0,eta=0.1", 1, SG_OK},
+                 {"ab-model:b=0,eta=0", 1, SG_MISFIT},
+                 {"ab-model:b=0,eta=-0.9", 2, SG_OK},
+                 {"ab-model:a=0.5,b=0.5", 1, SG_OK},
+                 {"ab-model:a=0.5,b=0.5", 0.5, SG_MISFIT},
+                 {"ab-model:a=0,b=0", 0, SG_OK},
+                 {"ab-model:a=2,b=3,centred=yes", 0, SG_OK},
+                 {"ab-model:space=reals", 0, SG_OK}};
+    for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
+        sg_model *model = model_of(table[k].text);
+        if (sg_diffusion_faces("this loss", table[k].power, model) != table[k].status)
+            fail_msg("%s, power %g", table[k].text, table[k].power);
+        sg_model_delete(model);
+    }
+}
+
 int main(void) {
     gsl_set_error_handler_off();
     openblas_set_num_threads(1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(theory),
+        cmocka_unit_test(faces),
         cmocka_unit_test(monte_carlo),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
