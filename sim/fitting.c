@@ -95,7 +95,8 @@ sg_status sim_data_open(const sim_args *args, const sg_model *model, sim_data *d
     if (data->d != model->space.d)
         return sg_fail(SG_BAD_DATA, "%s has %d columns where %s has dimension %d", args->data, data->d, model->text,
                        model->space.d);
-    if (data->n <= model->m)
+    /* every coordinate of a datum tells something of its own */
+    if (data->n * (model->space.shape == SG_FINITE ? 1 : data->d) <= model->m)
         return sg_fail(SG_BAD_DATA, "%s has %lld data, too few for %d parameters", args->data, data->n, model->m);
     return check_range(args->data, model, data);
 }
