@@ -179,6 +179,10 @@ typedef struct sg_row {
      */
     sg_d_shape (*shape)(const sg_prepared *prepared);
     void (*diffusion)(const sg_prepared *prepared, const sg_block *block, double *D, double *div);
+    /* Where D_j(x_j) is not smooth, for every coordinate: at [SG_CUTS_MOST], ascending; returns how many.  NULL:
+     * nowhere.
+     */
+    int (*cuts)(const void *options, double *at);
     /*
      * SG_JUMP by single flips of two-state sites: rate of x -> x^i at u_i = log p(x^i) - log p(x), reversible: rate(u)
      * = e^u rate(-u).  Vectorized.  heat_bath: rate = e^u/(1 + e^u).

@@ -195,8 +195,8 @@ void sg_source_gather(sg_source *source, sg_gathered *gathered);
  */
 typedef struct sg_fitter sg_fitter;
 /*
- * The nodes at theta that fits by the loss need (and sg_kl, if asked): NULL on finite sets where they need none,
- * because the loss knows no log Z or the family knows it without states.
+ * The nodes at theta that fits by the loss need (and sg_kl, if asked): NULL by coordinates, and on finite sets where
+ * they need none, because the loss knows no log Z or the family knows it without states.
  */
 SG_MUST_CHECK sg_status sg_fit_nodes(const sg_model *model, const sg_loss *loss, const double *theta, bool kl,
                                      sg_nodes **nodes);
@@ -213,10 +213,19 @@ enum { SG_FIT_SANDWICH = 1 }; /* also the standard errors, by a second pass at t
 typedef struct {
     double *theta;      /* [m] NaN where undefined */
     double *covariance; /* [m,m] sandwich covariance of theta_hat (already divided by n); NaN unless asked for */
+    double *se;         /* [m] by coordinates: the roots of its diagonal, for less work; NULL: not wanted */
     int iterations, passes;
     sg_status status; /* SG_OK, SG_SINGULAR, SG_NOT_CONVERGED, SG_NOT_INTEGRABLE, SG_SEPARATED, SG_PILOT_FAILED: data,
                          not an error */
 } sg_fit;             /* arrays belong to the caller */
+/*
+ * Is the loss fitted coordinate by coordinate: score matching with scalar or diagonal D on a family of pairs
+ * (sg_family.interactions)?  It then takes n d^2 (d + 1) flops for the normal equations, which are solved by
+ * preconditioned conjugate gradients to rounding, a few ms for 1000 parameters; no whitening (sg_fitter_new ignores it)
+ * and no nodes.  fit->covariance may be NULL; standard errors take m^3/3 + 2 n m^2 flops, covariances n m^2 more.
+ * SG_SINGULAR: the normal equations have a condition above 1e13.
+ */
+bool sg_fit_by_coordinates(const sg_model *model, const sg_loss *loss);
 /* Returns an error only for SG_NO_MEMORY and the like; a fit that fails says so in fit->status. */
 SG_MUST_CHECK sg_status sg_fit_source(sg_fitter *fitter, const sg_source *source, int want, sg_fit *fit);
 

@@ -315,6 +315,11 @@ struct sg_family {
      * sg_pairs_free.  Errors: those of sg_pairs_new.
      */
     sg_status (*pairs)(const sg_model *model, const double *theta, sg_pairs *out);
+    /*
+     * The orthant: as x_j -> 0, p ~ x_j^density, and the derivatives along x_j of statistics are O(x_j^slope), for the
+     * worst j.  NULL: neither vanishes nor grows.
+     */
+    void (*faces)(const sg_model *model, const double *theta, double *density, double *slope);
     /* Families of pairs of coordinates (sg_interactions): fits by diffusions then need no jets.  NULL: others. */
     void (*interactions)(const sg_model *model, const sg_block *block, sg_interactions *out);
     /*
@@ -405,6 +410,13 @@ enum { SG_STATES_MOST = 1 << 26 }; /* states that are enumerated */
  * quadrature, no sampler), SG_NOT_INTEGRABLE, SG_NO_MEMORY, those of sg_model_panels and sg_sampler_new.
  */
 SG_MUST_CHECK sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike,
+                                     sg_nodes **nodes);
+/*
+ * The same on continuous spaces for integrands that are not smooth where a coordinate, any of them, is one of cut
+ * [cuts], ascending: no box of cubature goes across (panels and drawn nodes are as above).
+ */
+#define SG_CUTS_MOST 8
+SG_MUST_CHECK sg_status sg_nodes_cut(const sg_model *model, const double *theta, int level, int cuts, const double *cut,
                                      sg_nodes **nodes);
 void sg_nodes_delete(sg_nodes *nodes);
 /* E f of f [n] at the nodes. */

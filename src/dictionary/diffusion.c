@@ -38,6 +38,17 @@ sg_status sg_diffusion_fits(const char *name, bool flux, const sg_model *model) 
     return SG_OK;
 }
 
+sg_status sg_diffusion_faces(const char *name, double power, const sg_model *model) {
+    double density = 0, slope = 0;
+    if (model->space.shape != SG_ORTHANT) return SG_OK;
+    if (model->family->faces) model->family->faces(model, model->truth, &density, &slope);
+    if (power + density + slope > 0 && power + density + 2 * slope > -1) return SG_OK;
+    return sg_fail(SG_MISFIT,
+                   "%s is no valid loss for %s: at a face of the orthant D is of order x^%g, the density x^%g and the "
+                   "slopes of statistics x^%g, where integration by parts leaves a term: take a D that vanishes faster",
+                   name, model->text, power, density, slope);
+}
+
 /* -------------------------------------------------------------------- loss */
 
 int sg_diffusion_roots(const sg_model *model) {

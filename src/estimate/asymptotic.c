@@ -263,13 +263,15 @@ out:
 }
 
 /*
- * Nodes of the law; of losses that draw, on the line, cut at e^-60, beyond which nothing is seen by their rules, which
- * cost thousands of points a node.
+ * Nodes of the law, cut where D has kinks; of losses that draw, on the line, cut at e^-60, beyond which nothing is seen
+ * by their rules, which cost thousands of points a node.
  */
 static sg_status take_nodes(const sg_model *model, const sg_loss *loss, int level, sg_nodes **nodes) {
     sg_panels *panels = NULL;
+    double cut[SG_CUTS_MOST];
+    const int cuts = loss->row->cuts ? loss->row->cuts(loss->options, cut) : 0;
     if (!loss->row->spread || model->space.d > 1 || model->space.shape != SG_LINE)
-        return sg_nodes_new(model, model->truth, level, false, nodes);
+        return sg_nodes_cut(model, model->truth, level, cuts, cut, nodes);
     sg_status status = sg_model_panels_deep(model, model->truth, 60, level, &panels);
     if (!status) status = sg_new(nodes, 1, sizeof **nodes);
     if (status) {

@@ -27,8 +27,34 @@ static double operator_norm2(int m, int d, int i, const double *dt_dx) {
     return largest;
 }
 
-static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const double *D, const double *grad, int i,
-                  int node) {
+static int packed(int a, int b) {
+    return a > b ? a * (a + 1) / 2 + b : b * (b + 1) / 2 + a;
+}
+
+/* D(x) and its divergence at the points of a block; see sg_row.diffusion. */
+typedef struct {
+    sg_d_shape shape;
+    double *D, *div;
+} diffusivity;
+
+/* sum_b D_ab of gradient b, or of second derivative (a, b). */
+static double with_gradient(const diffusivity *v, int d, int a, int i, const double *gradient) {
+    double sum = 0;
+    if (v->shape != SG_D_MATRIX)
+        return v->D[(v->shape == SG_D_SCALAR ? 0 : a * SG_BLOCK) + i] * gradient[a * SG_BLOCK + i];
+    for (int b = 0; b < d; b++) sum += v->D[packed(a, b) * SG_BLOCK + i] * gradient[b * SG_BLOCK + i];
+    return sum;
+}
+
+static double with_hessian(const diffusivity *v, int d, int a, int i, const double *hessian) {
+    double sum = 0;
+    if (v->shape != SG_D_MATRIX)
+        return v->D[(v->shape == SG_D_SCALAR ? 0 : a * SG_BLOCK) + i] * hessian[packed(a, a) * SG_BLOCK + i];
+    for (int b = 0; b < d; b++) sum += v->D[packed(a, b) * SG_BLOCK + i] * hessian[packed(a, b) * SG_BLOCK + i];
+    return sum;
+}
+
+static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const diffusivity *v, int i, int node) {
     int m = k->m, d = jet->d;
     double base2 = 0, size2 = 0;
     for (int a = 0; a < d; a++) {
@@ -44,10 +70,9 @@ static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const 
     for (int j = 0; j < m; j++) {
         double drift = 0, laplacian = 0, divergence = 0;
         for (int a = 0; a < d; a++) {
-            double g = jet->dt_dx[(j * d + a) * SG_BLOCK + i];
-            drift += D[i] * g * jet->dx[a * SG_BLOCK + i];
-            divergence += grad[a * SG_BLOCK + i] * g;
-            laplacian += D[i] * jet->dt_dxx[(j * d * (d + 1) / 2 + a * (a + 1) / 2 + a) * SG_BLOCK + i];
+            drift += with_gradient(v, d, a, i, jet->dt_dx + (size_t)j * d * SG_BLOCK) * jet->dx[a * SG_BLOCK + i];
+            divergence += v->div[a * SG_BLOCK + i] * jet->dt_dx[(j * d + a) * SG_BLOCK + i];
+            laplacian += with_hessian(v, d, a, i, jet->dt_dxx + (size_t)j * d * (d + 1) / 2 * SG_BLOCK);
         }
         size_t at = (size_t)j * k->n + node;
         k->drift[at] = drift, k->laplacian[at] = laplacian, k->divergence[at] = divergence;
@@ -78,27 +103,27 @@ static sg_status collect(khr_nodes *k, const sg_model *model, const sg_loss *los
     sg_status status = SG_OK;
     sg_chart *chart = NULL;
     sg_lens *lens = NULL;
-    double *D = NULL, *grad = NULL;
-    int jets = SG_DX | SG_DT_DX | SG_DT_DXX;
+    diffusivity v = {.shape = loss->row->shape ? loss->row->shape(prepared) : SG_D_SCALAR};
+    const int d = model->space.d, jets = SG_DX | SG_DT_DX | SG_DT_DXX;
     if ((status = sg_chart_new(model, model->truth, NULL, &chart))) goto out;
     if ((status = sg_lens_new(model, loss, chart, 0, jets, &lens))) goto out;
-    if ((status = sg_new(&D, SG_BLOCK, sizeof(double)))) goto out;
-    if ((status = sg_new(&grad, (size_t)SG_BLOCK * (size_t)model->space.d, sizeof(double)))) goto out;
-    for (int i = 0; i < SG_BLOCK; i++) D[i] = 1;
+    if ((status = sg_new(&v.D, (size_t)SG_BLOCK * (size_t)sg_d_rows(v.shape, d), sizeof(double)))) goto out;
+    if ((status = sg_new(&v.div, (size_t)SG_BLOCK * (size_t)d, sizeof(double)))) goto out;
+    for (int i = 0; i < SG_BLOCK; i++) v.D[i] = 1;
     for (int first = 0; first < k->n; first += SG_BLOCK) {
         sg_lens_nodes(lens, nodes, first / SG_BLOCK);
         sg_lens_look(lens, prepared, NULL, model->truth, &lens->block, 0, jets);
         if (model->space.shape == SG_SPHERE) to_sphere(&lens->block, &lens->jet);
-        if (loss->row->diffusion) loss->row->diffusion(prepared, &lens->block, D, grad);
+        if (loss->row->diffusion) loss->row->diffusion(prepared, &lens->block, v.D, v.div);
         for (int i = 0; i < lens->block.n; i++) {
-            if (grad[i] != 0) k->varying = true;
-            if (D[i] != 1) k->scaled = true;
-            point(k, model, &lens->jet, D, grad, i, first + i);
+            for (int a = 0; a < d; a++) k->varying = k->varying || v.div[a * SG_BLOCK + i] != 0;
+            k->scaled = k->scaled || v.shape == SG_D_MATRIX || v.D[i] != 1;
+            point(k, model, &lens->jet, &v, i, first + i);
         }
     }
 out:
-    sg_delete(D);
-    sg_delete(grad);
+    sg_delete(v.D);
+    sg_delete(v.div);
     sg_lens_delete(lens);
     sg_chart_delete(chart);
     return status;

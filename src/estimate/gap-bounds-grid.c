@@ -16,6 +16,10 @@ static sg_status diffusion_of(sg_turned *t, const sg_loss *loss, double *log_d, 
     if (!loss->row->diffusion) return SG_OK;
     sg_status status = sg_loss_prepare(loss, t->model, NULL, &prepared);
     if (status) return status;
+    if (loss->row->shape && loss->row->shape(prepared) != SG_D_SCALAR) {
+        *constant = false;
+        goto out;
+    }
     for (int i = 0; i < SG_BLOCK; i++)
         for (int a = 0, rest = i; a < t->d; a++, rest /= 6)
             u[a * SG_BLOCK + i] = t->lo[a] + (t->hi[a] - t->lo[a]) * (rest % 6 + 0.5) / 6;
@@ -24,6 +28,7 @@ static sg_status diffusion_of(sg_turned *t, const sg_loss *loss, double *log_d, 
     loss->row->diffusion(prepared, &block, D, slope);
     for (int i = 1; i < SG_BLOCK; i++) *constant = *constant && fabs(D[i] - D[0]) <= 1e-14 * D[0];
     *log_d = log(D[0]);
+out:
     sg_loss_release(loss, prepared);
     return SG_OK;
 }

@@ -156,11 +156,12 @@ static void lay_out(const sg_model *model, const sg_places *places, double *lo, 
         }
 }
 
-static sg_status fill_space(const sg_model *model, const double *theta, const resolution *how, int level,
-                            sg_nodes *nodes) {
+static sg_status fill_space(const sg_model *model, const double *theta, const resolution *how, int level, int cuts,
+                            const double *cut, sg_nodes *nodes) {
     const int d = model->space.d, want = SG_LOGP | how->tests;
     double lo[SG_CUBATURE_AXES], hi[SG_CUBATURE_AXES], at[SG_LANDMARKS * SG_CUBATURE_AXES],
         scale[SG_LANDMARKS * SG_CUBATURE_AXES];
+    double breaks[SG_CUTS_MOST] = {0};
     sg_places places = {0};
     sg_arena *arena = NULL;
     sg_jet jet;
@@ -179,6 +180,7 @@ static sg_status fill_space(const sg_model *model, const double *theta, const re
     model->family->places(model, theta, &places);
     from.logarithmic = places.logarithmic;
     lay_out(model, &places, lo, hi, at, scale);
+    for (int k = 0; k < cuts && places.logarithmic; k++) breaks[k] = log(cut[k]);
     const sg_density_space density = {.context = &from,
                                       .evaluate = evaluate_space,
                                       .d = d,
@@ -187,7 +189,10 @@ static sg_status fill_space(const sg_model *model, const double *theta, const re
                                       .hi = hi,
                                       .places = places.count,
                                       .place = at,
-                                      .scale = scale};
+                                      .scale = scale,
+                                      .breaks = cuts,
+                                      .at = places.logarithmic ? breaks : cut,
+                                      .every_axis = true};
     status = sg_cubature_new(&density, how->tol, how->depth, level, &nodes->points);
     if (status != SG_OK) {
         status = sg_fail_within(status, "%s", model->text);
@@ -274,7 +279,8 @@ out:
     return status;
 }
 
-sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike, sg_nodes **nodes) {
+static sg_status new_nodes(const sg_model *model, const double *theta, int level, bool alike, int cuts,
+                           const double *cut, sg_nodes **nodes) {
     sg_nodes *made = NULL;
     *nodes = NULL;
     sg_status status = sg_new(&made, 1, sizeof *made);
@@ -287,7 +293,7 @@ sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bo
     } else if (model->space.shape == SG_SPHERE) {
         status = fill_sphere(model, theta, level, made);
     } else if (model->space.d > 1 || model->space.shape == SG_ORTHANT) {
-        status = has_cubature(model) ? fill_space(model, theta, &FINE[model->space.d], level, made)
+        status = has_cubature(model) ? fill_space(model, theta, &FINE[model->space.d], level, cuts, cut, made)
                                      : sg_nodes_fill_drawn(theta, level, made);
     } else {
         status = sg_model_panels(model, theta, level, &made->panels);
@@ -308,12 +314,21 @@ sg_status sg_nodes_rough(const sg_model *model, const double *theta, sg_nodes **
     sg_status status = sg_new(&made, 1, sizeof *made);
     if (status != SG_OK) return status;
     made->model = model;
-    status = fill_space(model, theta, &ROUGH, 0, made);
+    status = fill_space(model, theta, &ROUGH, 0, 0, NULL, made);
     if (status == SG_OK)
         *nodes = made;
     else
         sg_nodes_delete(made);
     return status;
+}
+
+sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike, sg_nodes **nodes) {
+    return new_nodes(model, theta, level, alike, 0, NULL, nodes);
+}
+
+sg_status sg_nodes_cut(const sg_model *model, const double *theta, int level, int cuts, const double *cut,
+                       sg_nodes **nodes) {
+    return new_nodes(model, theta, level, false, cuts < SG_CUTS_MOST ? cuts : SG_CUTS_MOST, cut, nodes);
 }
 
 void sg_nodes_delete(sg_nodes *nodes) {

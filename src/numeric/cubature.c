@@ -178,10 +178,15 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* Breaks along axis a. */
+static int breaks_of(const sg_density_space *q, int a) {
+    return a == 0 || q->every_axis ? q->breaks : 0;
+}
+
 /* Inside the whole, and not nearly at one of its breaks. */
 static int add_edge(const search *s, int a, double at, double least, int count, double *edge) {
     const sg_density_space *q = s->density;
-    for (int k = 0; a == 0 && k < q->breaks; k++)
+    for (int k = 0; k < breaks_of(q, a); k++)
         if (fabs(at - q->at[k]) <= 0.5 * least) return count;
     if (count < EDGES_MOST && at > s->whole.lo[a] && at < s->whole.hi[a]) edge[count++] = at;
     return count;
@@ -191,7 +196,7 @@ static int add_edge(const search *s, int a, double at, double least, int count, 
 static double reach_of(const search *s, int a, double place) {
     const sg_density_space *q = s->density;
     double lo = s->whole.lo[a], hi = s->whole.hi[a];
-    for (int k = 0; a == 0 && k < q->breaks; k++) {
+    for (int k = 0; k < breaks_of(q, a); k++) {
         if (q->at[k] <= place) lo = fmax(lo, q->at[k]);
         if (q->at[k] >= place) hi = fmin(hi, q->at[k]);
     }
@@ -204,7 +209,7 @@ static int edges_of(const search *s, int a, double edge[EDGES_MOST]) {
     int count = 0, kept = 0;
     double least = INFINITY;
     edge[count++] = s->whole.lo[a], edge[count++] = s->whole.hi[a];
-    for (int k = 0; a == 0 && k < q->breaks && count < EDGES_MOST; k++)
+    for (int k = 0; k < breaks_of(q, a) && count < EDGES_MOST; k++)
         if (q->at[k] > s->whole.lo[a] && q->at[k] < s->whole.hi[a]) edge[count++] = q->at[k];
     for (int k = 0; k < q->places; k++) least = fmin(least, q->scale[k * q->d + a]);
     for (int k = 0; k < q->places; k++) {
