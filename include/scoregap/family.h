@@ -69,6 +69,7 @@ enum {
 typedef struct {
     int m, d, want;
     double *logp, *dx, *dxx, *dt, *dt_dx, *dt_dxx, *dtt, *dtt_dx, *dtt_dxx;
+    const int *parameter; /* [m] of which parameters, ascending (families that are SG_CHOICE); NULL: of all */
 } sg_jet;
 
 /* Takes the arrays of a jet from an arena; sg_jet_bytes tells how much.  Errors: SG_NO_MEMORY (arena full). */
@@ -85,6 +86,7 @@ enum {
     SG_STATES = 1 << 4,     /* finite space, states() */
     SG_HARD = 1 << 5,       /* some of its states are forbidden, p = 0 */
     SG_RATES = 1 << 6,      /* a Markov chain by its rates(): no density and no loss, the process alone */
+    SG_CHOICE = 1 << 7,     /* jets may be of some parameters only (sg_jet.parameter), also those of smooth() */
     SG_KINK = 1 << 8        /* the gradient of log p jumps somewhere: integration by parts loses a term there */
 };
 
@@ -218,7 +220,8 @@ struct sg_family {
      */
     void (*direction)(const sg_model *model, int index, bool alone, double *direction);
     /*
-     * Fills what jet->want asks for (jet->m = model->full).  Loops over the block vectorize; nothing is allocated.  On
+     * Fills what jet->want asks for (jet->m = model->full, unless jet->parameter tells which).
+     * Loops over the block vectorize; nothing is allocated.  On
      * spheres x-derivatives are those of log p as it is written, in all d coordinates.
      */
     void (*jet)(const sg_model *model, const double *theta, const sg_block *block, sg_jet *jet);
@@ -485,6 +488,8 @@ typedef struct sg_chart {
     int full, m;
     double *origin; /* [full] */
     double *basis;  /* [full][m] */
+    int moved;      /* parameters that move: rows of the basis that are not 0 */
+    int *parameter; /* [moved] which, ascending */
 } sg_chart;
 /* origin = theta [full]; whiten [m,m] column-major (NULL: identity): basis = direction * whiten. */
 SG_MUST_CHECK sg_status sg_chart_new(const sg_model *model, const double *theta, const double *whiten,
@@ -494,10 +499,17 @@ void sg_chart_delete(sg_chart *chart);
 void sg_chart_theta(const sg_chart *chart, const double *delta, double *theta);
 
 /*
- * Jet along the chart at theta: calls the family, then contracts every theta-index with the basis.  `raw` has m = full,
- * `jet` m = chart->m; both want the same.  Blocks of counts (sg_block.count): SG_LOGP, of one state, and SG_DT.  A
- * chart that is the identity on all parameters is passed through without
- * copying (jet then aliases raw).
+ * The arrays of `raw` below, for a family that is SG_CHOICE of the parameters that move alone, in d coordinates.
+ * Errors: SG_NO_MEMORY (arena full).
+ */
+size_t sg_chart_raw_bytes(const sg_model *model, const sg_chart *chart, int d, int want);
+SG_MUST_CHECK sg_status sg_chart_raw_take(const sg_model *model, const sg_chart *chart, sg_arena *arena, int d,
+                                          int want, sg_jet *raw);
+/*
+ * Jet along the chart at theta: calls the family, then contracts every theta-index with the basis.  `raw` has m = full
+ * or is of some parameters, `jet` m = chart->m; both want the same.  Blocks of counts (sg_block.count): SG_LOGP, of one
+ * state, and SG_DT.  A chart that is the identity on all parameters is passed through without copying (jet then aliases
+ * raw).
  */
 void sg_chart_jet(const sg_model *model, const sg_chart *chart, const double *theta, const sg_block *block, sg_jet *raw,
                   sg_jet *jet);

@@ -36,11 +36,11 @@ sg_status sg_spread_open(int want, sg_lens *lens) {
     r->d = d;
     const size_t roots = (size_t)lens->roots, numbers = 2 * (size_t)d + 2;
     const size_t rows = (size_t)m * (2 + roots) + 2 * (size_t)d + numbers + 1;
-    const size_t bytes = sg_jet_bytes(model->full, d, jets) + sg_jet_bytes(m, d, jets) +
+    const size_t bytes = sg_chart_raw_bytes(model, lens->chart, d, jets) + sg_jet_bytes(m, d, jets) +
                          sg_datum_bytes(m, lens->roots, inner) + 2 * sg_datum_bytes(m, lens->roots, faces) +
                          rows * B * sizeof(double) + 8192;
     if ((status = sg_arena_new(bytes, &r->arena))) return status;
-    if ((status = sg_jet_take(r->arena, model->full, d, jets, &r->raw_all))) return status;
+    if ((status = sg_chart_raw_take(model, lens->chart, r->arena, d, jets, &r->raw_all))) return status;
     if ((status = sg_jet_take(r->arena, m, d, jets, &r->jet_all))) return status;
     if ((status = sg_datum_take(r->arena, m, lens->roots, inner, &r->part_all))) return status;
     if ((status = sg_datum_take(r->arena, m, lens->roots, faces, &r->fixed))) return status;

@@ -203,8 +203,36 @@ static void line_jet(const double *theta, const sg_block *block, sg_jet *out) {
     if (out->dtt_dxx) second_curvature(&p, out->dtt_dxx);
 }
 
+enum { LINE_ROWS = 9 * SG_BLOCK, PAIR_ROWS = 18 * SG_BLOCK }; /* of the members of each order in theta */
+
+/* Of some parameters: of all three, of which some are copied. */
+static void some_of_line_jet(const double *theta, const sg_block *block, sg_jet *out) {
+    alignas(SG_ALIGN) double once[LINE_ROWS], twice[PAIR_ROWS];
+    double *const from[] = {once,  once + 3 * SG_BLOCK,  once + 6 * SG_BLOCK,
+                            twice, twice + 6 * SG_BLOCK, twice + 12 * SG_BLOCK};
+    double *const to[] = {out->dt, out->dt_dx, out->dt_dxx, out->dtt, out->dtt_dx, out->dtt_dxx};
+    sg_jet all = *out;
+    double **member[] = {&all.dt, &all.dt_dx, &all.dt_dxx, &all.dtt, &all.dtt_dx, &all.dtt_dxx};
+    all.m = 3;
+    all.parameter = NULL;
+    for (int n = 0; n < 6; n++) *member[n] = to[n] ? from[n] : NULL;
+    line_jet(theta, block, &all);
+    for (int j = 0, pair = 0; j < out->m; j++) {
+        const int first = out->parameter[j];
+        for (int n = 0; n < 3; n++)
+            if (to[n]) memcpy(to[n] + j * SG_BLOCK, from[n] + first * SG_BLOCK, SG_BLOCK * sizeof(double));
+        for (int k = 0; k <= j; k++, pair++) {
+            const int row = first * (first + 1) / 2 + out->parameter[k];
+            for (int n = 3; n < 6; n++)
+                if (to[n]) memcpy(to[n] + pair * SG_BLOCK, from[n] + row * SG_BLOCK, SG_BLOCK * sizeof(double));
+        }
+    }
+}
+
 static void jet(const sg_model *model, const double *theta, const sg_block *block, sg_jet *out) {
-    if (model->space.d == 1)
+    if (model->space.d == 1 && out->parameter)
+        some_of_line_jet(theta, block, out);
+    else if (model->space.d == 1)
         line_jet(theta, block, out);
     else
         sg_normals_jet(model->own, theta, block, false, out);
@@ -288,7 +316,7 @@ const sg_family sg_family_mixture = {
     .summary = "p(x) = w N(x; mu1, I) + (1 - w) N(x; mu2, I) in R^d",
     .keys = keys,
     .keys_size = sizeof(mixture),
-    .can = SG_NORMALIZED | SG_NODES | SG_SAMPLER,
+    .can = SG_NORMALIZED | SG_NODES | SG_SAMPLER | SG_CHOICE,
     .free_initial = "weight",
     .groups = groups,
     .make = make,

@@ -165,6 +165,100 @@ static void nodes_know_the_law(void **state) {
     check_nodes("gaussian-mixture:k=2,means=-1/0/1/0.5,sd=1/.7,correlation=-.5/.8");
 }
 
+/* ------------------------------------------------------------ some parameters */
+
+static int rows_of(int m, int d, int k) {
+    const int sets = k / 3 == 0 ? 1 : k / 3 == 1 ? m : m * (m + 1) / 2;
+    return sets * (k % 3 == 0 ? 1 : k % 3 == 1 ? d : d * (d + 1) / 2);
+}
+
+/* Which set of rows of all parameters is set n of some. */
+static int set_of(const int *parameter, int k, int n) {
+    int j = 0;
+    if (k < 6) return k < 3 ? 0 : parameter[n];
+    while ((j + 1) * (j + 2) / 2 <= n) j++;
+    return parameter[j] * (parameter[j] + 1) / 2 + parameter[n - j * (j + 1) / 2];
+}
+
+static void check_some(const char *text, int count, const int *parameter, bool heat) {
+    sg_model *model = model_of(text);
+    const int d = model->space.d + heat;
+    sg_stream s;
+    workspace all, some;
+    open_workspace(&all, model->full, d, SG_JET_ALL);
+    open_workspace(&some, count, d, SG_JET_ALL);
+    some.jet.parameter = parameter;
+    sg_stream_open(&s, 20261103, SG_PURPOSE_TEST, 0);
+    for (int i = 0; i < d * SG_BLOCK; i++)
+        all.block.x[i] = corner_uniform(&s, heat && i >= (d - 1) * SG_BLOCK ? 0 : -3, 3);
+    memcpy(some.block.x, all.block.x, (size_t)d * SG_BLOCK * sizeof(double));
+    (heat ? model->family->smooth : model->family->jet)(model, model->truth, &all.block, &all.jet);
+    (heat ? model->family->smooth : model->family->jet)(model, model->truth, &some.block, &some.jet);
+    for (int k = 0; k < MEMBERS; k++) {
+        const int sets = k < 3 ? 1 : k < 6 ? count : count * (count + 1) / 2, each = rows_of(1, d, k);
+        for (int n = 0; n < sets; n++)
+            assert_memory_equal(member_of(&some.jet, k) + n * each * SG_BLOCK,
+                                member_of(&all.jet, k) + set_of(parameter, k, n) * each * SG_BLOCK,
+                                (size_t)each * SG_BLOCK * sizeof(double));
+    }
+    sg_arena_delete(all.arena);
+    sg_arena_delete(some.arena);
+    sg_model_delete(model);
+}
+
+/* Jets of some parameters have the bits of those of all. */
+static void some_parameters_are_those_of_all(void **state) {
+    static const int one[] = {0}, last[] = {2}, two[] = {0, 2}, many[] = {1, 3, 6};
+    (void)state;
+    for (int heat = 0; heat < 2; heat++) {
+        check_some("mixture:m=1", 1, one, heat);
+        check_some("mixture:m=1", 1, last, heat);
+        check_some("mixture:m=1", 2, two, heat);
+        check_some("mixture:d=3", 2, two, heat);
+        check_some("gaussian-mixture:sd=1/2/3,correlation=.5", 3, many, heat);
+    }
+}
+
+/* A chart takes no more of the family than moves, and its jet is that of all parameters along it. */
+static void charts_take_what_moves(void **state) {
+    static const char *const texts[] = {"mixture:m=1", "mixture:d=2,free=mu1_2/mu2_1",
+                                        "gaussian-mixture:free=w2/mu1_1/mu3_2"};
+    const double whiten[] = {2, 0.5, -1, 0, 3, 0.25, 0, 0, 0.1};
+    (void)state;
+    for (size_t n = 0; n < 3; n++) {
+        sg_model *model = model_of(texts[n]);
+        const int d = model->space.d, m = model->m;
+        double factor[9];
+        sg_chart *chart = NULL;
+        sg_arena *arena = NULL;
+        sg_jet raw[2], jet[2];
+        workspace w;
+        for (int a = 0; a < m * m; a++) factor[a] = whiten[a / m * 3 + a % m];
+        OK(sg_chart_new(model, model->truth, factor, &chart));
+        assert_int_equal(chart->moved, m);
+        assert_memory_equal(chart->parameter, model->free, (size_t)m * sizeof(int));
+        assert_int_equal(sg_chart_raw_bytes(model, chart, d, SG_JET_ALL), sg_jet_bytes(m, d, SG_JET_ALL));
+        open_workspace(&w, 1, d, SG_LOGP);
+        for (int i = 0; i < d * SG_BLOCK; i++) w.block.x[i] = sin(i);
+        OK(sg_arena_new(2 * sg_jet_bytes(m, d, SG_JET_ALL) + sg_chart_raw_bytes(model, chart, d, SG_JET_ALL) +
+                            sg_jet_bytes(model->full, d, SG_JET_ALL),
+                        &arena));
+        OK(sg_chart_raw_take(model, chart, arena, d, SG_JET_ALL, &raw[0]));
+        OK(sg_jet_take(arena, model->full, d, SG_JET_ALL, &raw[1]));
+        for (int k = 0; k < 2; k++) {
+            OK(sg_jet_take(arena, m, d, SG_JET_ALL, &jet[k]));
+            sg_chart_jet(model, chart, model->truth, &w.block, &raw[k], &jet[k]);
+        }
+        for (int k = 0; k < MEMBERS; k++)
+            for (int i = 0; i < rows_of(m, d, k) * SG_BLOCK; i++)
+                assert_true(fabs(member_of(&jet[0], k)[i] - member_of(&jet[1], k)[i]) <= 0);
+        sg_arena_delete(arena);
+        sg_arena_delete(w.arena);
+        sg_chart_delete(chart);
+        sg_model_delete(model);
+    }
+}
+
 /* -------------------------------------------------------------------- files */
 
 /* A file of these lines, for the caller to unlink. */
@@ -328,7 +422,7 @@ static void groups_and_texts(void **state) {
     check_text("mixture:d=2,free=means", "mixture(d=2,m=1,w=0.5,free=mu1_1/mu1_2/mu2_1/mu2_2)", 4);
     check_text("mixture:d=2,free=w/mu2*", "mixture(d=2,m=1,w=0.5,free=w/mu2_1/mu2_2)", 3);
     check_text("mixture:d=32,free=means", "mixture(d=32,m=1,w=0.5,free=means)", 64);
-    check_text("mixture:d=32", "mixture(d=32,m=1,w=0.5,free=weight)", 1);
+    check_text("mixture:d=32", "mixture(d=32,m=1,w=0.5,free=w)", 1);
     check_text("gaussian-mixture:k=2,free=weights", "gaussian-mixture(d=2,k=2,sd=1,correlation=0,free=w1)", 1);
     check_text("gaussian-mixture:d=1,k=2,weights=1/3,means=0/2,free=means",
                "gaussian-mixture(d=1,k=2,weights=1/3,means=0/2,sd=1,correlation=0,free=mu1/mu2)", 2);
@@ -379,9 +473,14 @@ static void errors_say_what_to_change(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_jets_of_the_line_agree), cmocka_unit_test(smoothing_is_convolution),
-        cmocka_unit_test(nodes_know_the_law),          cmocka_unit_test(draws_have_the_moments),
-        cmocka_unit_test(files_say_what_keys_say),     cmocka_unit_test(groups_and_texts),
+        cmocka_unit_test(both_jets_of_the_line_agree),
+        cmocka_unit_test(smoothing_is_convolution),
+        cmocka_unit_test(nodes_know_the_law),
+        cmocka_unit_test(draws_have_the_moments),
+        cmocka_unit_test(some_parameters_are_those_of_all),
+        cmocka_unit_test(charts_take_what_moves),
+        cmocka_unit_test(files_say_what_keys_say),
+        cmocka_unit_test(groups_and_texts),
         cmocka_unit_test(errors_say_what_to_change),
     };
     return cmocka_run_group_tests_name("mixtures of normals", tests, NULL, NULL);
