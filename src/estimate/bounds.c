@@ -8,7 +8,7 @@
 /* What the KHR chain is made of at the nodes; each vector [m] a node, column-major [n][m]. */
 typedef struct {
     int n, m;
-    double *drift, *laplacian, *divergence; /* JF D s, D Delta F, JF grad D */
+    double *drift, *laplacian, *divergence; /* JF D s, tr(D Hess F), JF div D */
     double *jacobian2, *extended2;          /* [n] ||JF||^2, and with the base as one more statistic */
     double *score2;                         /* [n] |s|^2 */
     bool varying, scaled, base;
@@ -27,8 +27,27 @@ static double operator_norm2(int m, int d, int i, const double *dt_dx) {
     return largest;
 }
 
-static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const double *D, const double *grad, int i,
-                  int node) {
+/* D at the points of a block, and its divergence. */
+typedef struct {
+    sg_d_shape shape;
+    double *D, *div;
+} field;
+
+/* Entry (a, b) of D at point i. */
+static double entry(const field *f, int a, int b, int i) {
+    if (f->shape == SG_D_MATRIX) return f->D[(a > b ? a * (a + 1) / 2 + b : b * (b + 1) / 2 + a) * SG_BLOCK + i];
+    return a != b ? 0 : f->D[(f->shape == SG_D_DIAGONAL ? a : 0) * SG_BLOCK + i];
+}
+
+static void note(khr_nodes *k, const field *f, int d, int i) {
+    for (int a = 0; a < d; a++) {
+        if (f->div[a * SG_BLOCK + i] != 0) k->varying = true;
+        for (int b = 0; b <= a; b++)
+            if (entry(f, a, b, i) != (a == b)) k->scaled = true;
+    }
+}
+
+static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const field *f, int i, int node) {
     int m = k->m, d = jet->d;
     double base2 = 0, size2 = 0;
     for (int a = 0; a < d; a++) {
@@ -44,10 +63,12 @@ static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const 
     for (int j = 0; j < m; j++) {
         double drift = 0, laplacian = 0, divergence = 0;
         for (int a = 0; a < d; a++) {
-            double g = jet->dt_dx[(j * d + a) * SG_BLOCK + i];
-            drift += D[i] * g * jet->dx[a * SG_BLOCK + i];
-            divergence += grad[a * SG_BLOCK + i] * g;
-            laplacian += D[i] * jet->dt_dxx[(j * d * (d + 1) / 2 + a * (a + 1) / 2 + a) * SG_BLOCK + i];
+            const double g = jet->dt_dx[(j * d + a) * SG_BLOCK + i];
+            divergence += f->div[a * SG_BLOCK + i] * g;
+            for (int b = 0; b < d; b++) drift += entry(f, a, b, i) * g * jet->dx[b * SG_BLOCK + i];
+            for (int b = 0; b <= a; b++)
+                laplacian += (a == b ? 1 : 2) * entry(f, a, b, i) *
+                             jet->dt_dxx[(j * d * (d + 1) / 2 + a * (a + 1) / 2 + b) * SG_BLOCK + i];
         }
         size_t at = (size_t)j * k->n + node;
         k->drift[at] = drift, k->laplacian[at] = laplacian, k->divergence[at] = divergence;
@@ -59,26 +80,27 @@ static sg_status collect(khr_nodes *k, const sg_model *model, const sg_loss *los
     sg_status status = SG_OK;
     sg_chart *chart = NULL;
     sg_lens *lens = NULL;
-    double *D = NULL, *grad = NULL;
+    field f = {SG_D_SCALAR, NULL, NULL};
+    const size_t d = (size_t)model->space.d;
     int jets = SG_DX | SG_DT_DX | SG_DT_DXX;
     if ((status = sg_chart_new(model, model->truth, NULL, &chart))) goto out;
     if ((status = sg_lens_new(model, loss, chart, 0, jets, &lens))) goto out;
-    if ((status = sg_new(&D, SG_BLOCK, sizeof(double)))) goto out;
-    if ((status = sg_new(&grad, (size_t)SG_BLOCK * (size_t)model->space.d, sizeof(double)))) goto out;
-    for (int i = 0; i < SG_BLOCK; i++) D[i] = 1;
+    if (loss->row->shape) f.shape = loss->row->shape(prepared);
+    if ((status = sg_new(&f.D, SG_BLOCK * (size_t)sg_d_rows(f.shape, (int)d), sizeof(double)))) goto out;
+    if ((status = sg_new(&f.div, SG_BLOCK * d, sizeof(double)))) goto out;
+    for (int i = 0; i < SG_BLOCK; i++) f.D[i] = 1;
     for (int first = 0; first < k->n; first += SG_BLOCK) {
         sg_lens_nodes(lens, nodes, first / SG_BLOCK);
         sg_lens_look(lens, prepared, NULL, model->truth, &lens->block, 0, jets);
-        if (loss->row->diffusion) loss->row->diffusion(prepared, &lens->block, D, grad);
+        if (loss->row->diffusion) loss->row->diffusion(prepared, &lens->block, f.D, f.div);
         for (int i = 0; i < lens->block.n; i++) {
-            if (grad[i] != 0) k->varying = true;
-            if (D[i] != 1) k->scaled = true;
-            point(k, model, &lens->jet, D, grad, i, first + i);
+            note(k, &f, (int)d, i);
+            point(k, model, &lens->jet, &f, i, first + i);
         }
     }
 out:
-    sg_delete(D);
-    sg_delete(grad);
+    sg_delete(f.D);
+    sg_delete(f.div);
     sg_lens_delete(lens);
     sg_chart_delete(chart);
     return status;
@@ -151,7 +173,7 @@ sg_status sg_khr_terms_of(const sg_model *model, const sg_loss *loss, const sg_n
     khr_nodes k = {.n = nodes ? (int)nodes->n : 0, .m = model->m};
     size_t n = (size_t)k.n, m = (size_t)k.m;
     no_terms(out);
-    if (loss->row->kind != SG_DIFFUSION) return SG_OK;
+    if (loss->row->kind != SG_DIFFUSION || loss->row->more || model->space.shape == SG_SPHERE) return SG_OK;
     double **vectors[] = {&k.drift, &k.laplacian, &k.divergence}, **scalars[] = {&k.jacobian2, &k.extended2, &k.score2};
     for (int i = 0; i < 3; i++) {
         if ((status = sg_new(vectors[i], n * m, sizeof(double)))) goto out;
