@@ -45,11 +45,13 @@ sg_status sg_diffusion_faces(const char *name, double power, const sg_model *mod
     double density = 0, slope = 0;
     if (model->space.shape != SG_ORTHANT) return SG_OK;
     if (model->family->faces) model->family->faces(model, model->truth, &density, &slope);
-    if (power + density + slope > 0 && power + density + 2 * slope > -1) return SG_OK;
+    const double flux = power + density + slope, root = power + density + 2 * slope;
+    const double psi = 2 * (power + fmin(2 * slope, slope - 1)) + density;
+    if (flux > 0 && root > -1 && psi > -1) return SG_OK;
     return sg_fail(SG_MISFIT,
                    "%s is no valid loss for %s: at a face of the orthant D is of order x^%g, the density x^%g and the "
-                   "slopes of statistics x^%g, where integration by parts leaves a term: take a D = diag h(x_a) that "
-                   "vanishes faster (its dynamics are defined)",
+                   "slopes of statistics x^%g, where integration by parts leaves a term or the loss has no variance: "
+                   "take a D = diag h(x_a) that vanishes faster",
                    name, model->text, power, density, slope);
 }
 

@@ -258,6 +258,8 @@ sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asym
     }
     if (model->space.shape == SG_CIRCLE || model->space.d > 1) return SG_OK; /* the bounds below are those of a line */
     sg_status status = line_bounds(model, loss, out);
+    /* laws that are rough at 0 have no panels, and then none of these bounds */
+    if (status && status != SG_NO_MEMORY && model->space.shape == SG_ORTHANT) return SG_OK;
     if (!status && gap &&
         gap->status == SG_NOT_ATTAINED) { /* on a truncated law these sides say nothing of the whole one */
         out->log_muckenhoupt_upper = INFINITY;
