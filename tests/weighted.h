@@ -58,6 +58,11 @@ static inline void weighted_datum(const sg_prepared *prepared, const sg_local *l
     sg_diffusion_datum(true, &by, block, jet, out);
 }
 
+static inline bool weighted_by_coordinates(const void *options) {
+    (void)options;
+    return true;
+}
+
 static inline int weighted_cuts(const void *options, double *at) {
     (void)options;
     at[0] = 3;
@@ -76,6 +81,7 @@ static const sg_row weighted_row = {
     .datum = weighted_datum,
     .shape = weighted_shape,
     .cuts = weighted_cuts,
+    .by_coordinates = weighted_by_coordinates,
     .diffusion = weighted_diffusion,
 };
 static const sg_loss weighted_loss = {.row = &weighted_row, .text = "weighted"};

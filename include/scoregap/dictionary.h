@@ -45,6 +45,7 @@ typedef struct {
      * of Cov(L_v S | x) of one draw v, for losses that draw; and score [m][B] = F - E F (SG_SCORE; E F from `local`).
      */
     double *score, *curvature_sum, *dirichlet_sum, *noise_sum;
+    double *scratch; /* [2 roots][B], for the row to use as it likes; NULL unless roots > 1 */
 } sg_datum;
 /* roots = 0 on finite sets: SG_CURVATURE is then the sum, and sums start at zero. */
 size_t sg_datum_bytes(int m, int roots, int want);
@@ -183,6 +184,9 @@ typedef struct sg_row {
      * nowhere.
      */
     int (*cuts)(const void *options, double *at);
+    /* Is D the same number everywhere, or diag h(x_j), whatever theta?  What fits by coordinates live on.  NULL: only
+     * where there is no `diffusion`. */
+    bool (*by_coordinates)(const void *options);
     /*
      * SG_JUMP by single flips of two-state sites: rate of x -> x^i at u_i = log p(x^i) - log p(x), reversible: rate(u)
      * = e^u rate(-u).  Vectorized.  heat_bath: rate = e^u/(1 + e^u).
@@ -292,7 +296,8 @@ SG_MUST_CHECK sg_status sg_loss_updates(const sg_loss *loss, const sg_model *mod
  */
 SG_MUST_CHECK sg_status sg_loss_reference(const sg_loss *loss, const sg_model *model, double *theta, sg_at *at);
 /* Prepared constants at sg_loss_reference; builds panels there if the reference is not the truth (`panels` are those of
- * the truth), of the same level: two levels then differ by the error of the law and of the constants alike. */
+ * the truth; NULL: not in one dimension), of the same level: two levels then differ by the error of the law and of the
+ * constants alike. */
 SG_MUST_CHECK sg_status sg_loss_prepare(const sg_loss *loss, const sg_model *model, const sg_panels *panels,
                                         sg_prepared **prepared);
 void sg_loss_release(const sg_loss *loss, sg_prepared *prepared);

@@ -93,6 +93,10 @@ SG_MUST_CHECK sg_status sg_grid_box(sg_grid_problem *problem, const double *at, 
  * [0, beta_max] beside x in R. */
 SG_MUST_CHECK sg_status sg_grid_box_along(sg_grid_problem *problem, const bool *along, const double *at, double depth);
 
+/* The same above problem->lo, whose faces stay and reflect, or D vanishes there: the orthant.  p may be infinite on
+ * them. */
+SG_MUST_CHECK sg_status sg_grid_box_above(sg_grid_problem *problem, const double *at, double depth);
+
 #ifdef __cplusplus
 }
 #endif

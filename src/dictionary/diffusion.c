@@ -15,9 +15,11 @@ sg_status sg_diffusion_runs(const char *name, const sg_model *model) {
     case SG_INTERVAL:
     case SG_CIRCLE:
     case SG_RD:
+    case SG_ORTHANT:
         return SG_OK;
     default:
-        return sg_fail(SG_MISFIT, "%s needs a density on the line, an interval, the circle or R^d: %s is none", name,
+        return sg_fail(SG_MISFIT,
+                       "%s needs a density on the line, an interval, the circle, R^d or the orthant: %s is none", name,
                        model->text);
     }
 }
@@ -30,6 +32,7 @@ sg_status sg_diffusion_fits(const char *name, bool flux, const sg_model *model) 
                        "%s is no valid loss for %s, whose log density has a kink, where integration by parts leaves a "
                        "term: only its dynamics are defined",
                        name, model->text);
+    if (flux && model->space.shape == SG_ORTHANT) return sg_diffusion_faces(name, 0, model);
     if (flux && model->space.shape == SG_INTERVAL)
         return sg_fail(SG_MISFIT,
                        "%s is no valid loss for %s, whose density need not vanish at the ends of its support, where "
@@ -42,10 +45,13 @@ sg_status sg_diffusion_faces(const char *name, double power, const sg_model *mod
     double density = 0, slope = 0;
     if (model->space.shape != SG_ORTHANT) return SG_OK;
     if (model->family->faces) model->family->faces(model, model->truth, &density, &slope);
-    if (power + density + slope > 0 && power + density + 2 * slope > -1) return SG_OK;
+    const double flux = power + density + slope, root = power + density + 2 * slope;
+    const double psi = 2 * (power + fmin(2 * slope, slope - 1)) + density;
+    if (flux > 0 && root > -1 && psi > -1) return SG_OK;
     return sg_fail(SG_MISFIT,
                    "%s is no valid loss for %s: at a face of the orthant D is of order x^%g, the density x^%g and the "
-                   "slopes of statistics x^%g, where integration by parts leaves a term: take a D that vanishes faster",
+                   "slopes of statistics x^%g, where integration by parts leaves a term or the loss has no variance: "
+                   "take a D = diag h(x_a) that vanishes faster",
                    name, model->text, power, density, slope);
 }
 
@@ -69,7 +75,7 @@ int sg_diffusion_jets(const sg_model *model, int want) {
 typedef struct {
     int n, d;
     sg_d_shape shape;
-    const double *D, *div, *score;
+    const double *D, *div, *factor, *score;
 } field;
 
 /* Row of the packed lower triangle that holds the second derivative along coordinates a >= b. */
@@ -150,11 +156,22 @@ static void root_matrix(const field *v, const double *factor, const double *grad
     }
 }
 
+static void root_matrices(const field *v, const double *factor, const sg_jet *jet, double *root) {
+    for (int j = 0; j < jet->m; j++) root_matrix(v, factor, jet->dt_dx + j * v->d * B, root + j * v->d * B);
+}
+
+static void factor_and_root(const field *v, const sg_jet *jet, double *root) {
+    _Alignas(SG_ALIGN) double factor[SG_MATRIX_MOST * (SG_MATRIX_MOST + 1) / 2 * B];
+    sg_diffusion_factor(v->n, v->d, v->D, factor);
+    root_matrices(v, factor, jet, root);
+}
+
 static void fill_roots(const field *v, const sg_jet *jet, double *root) {
     if (v->D && v->shape == SG_D_MATRIX) {
-        _Alignas(SG_ALIGN) double factor[SG_MATRIX_MOST * (SG_MATRIX_MOST + 1) / 2 * B];
-        sg_diffusion_factor(v->n, v->d, v->D, factor);
-        for (int j = 0; j < jet->m; j++) root_matrix(v, factor, jet->dt_dx + j * v->d * B, root + j * v->d * B);
+        if (v->factor)
+            root_matrices(v, v->factor, jet, root);
+        else
+            factor_and_root(v, jet, root);
         return;
     }
     for (int j = 0; j < jet->m; j++)
@@ -219,7 +236,8 @@ static void fill_curvature(bool linear, const field *v, const sg_jet *jet, doubl
 
 void sg_diffusion_datum(bool linear, const sg_diffusivity *D, const sg_block *block, const sg_jet *jet,
                         sg_datum *datum) {
-    const field v = {block->n, block->d, D ? D->shape : SG_D_SCALAR, D ? D->D : NULL, D ? D->div : NULL, jet->dx};
+    const sg_diffusivity at = D ? *D : (sg_diffusivity){.shape = SG_D_SCALAR};
+    const field v = {block->n, block->d, at.shape, at.D, at.div, at.factor, jet->dx};
     const int gradient = v.d * B, hessian = v.d * (v.d + 1) / 2 * B;
     if (datum->want & SG_VALUE) apply(&v, 0.5, jet->dx, jet->dxx, datum->value);
     for (int j = 0; datum->want & SG_PSI && j < jet->m; j++)

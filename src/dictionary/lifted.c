@@ -317,7 +317,7 @@ static void datum(const sg_prepared *prepared, const sg_local *local, const sg_b
     }
     _Alignas(SG_ALIGN) double D[COORDINATES_MOST * B], div[COORDINATES_MOST * B];
     diffusion(prepared, block, D, div);
-    const sg_diffusivity at = {SG_D_DIAGONAL, D, div};
+    const sg_diffusivity at = {.shape = SG_D_DIAGONAL, .D = D, .div = div};
     sg_diffusion_datum(false, &at, block, jet, out);
 }
 

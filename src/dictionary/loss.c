@@ -29,8 +29,12 @@ static size_t numbers_of(int m, int roots, int bit) {
 static const int members[] = {SG_VALUE, SG_PSI, SG_ROOT, SG_CURVATURE, SG_DIRICHLET, SG_NOISE, SG_SCORE};
 enum { MEMBERS = sizeof members / sizeof *members };
 
+static size_t scratch_numbers(int roots) {
+    return roots > 1 ? 2 * (size_t)roots * B : 0;
+}
+
 size_t sg_datum_bytes(int m, int roots, int want) {
-    size_t bytes = 0;
+    size_t bytes = scratch_numbers(roots) * sizeof(double);
     for (int k = 0; k < MEMBERS; k++)
         if (want & members[k])
             bytes += (numbers_of(m, roots, members[k]) * sizeof(double) + SG_ALIGN - 1) / SG_ALIGN * SG_ALIGN;
@@ -49,7 +53,10 @@ sg_status sg_datum_take(sg_arena *arena, int m, int roots, int want, sg_datum *d
         if (!*member[k]) return sg_fail(SG_NO_MEMORY, "the arena is too small for a loss of %d parameters", m);
         memset(*member[k], 0, count * sizeof(double));
     }
-    return SG_OK;
+    if (roots <= 1) return SG_OK;
+    datum->scratch = sg_arena_take(arena, scratch_numbers(roots), sizeof(double));
+    if (datum->scratch) return SG_OK;
+    return sg_fail(SG_NO_MEMORY, "the arena is too small for the scratch of %d roots", roots);
 }
 
 /* ------------------------------------------------------------ reading a loss */
@@ -202,7 +209,7 @@ sg_status sg_loss_prepare(const sg_loss *loss, const sg_model *model, const sg_p
     status = sg_loss_reference(loss, model, theta, &at);
     if (status != SG_OK) goto out;
     bool moved = memcmp(theta, model->truth, (size_t)model->full * sizeof(double)) != 0;
-    if (moved) status = sg_model_panels(model, theta, panels->level, &own);
+    if (moved && panels) status = sg_model_panels(model, theta, panels->level, &own);
     if (status == SG_OK) status = loss->row->prepare(loss->options, model, theta, moved ? own : panels, prepared);
 out:
     sg_panels_delete(own);

@@ -1,119 +1,22 @@
 /*
- * Preconditioned score matching (QR, LYU): the loss D |s|^2/2 + D Lap log p + grad D . s with D(x) fixed at a reference
- * theta, the generator D Lap + (D s + grad D) . grad, the diffusion dX = (D s + grad D) dt + sqrt(2 D) dB.
+ * Preconditioned score matching (QR, LYU): the loss s . D s/2 + tr(D Hess log p) + div D . s with D(x) fixed at a
+ * reference theta, the generator div(D grad) + D s . grad, the diffusion dX = (D s + div D) dt + sqrt(2 D) dB.  D is a
+ * number, a function of the density, the Stein kernel of a score (in one dimension), a constant matrix, diag h(x_a)
+ * that vanishes at the faces of the orthant or at the ends of an interval (YDS), or the inverse of the Hessian.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/vecmath.h"
+#include "dictionary/constant-matrix.h"
 #include "dictionary/diffusion.h"
+#include "dictionary/mode.h"
+#include "dictionary/preconditioned.h"
+#include "dictionary/riemann.h"
 #include "dictionary/stein.h"
 
 enum { B = SG_BLOCK };
-enum { CONSTANT, POWER, EXPONENTIAL, STEIN };
-
-/* ----------------------------------------------------------------- options */
-
-typedef struct {
-    int with;
-    double value, exponent;
-    char direction[SG_TEXT], at[SG_TEXT];
-} choices;
-
-static const sg_field options[] = {
-    {.key = "with",
-     .type = SG_FIELD_WORD,
-     .role = SG_OPTION,
-     .offset = offsetof(choices, with),
-     .initial = "constant",
-     .choices = "constant|power|exponential|stein",
-     .help = "D(x): value | (p/max p)^exponent | exp(exponent p/max p) | Stein kernel of the score of direction"},
-    {.key = "value",
-     .type = SG_FIELD_REAL,
-     .role = SG_OPTION,
-     .offset = offsetof(choices, value),
-     .initial = "1",
-     .lo = 0,
-     .hi = INFINITY,
-     .lo_open = true,
-     .help = "the constant D, in squares of the unit of x per unit time"},
-    {.key = "exponent",
-     .type = SG_FIELD_REAL,
-     .role = SG_OPTION,
-     .offset = offsetof(choices, exponent),
-     .initial = "-0.5",
-     .lo = -1,
-     .hi = 4,
-     .lo_open = true,
-     .help = "of power and exponential"},
-    {.key = "direction",
-     .type = SG_FIELD_TEXT,
-     .role = SG_OPTION,
-     .offset = offsetof(choices, direction),
-     .initial = "",
-     .help = "parameter whose score makes the Stein kernel; the only free one by default"},
-    {.key = "at",
-     .type = SG_FIELD_TEXT,
-     .role = SG_OPTION,
-     .offset = offsetof(choices, at),
-     .initial = "truth",
-     .help = "theta at which D is computed: truth | pilot | numbers separated by '/', the free parameters or all"},
-    {.key = NULL},
-};
-
-static bool read_numbers(const char *text, sg_reals *list) {
-    char copy[SG_TEXT];
-    list->n = 0;
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *rest = copy, *one; (one = strsep(&rest, "/"));)
-        if (list->n == SG_REALS || !sg_number_read(one, &list->v[list->n++])) return false;
-    return true;
-}
-
-/* The numbers of `at` in their shortest form, so that one reference has one text. */
-static sg_status settle_at(choices *c) {
-    sg_reals list;
-    char text[SG_REALS * SG_NUMBER_TEXT];
-    size_t used = 0;
-    if (strcmp(c->at, "truth") == 0 || strcmp(c->at, "pilot") == 0) return SG_OK;
-    if (!read_numbers(c->at, &list))
-        return sg_fail(SG_BAD_TYPE,
-                       "at = '%.64s' of loss preconditioned has the wrong type: it must be truth, pilot or up to %d "
-                       "numbers separated by '/'",
-                       c->at, SG_REALS);
-    for (int k = 0; k < list.n; k++) {
-        if (k > 0) text[used++] = '/';
-        used += (size_t)sg_number_text(list.v[k], text + used);
-    }
-    if (used >= sizeof c->at)
-        return sg_fail(SG_OUT_OF_RANGE, "at of loss preconditioned has %zu bytes: it must have at most %d", used,
-                       SG_TEXT - 1);
-    memcpy(c->at, text, used + 1);
-    return SG_OK;
-}
-
-/* An option that says nothing about the chosen D is a mistake of the user. */
-static sg_status settle(void *own) {
-    static const char *const words[] = {"constant", "power", "exponential", "stein"};
-    choices *c = own;
-    bool exponent = c->with == POWER || c->with == EXPONENTIAL;
-    const char *idle = c->with != CONSTANT && c->value != 1            ? "value"
-                       : !exponent && c->exponent != -0.5              ? "exponent"
-                       : c->with != STEIN && c->direction[0]           ? "direction"
-                       : c->with == CONSTANT && strcmp(c->at, "truth") ? "at"
-                                                                       : NULL;
-    if (idle)
-        return sg_fail(SG_BAD_SYNTAX, "%s of loss preconditioned has no meaning with with=%s: leave it out", idle,
-                       words[c->with]);
-    return settle_at(c);
-}
-
-static sg_at reference(const void *own, sg_reals *given) {
-    const choices *c = own;
-    if (strcmp(c->at, "truth") == 0) return SG_AT_TRUTH;
-    if (strcmp(c->at, "pilot") == 0) return SG_AT_PILOT;
-    return read_numbers(c->at, given) ? SG_AT_GIVEN : SG_AT_TRUTH;
-}
 
 /* -------------------------------------------------------- does the loss fit */
 
@@ -133,7 +36,7 @@ static sg_status unknown_direction(const sg_model *model, const char *word) {
 }
 
 /* Index among the parameters of the family, free or not. */
-static sg_status find_direction(const choices *c, const sg_model *model, int *index) {
+static sg_status find_direction(const sg_preconditioner *c, const sg_model *model, int *index) {
     char name[SG_NAME];
     if (!c->direction[0]) {
         *index = model->free[0];
@@ -149,42 +52,93 @@ static sg_status find_direction(const choices *c, const sg_model *model, int *in
     return unknown_direction(model, c->direction);
 }
 
-static sg_status runs(const void *own, const sg_model *model) {
-    const choices *c = own;
+static sg_status needs(const sg_preconditioner *c, const sg_model *model, const char *what) {
+    return sg_fail(SG_MISFIT, "loss preconditioned with with=%s needs %s: %s is none", sg_preconditioner_word(c->with),
+                   what, model->text);
+}
+
+static sg_status too_many(const sg_preconditioner *c, const sg_model *model, int most) {
+    if (model->space.d <= most) return SG_OK;
+    return sg_fail(SG_MISFIT, "loss preconditioned with with=%s takes laws in up to %d dimensions: %s has %d",
+                   sg_preconditioner_word(c->with), most, model->text, model->space.d);
+}
+
+static sg_status stein_runs(const sg_preconditioner *c, const sg_model *model) {
     int index;
-    sg_status status = sg_diffusion_runs("loss preconditioned", model);
-    if (status != SG_OK || c->with == CONSTANT) return status;
-    if (model->space.shape == SG_RD || (c->with == STEIN && model->space.shape == SG_CIRCLE))
-        return sg_fail(SG_MISFIT,
-                       "loss preconditioned with this D needs a density on the line or an interval%s: %s is none",
-                       c->with == STEIN ? "" : ", or on the circle", model->text);
+    if (model->space.d > 1 || model->space.shape == SG_CIRCLE || model->space.shape == SG_ORTHANT)
+        return needs(c, model, "a density on the line or an interval");
     if (model->full > SG_STEIN_PARAMETERS)
         return sg_fail(SG_MISFIT, "loss preconditioned takes at most %d parameters: %s has %d", SG_STEIN_PARAMETERS,
                        model->text, model->full);
-    return c->with == STEIN ? find_direction(c, model, &index) : SG_OK;
+    return find_direction(c, model, &index);
 }
 
-/* D p S' of a Stein kernel is an integral of p S from either end: it vanishes there. */
+static sg_status runs(const void *own, const sg_model *model) {
+    const sg_preconditioner *c = own;
+    const sg_shape shape = model->space.shape;
+    const bool faces = shape == SG_INTERVAL || shape == SG_ORTHANT;
+    sg_status status = sg_diffusion_runs("loss preconditioned", model);
+    if (status != SG_OK) return status;
+    if (sg_preconditioner_has_reference(c) && model->space.d > 1 && strcmp(c->at, "pilot") == 0)
+        return sg_fail(SG_MISFIT,
+                       "loss preconditioned takes D from a pilot in one dimension only: give numbers to at=, for %s",
+                       model->text);
+    switch (c->with) {
+    case SG_WITH_POWER:
+    case SG_WITH_EXPONENTIAL:
+        return shape == SG_ORTHANT ? needs(c, model, "a density on R^d, an interval or the circle") : SG_OK;
+    case SG_WITH_STEIN:
+        return stein_runs(c, model);
+    case SG_WITH_MATRIX:
+        return too_many(c, model, SG_CONSTANT_MATRIX_MOST);
+    case SG_WITH_COORDINATES:
+        return faces ? SG_OK : needs(c, model, "a density on the orthant or an interval, at whose ends h is 0");
+    case SG_WITH_RIEMANNIAN:
+        if (shape != SG_LINE && shape != SG_RD) return needs(c, model, "a density on the line or R^d");
+        return too_many(c, model, SG_RIEMANN_MOST);
+    }
+    return SG_OK;
+}
+
+/* D p S' of a Stein kernel is an integral of p S from either end, and h vanishes there. */
 static sg_status fits(const void *own, const sg_model *model) {
+    const sg_preconditioner *c = own;
+    const bool coordinates = c->with == SG_WITH_COORDINATES;
     sg_status status = runs(own, model);
     if (status != SG_OK) return status;
-    return sg_diffusion_fits("loss preconditioned", ((const choices *)own)->with != STEIN, model);
+    status = sg_diffusion_fits("loss preconditioned", c->with != SG_WITH_STEIN && !coordinates, model);
+    if (status != SG_OK || !coordinates) return status;
+    return sg_diffusion_faces("loss preconditioned", c->h == SG_H_LOG1P ? 1 : c->degree, model);
+}
+
+/* Where h comes to its cap. */
+static int cuts(const void *own, double *at) {
+    const sg_preconditioner *c = own;
+    if (c->with != SG_WITH_COORDINATES || !(c->cap > 0)) return 0;
+    at[0] = c->h == SG_H_LOG1P ? expm1(c->cap) : pow(c->cap, 1 / c->degree);
+    return 1;
+}
+
+static bool by_coordinates(const void *own) {
+    const int with = ((const sg_preconditioner *)own)->with;
+    return with == SG_WITH_CONSTANT || with == SG_WITH_COORDINATES;
 }
 
 /* ----------------------------------------------------------- the constants */
 
 typedef struct {
     const sg_model *model;
-    int with;
+    sg_preconditioner c;
     bool linear;
-    double value, exponent;
-    double theta[SG_STEIN_PARAMETERS]; /* the reference */
-    double log_top;                    /* largest log p there, as the family's jet gives it */
+    double *theta;  /* [full] the reference */
+    double log_top; /* largest log p there, as the family's jet gives it */
     sg_stein *stein;
+    sg_riemann riemann;
+    double *matrix, *factor; /* [d(d+1)/2][B] the same at all points of a block */
 } constants;
 
 static void density(const constants *own, const sg_block *block, double *logp, double *score) {
-    sg_jet jet = {.m = own->model->full, .d = 1, .want = SG_LOGP, .logp = logp, .dx = score};
+    sg_jet jet = {.m = own->model->full, .d = block->d, .want = SG_LOGP, .logp = logp, .dx = score};
     if (score) jet.want |= SG_DX;
     own->model->family->jet(own->model, own->theta, block, &jet);
 }
@@ -213,28 +167,52 @@ static void find_top(constants *own, const sg_panels *panels) {
     own->log_top = logp[best];
 }
 
-static sg_status fill(const choices *c, const double *theta, const sg_panels *panels, constants *own) {
+/* The constant matrix and its factor, at all points of a block alike. */
+static sg_status fill_matrix(constants *own) {
+    const int d = own->model->space.d;
+    const size_t rows = (size_t)sg_d_rows(SG_D_MATRIX, d);
+    double *D = NULL;
+    sg_status status = sg_new(&D, (size_t)d * (size_t)d, sizeof(double));
+    if (!status && !own->matrix) status = sg_new(&own->matrix, rows * B, sizeof(double));
+    if (!status && !own->factor) status = sg_new(&own->factor, rows * B, sizeof(double));
+    if (!status) status = sg_constant_matrix(own->c.matrix, own->model, own->theta, D);
+    for (int a = 0, row = 0; a < d && !status; a++)
+        for (int b = 0; b <= a; b++, row++)
+            for (int i = 0; i < B; i++) own->matrix[row * B + i] = D[a + b * d];
+    if (!status) sg_diffusion_factor(B, d, own->matrix, own->factor);
+    sg_delete(D);
+    return status;
+}
+
+static sg_status fill(const double *theta, const sg_panels *panels, constants *own) {
     const sg_model *model = own->model;
     int index;
-    own->with = c->with;
-    own->value = c->value;
-    own->exponent = c->exponent;
-    own->linear = model->family->can & SG_LINEAR;
-    if (c->with == CONSTANT) return SG_OK;
     memcpy(own->theta, theta, (size_t)model->full * sizeof(double));
-    if (c->with != STEIN) {
+    switch (own->c.with) {
+    case SG_WITH_POWER:
+    case SG_WITH_EXPONENTIAL:
+        if (!panels) return sg_mode_find(model, own->theta, NULL, &own->log_top, NULL);
         find_top(own, panels);
         return SG_OK;
+    case SG_WITH_STEIN: {
+        sg_status status = find_direction(&own->c, model, &index);
+        return status ? status : sg_stein_prepare(model, theta, index, panels, &own->stein);
     }
-    sg_status status = find_direction(c, model, &index);
-    if (status == SG_OK) status = sg_stein_prepare(model, theta, index, panels, &own->stein);
-    return status;
+    case SG_WITH_MATRIX:
+        return fill_matrix(own);
+    case SG_WITH_RIEMANNIAN:
+        return sg_riemann_set(model, own->theta, own->c.softness, &own->riemann);
+    }
+    return SG_OK;
 }
 
 static void release(sg_prepared *prepared) {
     constants *own = (constants *)prepared;
     if (!own) return;
     sg_stein_delete(own->stein);
+    sg_delete(own->theta);
+    sg_delete(own->matrix);
+    sg_delete(own->factor);
     sg_delete(own);
 }
 
@@ -243,9 +221,13 @@ static sg_status prepare(const void *own, const sg_model *model, const double *t
     constants *made = (constants *)*prepared;
     sg_status status = runs(own, model);
     if (status == SG_OK && !made) status = sg_new(&made, 1, sizeof *made);
-    if (status != SG_OK) return status;
-    made->model = model;
-    status = fill(own, theta, panels, made);
+    if (status == SG_OK && !made->theta) status = sg_new(&made->theta, (size_t)model->full, sizeof(double));
+    if (status == SG_OK) {
+        made->model = model;
+        made->c = *(const sg_preconditioner *)own;
+        made->linear = model->family->can & SG_LINEAR;
+        status = fill(theta, panels, made);
+    }
     if (status != SG_OK && !*prepared) {
         release((sg_prepared *)made);
         return status;
@@ -256,85 +238,141 @@ static sg_status prepare(const void *own, const sg_model *model, const double *t
 
 /* ----------------------------------------------------------- the generator */
 
-static void power_at(const constants *own, const sg_block *block, double *D, double *grad_D) {
-    _Alignas(SG_ALIGN) double logp[B], score[B];
-    const double e = own->exponent, top = own->log_top;
-    density(own, block, logp, score);
+/* exp(e (log p - top)) or exp(e p/max p), and its gradient from that of log p. */
+static void of_density(const constants *own, const sg_block *block, double *D, double *div) {
+    _Alignas(SG_ALIGN) double logp[B], slope[B];
+    const double e = own->c.exponent, top = own->log_top;
+    const int n = block->n;
+    const bool power = own->c.with == SG_WITH_POWER;
+    density(own, block, logp, div);
 #pragma omp simd
-    for (int i = 0; i < block->n; i++) {
-        D[i] = exp(e * (logp[i] - top));
-        grad_D[i] = e * score[i] * D[i];
+    for (int i = 0; i < n; i++) {
+        const double depth = logp[i] - top, ratio = power ? 1 : exp(depth);
+        D[i] = exp(e * (power ? depth : ratio));
+        slope[i] = e * ratio;
+    }
+    for (int a = 0; a < block->d; a++) {
+        double *restrict out = div + a * B;
+#pragma omp simd
+        for (int i = 0; i < n; i++) out[i] = slope[i] * out[i] * D[i];
     }
 }
 
-static void exponential_at(const constants *own, const sg_block *block, double *D, double *grad_D) {
-    _Alignas(SG_ALIGN) double logp[B], score[B];
-    const double e = own->exponent, top = own->log_top;
-    density(own, block, logp, score);
-#pragma omp simd
-    for (int i = 0; i < block->n; i++) {
-        double ratio = exp(logp[i] - top);
-        D[i] = exp(e * ratio);
-        grad_D[i] = e * ratio * score[i] * D[i];
+/* h of the distance from the nearer end, and its derivative. */
+static void of_coordinate(const constants *own, int n, const double *restrict x, double *restrict D,
+                          double *restrict div) {
+    const double lo = own->model->space.lo, hi = own->model->space.hi, degree = own->c.degree;
+    const double cap = own->c.cap > 0 ? own->c.cap : INFINITY;
+    const bool logarithm = own->c.h == SG_H_LOG1P, linear = !logarithm && degree == 1;
+    for (int i = 0; i < n; i++) {
+        const bool low = !(hi - x[i] < x[i] - lo);
+        const double t = low ? x[i] - lo : hi - x[i];
+        const double h = linear ? t : logarithm ? log1p(t) : pow(t, degree);
+        const double slope = linear ? 1 : logarithm ? 1 / (1 + t) : degree * (h / t);
+        D[i] = h < cap ? h : cap;
+        div[i] = h < cap ? (low ? slope : -slope) : 0;
     }
 }
 
-static void diffusion(const sg_prepared *prepared, const sg_block *block, double *D, double *grad_D) {
+static void diffusion(const sg_prepared *prepared, const sg_block *block, double *D, double *div) {
     const constants *own = (const constants *)prepared;
-    switch (own->with) {
-    case POWER:
-        power_at(own, block, D, grad_D);
+    const size_t row = B * sizeof(double), d = (size_t)block->d;
+    switch (own->c.with) {
+    case SG_WITH_POWER:
+    case SG_WITH_EXPONENTIAL:
+        of_density(own, block, D, div);
         return;
-    case EXPONENTIAL:
-        exponential_at(own, block, D, grad_D);
+    case SG_WITH_STEIN:
+        sg_stein_at(own->stein, block, D, div);
         return;
-    case STEIN:
-        sg_stein_at(own->stein, block, D, grad_D);
+    case SG_WITH_COORDINATES:
+        for (int a = 0; a < block->d; a++) of_coordinate(own, block->n, block->x + a * B, D + a * B, div + a * B);
         return;
+    case SG_WITH_RIEMANNIAN:
+        sg_riemann_at(&own->riemann, block, D, div);
+        return;
+    case SG_WITH_MATRIX:
+        memcpy(D, own->matrix, (size_t)sg_d_rows(SG_D_MATRIX, block->d) * row);
+        break;
+    default:
+        for (int i = 0; i < block->n; i++) D[i] = own->c.value;
     }
-    for (int i = 0; i < block->n; i++) D[i] = own->value;
-    for (int i = 0; i < block->d * B; i++) grad_D[i] = 0;
+    memset(div, 0, d * row);
+}
+
+static sg_d_shape shape(const sg_prepared *prepared) {
+    const int with = ((const constants *)prepared)->c.with;
+    if (with == SG_WITH_COORDINATES) return SG_D_DIAGONAL;
+    return with == SG_WITH_MATRIX || with == SG_WITH_RIEMANNIAN ? SG_D_MATRIX : SG_D_SCALAR;
 }
 
 /* ---------------------------------------------------- the loss, the dynamics */
 
-static void datum(const sg_prepared *prepared, const sg_local *local, const sg_block *block, const sg_jet *jet,
-                  sg_datum *out) {
-    const constants *own = (const constants *)prepared;
-    _Alignas(SG_ALIGN) double D[B], grad_D[B];
-    (void)local;
-    if (own->with == CONSTANT)
-        for (int i = 0; i < block->n; i++) D[i] = own->value;
+/* A number, or a diagonal, and its divergence: in one dimension on the stack. */
+static void light_datum(const constants *own, const sg_block *block, const sg_jet *jet, sg_datum *out) {
+    _Alignas(SG_ALIGN) double D[B], div[B];
+    const bool one = block->d == 1, constant = own->c.with == SG_WITH_CONSTANT;
+    const size_t rows = own->c.with == SG_WITH_COORDINATES ? (size_t)block->d : 1;
+    const sg_diffusivity at = {.shape = shape((const sg_prepared *)own),
+                               .D = one ? D : out->scratch,
+                               .div = constant ? NULL
+                                      : one    ? div
+                                               : out->scratch + rows * B};
+    if (constant)
+        for (int i = 0; i < block->n; i++) ((double *)at.D)[i] = own->c.value;
     else
-        diffusion(prepared, block, D, grad_D);
-    const sg_diffusivity at = {.D = D, .div = own->with == CONSTANT ? NULL : grad_D};
+        diffusion((const sg_prepared *)own, block, (double *)at.D, (double *)at.div);
     sg_diffusion_datum(own->linear, &at, block, jet, out);
 }
 
+static void riemannian_datum(const constants *own, const sg_block *block, const sg_jet *jet, sg_datum *out) {
+    _Alignas(SG_ALIGN) double D[SG_RIEMANN_MOST * (SG_RIEMANN_MOST + 1) / 2 * B], div[SG_RIEMANN_MOST * B];
+    const sg_diffusivity at = {SG_D_MATRIX, D, div, NULL};
+    sg_riemann_at(&own->riemann, block, D, div);
+    sg_diffusion_datum(own->linear, &at, block, jet, out);
+}
+
+static void datum(const sg_prepared *prepared, const sg_local *local, const sg_block *block, const sg_jet *jet,
+                  sg_datum *out) {
+    const constants *own = (const constants *)prepared;
+    (void)local;
+    if (own->c.with == SG_WITH_MATRIX) {
+        const sg_diffusivity at = {SG_D_MATRIX, own->matrix, NULL, own->factor};
+        sg_diffusion_datum(own->linear, &at, block, jet, out);
+    } else if (own->c.with == SG_WITH_RIEMANNIAN) {
+        riemannian_datum(own, block, jet, out);
+    } else {
+        light_datum(own, block, jet, out);
+    }
+}
+
 static void step(const sg_prepared *prepared, sg_walk *walk) {
-    sg_diffusion_step(diffusion, SG_D_SCALAR, prepared, walk);
+    sg_diffusion_step(diffusion, shape(prepared), prepared, walk);
 }
 
 const sg_row sg_row_preconditioned = {
     .name = "preconditioned",
     .dynamics = "preconditioned-langevin",
-    .clock = "unit time of the diffusion dX = (D grad log p + grad D) dt + sqrt(2 D) dB",
+    .clock = "unit time of the diffusion dX = (D grad log p + div D) dt + sqrt(2 D) dB",
     .generator_formula = "div(D grad f) + D grad log p . grad f",
-    .summary = "D |grad log p|^2/2 + div(D grad log p), D(x) constant, of the density, or a Stein kernel",
-    .options = options,
-    .options_size = sizeof(choices),
+    .summary = "s . D s/2 + div(D s), s = grad log p, D(x) a number, a matrix, diag h(x_a), a Stein kernel, ...",
+    .options = sg_preconditioner_options,
+    .options_size = sizeof(sg_preconditioner),
     .kind = SG_DIFFUSION,
     .fit = SG_QUADRATIC,
     .pilot = "score-matching",
     .fits = fits,
-    .reference = reference,
+    .reference = sg_preconditioner_reference,
     .roots = sg_diffusion_roots,
     .jets = sg_diffusion_jets,
     .prepare = prepare,
     .release = release,
     .datum = datum,
+    .shape = shape,
     .diffusion = diffusion,
+    .cuts = cuts,
+    .by_coordinates = by_coordinates,
     .step = step,
-    .settle = settle,
+    .settle = sg_preconditioner_settle,
     .runs = runs,
 };

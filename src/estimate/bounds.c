@@ -8,7 +8,7 @@
 /* What the KHR chain is made of at the nodes; each vector [m] a node, column-major [n][m]. */
 typedef struct {
     int n, m;
-    double *drift, *laplacian, *divergence; /* JF D s, D Delta F, JF grad D */
+    double *drift, *laplacian, *divergence; /* JF D s, tr(D Hess F), JF div D */
     double *jacobian2, *extended2;          /* [n] ||JF||^2, and with the base as one more statistic */
     double *score2;                         /* [n] |s|^2 */
     bool varying, scaled, base;
@@ -27,34 +27,27 @@ static double operator_norm2(int m, int d, int i, const double *dt_dx) {
     return largest;
 }
 
-static int packed(int a, int b) {
-    return a > b ? a * (a + 1) / 2 + b : b * (b + 1) / 2 + a;
-}
-
-/* D(x) and its divergence at the points of a block; see sg_row.diffusion. */
+/* D at the points of a block, and its divergence. */
 typedef struct {
     sg_d_shape shape;
     double *D, *div;
-} diffusivity;
+} field;
 
-/* sum_b D_ab of gradient b, or of second derivative (a, b). */
-static double with_gradient(const diffusivity *v, int d, int a, int i, const double *gradient) {
-    double sum = 0;
-    if (v->shape != SG_D_MATRIX)
-        return v->D[(v->shape == SG_D_SCALAR ? 0 : a * SG_BLOCK) + i] * gradient[a * SG_BLOCK + i];
-    for (int b = 0; b < d; b++) sum += v->D[packed(a, b) * SG_BLOCK + i] * gradient[b * SG_BLOCK + i];
-    return sum;
+/* Entry (a, b) of D at point i. */
+static double entry(const field *f, int a, int b, int i) {
+    if (f->shape == SG_D_MATRIX) return f->D[(a > b ? a * (a + 1) / 2 + b : b * (b + 1) / 2 + a) * SG_BLOCK + i];
+    return a != b ? 0 : f->D[(f->shape == SG_D_DIAGONAL ? a : 0) * SG_BLOCK + i];
 }
 
-static double with_hessian(const diffusivity *v, int d, int a, int i, const double *hessian) {
-    double sum = 0;
-    if (v->shape != SG_D_MATRIX)
-        return v->D[(v->shape == SG_D_SCALAR ? 0 : a * SG_BLOCK) + i] * hessian[packed(a, a) * SG_BLOCK + i];
-    for (int b = 0; b < d; b++) sum += v->D[packed(a, b) * SG_BLOCK + i] * hessian[packed(a, b) * SG_BLOCK + i];
-    return sum;
+static void note(khr_nodes *k, const field *f, int d, int i) {
+    for (int a = 0; a < d; a++) {
+        if (f->div[a * SG_BLOCK + i] != 0) k->varying = true;
+        for (int b = 0; b <= a; b++)
+            if (entry(f, a, b, i) != (a == b)) k->scaled = true;
+    }
 }
 
-static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const diffusivity *v, int i, int node) {
+static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const field *f, int i, int node) {
     int m = k->m, d = jet->d;
     double base2 = 0, size2 = 0;
     for (int a = 0; a < d; a++) {
@@ -70,9 +63,12 @@ static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const 
     for (int j = 0; j < m; j++) {
         double drift = 0, laplacian = 0, divergence = 0;
         for (int a = 0; a < d; a++) {
-            drift += with_gradient(v, d, a, i, jet->dt_dx + (size_t)j * d * SG_BLOCK) * jet->dx[a * SG_BLOCK + i];
-            divergence += v->div[a * SG_BLOCK + i] * jet->dt_dx[(j * d + a) * SG_BLOCK + i];
-            laplacian += with_hessian(v, d, a, i, jet->dt_dxx + (size_t)j * d * (d + 1) / 2 * SG_BLOCK);
+            const double g = jet->dt_dx[(j * d + a) * SG_BLOCK + i];
+            divergence += f->div[a * SG_BLOCK + i] * g;
+            for (int b = 0; b < d; b++) drift += entry(f, a, b, i) * g * jet->dx[b * SG_BLOCK + i];
+            for (int b = 0; b <= a; b++)
+                laplacian += (a == b ? 1 : 2) * entry(f, a, b, i) *
+                             jet->dt_dxx[(j * d * (d + 1) / 2 + a * (a + 1) / 2 + b) * SG_BLOCK + i];
         }
         size_t at = (size_t)j * k->n + node;
         k->drift[at] = drift, k->laplacian[at] = laplacian, k->divergence[at] = divergence;
@@ -103,27 +99,28 @@ static sg_status collect(khr_nodes *k, const sg_model *model, const sg_loss *los
     sg_status status = SG_OK;
     sg_chart *chart = NULL;
     sg_lens *lens = NULL;
-    diffusivity v = {.shape = loss->row->shape ? loss->row->shape(prepared) : SG_D_SCALAR};
-    const int d = model->space.d, jets = SG_DX | SG_DT_DX | SG_DT_DXX;
+    field f = {SG_D_SCALAR, NULL, NULL};
+    const size_t d = (size_t)model->space.d;
+    int jets = SG_DX | SG_DT_DX | SG_DT_DXX;
     if ((status = sg_chart_new(model, model->truth, NULL, &chart))) goto out;
     if ((status = sg_lens_new(model, loss, chart, 0, jets, &lens))) goto out;
-    if ((status = sg_new(&v.D, (size_t)SG_BLOCK * (size_t)sg_d_rows(v.shape, d), sizeof(double)))) goto out;
-    if ((status = sg_new(&v.div, (size_t)SG_BLOCK * (size_t)d, sizeof(double)))) goto out;
-    for (int i = 0; i < SG_BLOCK; i++) v.D[i] = 1;
+    if (loss->row->shape) f.shape = loss->row->shape(prepared);
+    if ((status = sg_new(&f.D, SG_BLOCK * (size_t)sg_d_rows(f.shape, (int)d), sizeof(double)))) goto out;
+    if ((status = sg_new(&f.div, SG_BLOCK * d, sizeof(double)))) goto out;
+    for (int i = 0; i < SG_BLOCK; i++) f.D[i] = 1;
     for (int first = 0; first < k->n; first += SG_BLOCK) {
         sg_lens_nodes(lens, nodes, first / SG_BLOCK);
         sg_lens_look(lens, prepared, NULL, model->truth, &lens->block, 0, jets);
         if (model->space.shape == SG_SPHERE) to_sphere(&lens->block, &lens->jet);
-        if (loss->row->diffusion) loss->row->diffusion(prepared, &lens->block, v.D, v.div);
+        if (loss->row->diffusion) loss->row->diffusion(prepared, &lens->block, f.D, f.div);
         for (int i = 0; i < lens->block.n; i++) {
-            for (int a = 0; a < d; a++) k->varying = k->varying || v.div[a * SG_BLOCK + i] != 0;
-            k->scaled = k->scaled || v.shape == SG_D_MATRIX || v.D[i] != 1;
-            point(k, model, &lens->jet, &v, i, first + i);
+            note(k, &f, (int)d, i);
+            point(k, model, &lens->jet, &f, i, first + i);
         }
     }
 out:
-    sg_delete(v.D);
-    sg_delete(v.div);
+    sg_delete(f.D);
+    sg_delete(f.div);
     sg_lens_delete(lens);
     sg_chart_delete(chart);
     return status;
@@ -196,7 +193,7 @@ sg_status sg_khr_terms_of(const sg_model *model, const sg_loss *loss, const sg_n
     khr_nodes k = {.n = nodes ? (int)nodes->n : 0, .m = model->m};
     size_t n = (size_t)k.n, m = (size_t)k.m;
     no_terms(out);
-    if (loss->row->kind != SG_DIFFUSION || loss->row->spread) return SG_OK;
+    if (loss->row->kind != SG_DIFFUSION || loss->row->more || model->space.shape == SG_SPHERE) return SG_OK;
     double **vectors[] = {&k.drift, &k.laplacian, &k.divergence}, **scalars[] = {&k.jacobian2, &k.extended2, &k.score2};
     for (int i = 0; i < 3; i++) {
         if ((status = sg_new(vectors[i], n * m, sizeof(double)))) goto out;
@@ -274,13 +271,15 @@ sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asym
     clear(out);
     out->kantorovich = loss->row->kind == SG_RESAMPLE ? sg_bound_kantorovich_upper(1, 1) : INFINITY;
     if (loss->row->kind == SG_JUMP && model->space.shape == SG_FINITE) return jump_bounds(model, loss, gap, out);
-    if (loss->row->kind != SG_DIFFUSION || loss->row->spread) return SG_OK;
+    if (loss->row->kind != SG_DIFFUSION) return SG_OK;
     if (asymptotic) {
         sg_bound_khr_upper(&asymptotic->khr, asymptotic->restricted_poincare, &out->khr_restricted);
         if (gap) sg_bound_khr_upper(&asymptotic->khr, 1 / gap->gap_lower, &out->khr_poincare);
     }
     if (model->space.shape == SG_CIRCLE || model->space.d > 1) return SG_OK; /* the bounds below are those of a line */
     sg_status status = line_bounds(model, loss, out);
+    /* laws that are rough at 0 have no panels, and then none of these bounds */
+    if (status && status != SG_NO_MEMORY && model->space.shape == SG_ORTHANT) return SG_OK;
     if (!status && gap &&
         gap->status == SG_NOT_ATTAINED) { /* on a truncated law these sides say nothing of the whole one */
         out->log_muckenhoupt_upper = INFINITY;

@@ -28,8 +28,7 @@ struct sg_coordinate_fit {
 bool sg_coordinate_fit_may(const sg_model *model, const sg_loss *loss) {
     const sg_row *row = loss->row;
     if (!model->family->interactions || row->kind != SG_DIFFUSION || row->fit != SG_QUADRATIC) return false;
-    sg_reals given;
-    return !row->spread && !(row->reference && row->reference(loss->options, &given) == SG_AT_PILOT);
+    return !row->spread && (row->by_coordinates ? row->by_coordinates(loss->options) : !row->diffusion);
 }
 
 sg_status sg_coordinate_fit_new(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,

@@ -19,7 +19,7 @@ SG_MUST_CHECK sg_status sg_coordinate_fit_new(const sg_model *model, const sg_lo
                                               const double *start, sg_coordinate_fit **fit);
 void sg_coordinate_fit_delete(sg_coordinate_fit *fit);
 
-/* Does the loss draw nothing, need no pilot, and have a D that is no full matrix, and the model pairs? */
+/* Is this quadratic loss one of sg_row.by_coordinates that draws nothing, and the model one of pairs? */
 bool sg_coordinate_fit_may(const sg_model *model, const sg_loss *loss);
 
 /* The sums at the data alone: n d^2 (d + 1) flops. */

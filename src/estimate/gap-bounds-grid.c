@@ -7,30 +7,47 @@
 
 static const double DEPTH = 60; /* of the box in which infima are taken */
 
-/* log D where D is one number, as far as points of the box show; otherwise *constant is false. */
-static sg_status diffusion_of(sg_turned *t, const sg_loss *loss, double *log_d, bool *constant) {
+/* Logs of the least and the largest eigenvalue of D where D is constant, as far as points of the box show. */
+typedef struct {
+    double low, high;
+    bool constant;
+} range;
+
+static sg_status eigenvalues_of(int d, sg_d_shape shape, const double *D, range *out) {
+    double full[SG_BOUND_D * SG_BOUND_D], values[SG_BOUND_D];
+    for (int a = 0, row = 0; a < d; a++)
+        for (int b = 0; b <= a; b++, row++) {
+            const int from = shape == SG_D_MATRIX ? row : shape == SG_D_DIAGONAL ? a : 0;
+            full[a + b * d] = full[b + a * d] = shape == SG_D_MATRIX || a == b ? D[from * SG_BLOCK] : 0;
+        }
+    sg_status status = sg_symmetric_eigen(d, full, values, NULL);
+    out->low = log(values[0]);
+    out->high = log(values[d - 1]);
+    return status;
+}
+
+static sg_status diffusion_of(sg_turned *t, const sg_loss *loss, range *out) {
     sg_prepared *prepared = NULL;
-    double D[SG_BLOCK], slope[SG_BOUND_D * SG_BLOCK], u[SG_BOUND_D * SG_BLOCK];
-    *log_d = 0;
-    *constant = true;
+    double D[SG_BOUND_D * (SG_BOUND_D + 1) / 2 * SG_BLOCK], div[SG_BOUND_D * SG_BLOCK], u[SG_BOUND_D * SG_BLOCK];
+    *out = (range){.constant = true};
     if (!loss->row->diffusion) return SG_OK;
     sg_status status = sg_loss_prepare(loss, t->model, NULL, &prepared);
     if (status) return status;
-    if (loss->row->shape && loss->row->shape(prepared) != SG_D_SCALAR) {
-        *constant = false;
-        goto out;
-    }
     for (int i = 0; i < SG_BLOCK; i++)
         for (int a = 0, rest = i; a < t->d; a++, rest /= 6)
             u[a * SG_BLOCK + i] = t->lo[a] + (t->hi[a] - t->lo[a]) * (rest % 6 + 0.5) / 6;
     sg_turned_look(t, SG_LOGP, SG_BLOCK, u);
     const sg_block block = {.n = SG_BLOCK, .d = t->d, .draws = 1, .x = t->x};
-    loss->row->diffusion(prepared, &block, D, slope);
-    for (int i = 1; i < SG_BLOCK; i++) *constant = *constant && fabs(D[i] - D[0]) <= 1e-14 * D[0];
-    *log_d = log(D[0]);
-out:
+    const sg_d_shape shape = loss->row->shape ? loss->row->shape(prepared) : SG_D_SCALAR;
+    loss->row->diffusion(prepared, &block, D, div);
+    for (int row = 0; row < sg_d_rows(shape, t->d); row++)
+        for (int i = 1; i < SG_BLOCK; i++) {
+            const double here = D[row * SG_BLOCK + i], first = D[row * SG_BLOCK];
+            out->constant = out->constant && fabs(here - first) <= 1e-14 * fabs(first);
+        }
+    if (out->constant) status = eigenvalues_of(t->d, shape, D, out);
     sg_loss_release(loss, prepared);
-    return SG_OK;
+    return status;
 }
 
 /* Also of C_LS. */
@@ -72,16 +89,15 @@ static sg_status lower(sg_turned *t, double log_d, sg_gap_bounds *list) {
 
 sg_status sg_gap_bounds_grid(const sg_model *model, const sg_loss *loss, sg_gap_bounds *list) {
     sg_turned *t = NULL;
-    double log_d;
-    bool constant;
+    range d;
     sg_status status = sg_turned_new(model, &t);
     if (!status) status = sg_turned_box(t, DEPTH);
-    if (!status) status = diffusion_of(t, loss, &log_d, &constant);
-    if (!status && !constant) {
+    if (!status) status = diffusion_of(t, loss, &d);
+    if (!status && !d.constant) {
         status = sg_gap_bounds_add(list, "conditional gaps", SG_GAP_LOWER, SG_OK, NAN, "D is not constant");
     } else if (!status) {
-        status = lower(t, log_d, list);
-        if (!status) status = sg_gap_bounds_trial(t, log_d, list);
+        status = lower(t, d.low, list); /* energies of D lie between its eigenvalues times those of D = 1 */
+        if (!status) status = sg_gap_bounds_trial(t, d.high, list);
     }
     if (!status) status = sg_gap_bounds_mixture(model, constant, log_d, list);
     sg_turned_delete(t);

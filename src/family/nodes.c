@@ -37,7 +37,7 @@ static void evaluate(const void *context, int n, const double *x, double *logq, 
 
 static sg_status check_space(const sg_model *model) {
     sg_shape shape = model->space.shape;
-    bool line = shape == SG_LINE || shape == SG_INTERVAL || shape == SG_RD || shape == SG_CIRCLE;
+    bool line = shape == SG_LINE || shape == SG_INTERVAL || shape == SG_RD || shape == SG_ORTHANT || shape == SG_CIRCLE;
     if (line && model->space.d == 1 && model->family->can & SG_NODES) return SG_OK;
     return sg_fail(SG_REFUSED, "%s has no quadrature on the line: take a family in one dimension", model->text);
 }

@@ -112,7 +112,7 @@ static void look(fixture *f, double a, double b) {
     const sg_block block = {.n = POINTS, .d = D3, .draws = 1, .x = f->x};
     jet3(f->model, (double[2]){a, b}, &block, &f->jet);
     widening(NULL, &block, f->D, f->grad_D);
-    const sg_diffusivity at = {SG_D_SCALAR, f->D, f->grad_D};
+    const sg_diffusivity at = {.shape = SG_D_SCALAR, .D = f->D, .div = f->grad_D};
     sg_diffusion_datum(false, f->varying ? &at : NULL, &block, &f->jet, &f->datum);
 }
 

@@ -24,6 +24,11 @@ static void test_canonical_text(void **state) {
     check_text("preconditioned:exponent=1,with=power", "preconditioned:with=power,exponent=1");
     check_text("preconditioned:at=1.0/1e-1,with=exponential", "preconditioned:with=exponential,at=1/0.1");
     check_text("preconditioned:direction=erf,with=stein", "preconditioned:with=stein,direction=erf");
+    check_text("preconditioned:with=matrix,matrix=covariance", "preconditioned:with=matrix");
+    check_text("preconditioned:at=1/2,with=matrix,matrix=hessian", "preconditioned:with=matrix,matrix=hessian,at=1/2");
+    check_text("preconditioned:cap=3.0,h=power,with=coordinates", "preconditioned:with=coordinates,cap=3");
+    check_text("preconditioned:h=log1p,with=coordinates", "preconditioned:with=coordinates,h=log1p");
+    check_text("preconditioned:with=riemannian,softness=1", "preconditioned:with=riemannian");
     check_text("preconditioned:with=stein,at=pilot", "preconditioned:with=stein,at=pilot");
     check_text("preconditioned:with=stein,direction=erf,at=1e0/-0x1p-2",
                "preconditioned:with=stein,direction=erf,at=1/-0.25");
@@ -51,11 +56,15 @@ static void test_refusals(void **state) {
     check_refused("mle:draws=3", SG_UNKNOWN, "unknown key 'draws' of loss mle, which takes no keys");
     check_refused("preconditioned:wiht=power", SG_UNKNOWN,
                   "unknown key 'wiht' of loss preconditioned; the nearest is 'with' (keys: with, value, exponent, "
-                  "direction, at)");
+                  "direction, matrix, h, degree, cap, softness, at)");
     check_refused("preconditioned:with=stien", SG_OUT_OF_RANGE,
-                  "with = 'stien' of loss preconditioned is out of range: it must be constant|power|exponential|stein; "
-                  "the nearest "
-                  "is 'stein'");
+                  "with = 'stien' of loss preconditioned is out of range: it must be "
+                  "constant|power|exponential|stein|matrix|coordinates|riemannian; the nearest is 'stein'");
+    check_refused("preconditioned:with=matrix,matrix=hessain", SG_UNKNOWN,
+                  "loss preconditioned: unknown matrix 'hessain'; the nearest is 'hessian' (matrices: identity, "
+                  "covariance, hessian, @FILE)");
+    check_refused("preconditioned:with=coordinates,h=log1p,degree=2", SG_BAD_SYNTAX,
+                  "degree of loss preconditioned has no meaning with h=log1p: leave it out");
     check_refused("preconditioned:value=0", SG_OUT_OF_RANGE,
                   "value = 0 of loss preconditioned is out of range: it must be > 0");
     check_refused("preconditioned:with=power,exponent=-1", SG_OUT_OF_RANGE,
@@ -84,6 +93,30 @@ static void test_refusals(void **state) {
                   "direction of loss preconditioned has no meaning with with=power: leave it out");
     check_refused("preconditioned:at=pilot", SG_BAD_SYNTAX,
                   "at of loss preconditioned has no meaning with with=constant: leave it out");
+}
+
+/* An option that says nothing about the chosen D. */
+static void test_idle_options(void **state) {
+    (void)state;
+    static const char *const list[][3] = {
+        {"matrix", "value=2", "value"},
+        {"matrix", "degree=2", "degree"},
+        {"matrix", "softness=2", "softness"},
+        {"matrix", "matrix=identity,at=pilot", "at"},
+        {"stein", "matrix=identity", "matrix"},
+        {"power", "h=log1p", "h"},
+        {"riemannian", "cap=3", "cap"},
+        {"riemannian", "exponent=1", "exponent"},
+        {"coordinates", "direction=erf", "direction"},
+        {"coordinates", "at=1", "at"},
+    };
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++) {
+        char text[128], message[160];
+        snprintf(text, sizeof text, "preconditioned:with=%s,%s", list[k][0], list[k][1]);
+        snprintf(message, sizeof message, "%s of loss preconditioned has no meaning with with=%s: leave it out",
+                 list[k][2], list[k][0]);
+        check_refused(text, SG_BAD_SYNTAX, message);
+    }
 }
 
 /* Too many numbers, and too long a text. */
@@ -126,30 +159,73 @@ static void test_misfits(void **state) {
 static void test_other_spaces(void **state) {
     (void)state;
     sg_model *model = model_of("gaussian");
-    sg_loss *plain, *constant, *power, *mle;
+    sg_loss *plain, *constant, *stein, *mle;
     OK(sg_loss_new("score-matching", &plain));
     OK(sg_loss_new("preconditioned:value=3", &constant));
-    OK(sg_loss_new("preconditioned:with=power", &power));
+    OK(sg_loss_new("preconditioned:with=stein,direction=precision", &stein));
     OK(sg_loss_new("mle", &mle));
     model->space.shape = SG_RD;
     OK(sg_loss_fits(plain, model));
     OK(sg_loss_fits(constant, model));
-    assert_int_equal(sg_loss_fits(power, model), SG_MISFIT);
-    model->space.shape = SG_INTERVAL;
-    assert_int_equal(sg_loss_fits(plain, model), SG_MISFIT);
-    assert_int_equal(sg_loss_fits(constant, model), SG_MISFIT);
+    for (int shape = SG_INTERVAL; shape != SG_FINITE; shape = shape == SG_INTERVAL ? SG_ORTHANT : SG_FINITE) {
+        model->space.shape = (sg_shape)shape;
+        assert_int_equal(sg_loss_fits(plain, model), SG_MISFIT);
+        assert_int_equal(sg_loss_fits(constant, model), SG_MISFIT);
+        OK(sg_loss_runs(constant, model));
+    }
     model->space.shape = SG_FINITE;
     assert_int_equal(sg_loss_fits(plain, model), SG_MISFIT);
     OK(sg_loss_fits(mle, model));
     model->full = 65;
     model->space.shape = SG_LINE;
     OK(sg_loss_fits(constant, model));
-    assert_int_equal(sg_loss_fits(power, model), SG_MISFIT);
+    assert_int_equal(sg_loss_fits(stein, model), SG_MISFIT);
     model->full = 2;
     sg_loss_delete(plain);
     sg_loss_delete(constant);
-    sg_loss_delete(power);
+    sg_loss_delete(stein);
     sg_loss_delete(mle);
+    sg_model_delete(model);
+}
+
+/* Where each D is one of a diffusion, and of a loss: the space is set by hand, since no family has all of them. */
+static void test_spaces_of_preconditioners(void **state) {
+    (void)state;
+    enum { FITS, RUNS, NOT };
+    static const sg_shape shapes[] = {SG_LINE, SG_INTERVAL, SG_CIRCLE, SG_RD, SG_ORTHANT, SG_SPHERE};
+    static const struct {
+        const char *loss;
+        int d, where[6];
+    } list[] = {
+        {"with=constant", 2, {FITS, RUNS, FITS, FITS, RUNS, NOT}},
+        {"with=power", 2, {FITS, RUNS, FITS, FITS, NOT, NOT}},
+        {"with=power,at=pilot", 1, {FITS, RUNS, FITS, FITS, NOT, NOT}},
+        {"with=power,at=pilot", 2, {NOT, NOT, NOT, NOT, NOT, NOT}},
+        {"with=stein,direction=precision", 1, {FITS, FITS, NOT, FITS, NOT, NOT}},
+        {"with=stein,direction=precision", 2, {NOT, NOT, NOT, NOT, NOT, NOT}},
+        {"with=matrix", 2, {FITS, RUNS, FITS, FITS, RUNS, NOT}},
+        {"with=matrix,matrix=hessian", 65, {NOT, NOT, NOT, NOT, NOT, NOT}},
+        {"with=coordinates,cap=3", 2, {NOT, FITS, NOT, NOT, FITS, NOT}},
+        {"with=riemannian", 8, {FITS, NOT, NOT, FITS, NOT, NOT}},
+        {"with=riemannian", 9, {NOT, NOT, NOT, NOT, NOT, NOT}},
+    };
+    sg_model *model = model_of("gaussian");
+    for (size_t k = 0; k < sizeof list / sizeof *list; k++) {
+        char text[128];
+        sg_loss *loss;
+        snprintf(text, sizeof text, "preconditioned:%s", list[k].loss);
+        OK(sg_loss_new(text, &loss));
+        model->space.d = list[k].d;
+        for (int j = 0; j < 6; j++) {
+            model->space.shape = shapes[j];
+            const int wanted = list[k].where[j];
+            if (sg_loss_fits(loss, model) != (wanted == FITS ? SG_OK : SG_MISFIT) ||
+                sg_loss_runs(loss, model) != (wanted == NOT ? SG_MISFIT : SG_OK))
+                fail_msg("%s in %d dimensions, shape %d: %s", text, list[k].d, shapes[j], sg_message());
+        }
+        sg_loss_delete(loss);
+    }
+    model->space = (sg_space){.shape = SG_LINE, .d = 1, .lo = -INFINITY, .hi = INFINITY};
     sg_model_delete(model);
 }
 
@@ -262,7 +338,7 @@ static void test_datum(void **state) {
     (void)state;
     sg_arena *arena;
     sg_datum datum;
-    assert_int_equal(sg_datum_bytes(3, 2, WANT_ALL), (1 + 3 + 6 + 6) * B * sizeof(double));
+    assert_int_equal(sg_datum_bytes(3, 2, WANT_ALL), (1 + 3 + 6 + 6 + 2 * 2) * B * sizeof(double));
     OK(sg_arena_new(sg_datum_bytes(3, 2, WANT_ALL), &arena));
     OK(sg_datum_take(arena, 3, 2, WANT_ALL, &datum));
     const double *member[] = {datum.value, datum.psi, datum.root, datum.curvature};
@@ -319,9 +395,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_canonical_text),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_idle_options),
         cmocka_unit_test(test_long_references),
         cmocka_unit_test(test_misfits),
         cmocka_unit_test(test_other_spaces),
+        cmocka_unit_test(test_spaces_of_preconditioners),
         cmocka_unit_test(test_reference),
         cmocka_unit_test(test_wrong_references),
         cmocka_unit_test(test_log_diffusion),

@@ -1,4 +1,4 @@
-/* A diffusion on R^2 or R^3, or on (x, beta), from its model: a box around the law, then sg_grid_gap. */
+/* A diffusion on R^2 or R^3, an orthant, or (x, beta), from its model: a box around the law, then sg_grid_gap. */
 #include <math.h>
 #include <string.h>
 
@@ -41,28 +41,12 @@ static void diffusion(const void *context, int n, const double *x, double *out) 
     s->loss->row->diffusion(s->prepared, &block, s->D, s->div);
     for (int a = 0, row = 0; a < s->model->space.d; a++)
         for (int b = 0; b <= a; b++, row++) {
+            const int from = s->shape == SG_D_MATRIX ? row : s->shape == SG_D_DIAGONAL ? a : 0;
             if (s->shape == SG_D_MATRIX || a == b)
-                memcpy(out + row * n,
-                       s->D + (s->shape == SG_D_MATRIX     ? row
-                               : s->shape == SG_D_DIAGONAL ? a
-                                                           : 0) *
-                                  SG_BLOCK,
-                       bytes);
+                memcpy(out + row * n, s->D + from * SG_BLOCK, bytes);
             else
                 memset(out + row * n, 0, bytes);
         }
-}
-
-/* There are no panels here, so that constants can only be those at the truth. */
-static sg_status prepare(const sg_loss *loss, const sg_model *model, sg_prepared **prepared) {
-    double theta[SG_REALS];
-    sg_at at;
-    sg_status status = sg_loss_reference(loss, model, theta, &at);
-    if (status) return status;
-    if (memcmp(theta, model->truth, (size_t)model->full * sizeof(double)) != 0)
-        return sg_fail(SG_REFUSED, "on R^%d the reference of loss %s must be the truth: leave at= out", model->space.d,
-                       loss->text);
-    return sg_loss_prepare(loss, model, NULL, prepared);
 }
 
 static sg_status take(sg_arena **arena, source *s) {
@@ -79,9 +63,12 @@ static sg_status take(sg_arena **arena, source *s) {
     return SG_OK;
 }
 
-/* The box: around the law, but from 0 to the top along a noise level; `at` is a point inside. */
+/* The box: around the law, but from 0 on an orthant, and from 0 to the top along a noise level; `at` is a point
+ * inside. */
 static sg_status find_box(sg_grid_problem *problem, const sg_space *space, const double *at, double depth) {
     bool along[SG_GRID_DIMENSIONS] = {true, true, true};
+    for (int a = 0; a < space->d; a++) problem->lo[a] = 0;
+    if (space->shape == SG_ORTHANT) return sg_grid_box_above(problem, at, depth);
     if (!space->tempered) return sg_grid_box(problem, at, depth);
     along[space->d - 1] = false;
     problem->lo[space->d - 1] = 0;
@@ -95,6 +82,7 @@ static sg_status solve(sg_grid_problem *problem, const sg_space *space, const sg
     double origin[SG_GRID_DIMENSIONS] = {0};
     sg_status status = SG_OK;
     sg_frame frame;
+    for (int a = 0; a < space->d; a++) origin[a] = space->shape == SG_ORTHANT;
     for (double depth = DEPTH, pass; !status; depth = DEPTH - pass) {
         if (space->tempered) origin[space->d - 1] = 0.5 * space->top;
         status = find_box(problem, space, origin, depth);
@@ -120,7 +108,7 @@ sg_status sg_gap_on_grid(const sg_model *model, const sg_loss *loss, const sg_sp
     const int wanted = values ? (values->count < 15 ? values->count : 15) : 1;
     sg_grid_settings grid = {.count = wanted, .memory = settings->memory, .stop = settings->stop};
     sg_grid_problem problem = {.context = &s, .log_p = log_p};
-    sg_status status = prepare(loss, model, &prepared);
+    sg_status status = sg_loss_prepare(loss, model, NULL, &prepared);
     if (status) goto out;
     s.prepared = prepared;
     if (loss->row->more) s.model = view_of(loss, prepared);
