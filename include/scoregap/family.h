@@ -210,6 +210,8 @@ struct sg_family {
     /* Fills space, full, truth (of the parameters by name) and own from the struct of keys.  The registry frees truth
      * and own with sg_delete. */
     sg_status (*make)(const void *keys, sg_model *model);
+    /* Frees what own points to, before own itself; also after a make that failed.  NULL: nothing. */
+    void (*release)(sg_model *model);
     void (*parameter)(const sg_model *model, int index, char name[SG_NAME]);
     /*
      * Parameters by name are linear combinations of the coordinates theta [full] in which everything else here is
@@ -246,6 +248,11 @@ struct sg_family {
     void (*states)(const sg_model *model, const double *theta, uint64_t first, int count, double *logp);
     /* Classes under a symmetry, for sizes that cannot be enumerated.  NULL or SG_REFUSED: none is known. */
     sg_status (*lump)(const sg_model *model, const double *theta, sg_lumped **lumped);
+    /*
+     * Product laws: coordinate `coordinate` has the law of the line model that is returned, at the entries of theta
+     * from *first on, and is independent of the others.  Draws are then made coordinate by coordinate.  NULL: none.
+     */
+    const sg_model *(*factor)(const sg_model *model, int coordinate, int *first);
     /* Exact draws by composition: fills block->x for block->n points.  NULL: by the inverse distribution table. */
     void (*draw)(const sg_model *model, const double *theta, sg_stream *stream, sg_block *block);
     /*
@@ -564,12 +571,12 @@ SG_MUST_CHECK sg_status sg_partition_at(sg_partition *partition, const double *d
  * second or so each; later draws run until they are done.  Last, without hard constraints or on pairs of two-state
  * sites, a chain of heat-bath sweeps: not exact.
  *
- * On R^d and the orthant, d > 1: sg_family.draw; otherwise Langevin chains with Metropolis's correction, as many steps
- * a draw as make the correlation of every statistic F_j, coordinate and log p over them less than 0.01 (estimated with
- * a standard error of 0.0025).  They start in a fixed pool of 4096 states, so that a block is a function of its stream
- * alone.  Means over 40 x 4096 states must agree, within 6 standard errors, with cubature where there is one, and with
- * E L F_j = 0 and other identities of the law.  It takes about 4e6 evaluations of log p to make, more where chains are
- * slow, and is refused beyond 512 steps a draw.
+ * On R^d and the orthant, d > 1: sg_family.draw; the samplers of sg_family.factor; otherwise Langevin chains with
+ * Metropolis's correction, as many steps a draw as make the correlation of every statistic F_j, coordinate and log p
+ * over them less than 0.01 (estimated with a standard error of 0.0025).  They start in a fixed pool of 4096 states, so
+ * that a block is a function of its stream alone.  Means over 40 x 4096 states must agree, within 6 standard errors,
+ * with cubature where there is one, and with E L F_j = 0 and other identities of the law.  It takes about 4e6
+ * evaluations of log p to make, more where chains are slow, and is refused beyond 512 steps a draw.
  *
  * Errors: SG_NOT_INTEGRABLE, SG_NO_MEMORY, SG_REFUSED (none of these), and those of sg_model_panels.
  */

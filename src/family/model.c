@@ -281,6 +281,7 @@ out:
 
 void sg_model_delete(sg_model *model) {
     if (!model) return;
+    if (model->family->release) model->family->release(model);
     sg_delete(model->own);
     sg_delete(model->truth);
     sg_delete(model->free);

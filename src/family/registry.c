@@ -29,7 +29,8 @@
     X(hardcore)           \
     X(chain)              \
     X(rotated_wells)      \
-    X(ab_model)
+    X(ab_model)           \
+    X(product)
 
 #define DECLARE(name) extern const sg_family sg_family_##name;
 FAMILIES(DECLARE)

@@ -47,6 +47,17 @@ static void evaluate(search *s, int n) {
     for (int i = 0; i < n; i++) s->bad = s->bad || isnan(s->logq[i]) || s->logq[i] == INFINITY;
 }
 
+/* Where the weight is 0 the test may be infinite. */
+static double weighed_square(int n, const double *restrict weight, const double *restrict test) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++) {
+        const double f = weight[i] > 0 ? test[i] : 0;
+        sum += weight[i] * f * f;
+    }
+    return sum;
+}
+
 /* log q at the points of the box, and the integrals of q and of q test^2. */
 static void integrate(search *s, const box *b, double *logq, double *sum) {
     double weight[B];
@@ -58,9 +69,7 @@ static void integrate(search *s, const box *b, double *logq, double *sum) {
         memcpy(logq + first, s->logq, (size_t)n * sizeof *logq);
         for (int i = 0; i < n; i++) weight[i] *= exp(s->logq[i] - s->top);
         for (int i = 0; i < n; i++) sum[0] += weight[i];
-        for (int t = 0; t + 1 < s->sums; t++)
-            for (int i = 0; i < n; i++)
-                if (weight[i] > 0) sum[t + 1] += weight[i] * s->test[t * B + i] * s->test[t * B + i];
+        for (int t = 0; t + 1 < s->sums; t++) sum[t + 1] += weighed_square(n, weight, s->test + t * B);
     }
 }
 

@@ -51,6 +51,14 @@ static quad ab_model(const sg_model *model, const quad *t, const quad *x) {
     return sum;
 }
 
+/* A bimodal law with a = 1.5, a double well and a normal law. */
+static quad product(const sg_model *model, const quad *t, const quad *x) {
+    const quad y = x[1], z = x[2];
+    (void)model;
+    return t[0] * (x[0] * x[0] - x[0] * x[0] * x[0] * x[0] / (2 * 2.25Q)) + t[1] * erff128(x[0]) + t[2] * y +
+           t[3] * y * y - t[4] * y * y * y * y + t[5] * z - t[6] * z * z / 2;
+}
+
 static const struct {
     const char *text;
     quad (*logp)(const sg_model *model, const quad *theta, const quad *x);
@@ -65,6 +73,7 @@ static const struct {
     {"ab-model:d=2,a=1.5,b=0.7", ab_model},
     {"ab-model:d=3,a=2,b=3,graph=complete,coupling=2", ab_model},
     {"ab-model:d=3,space=reals,graph=ring", ab_model},
+    {"product:of=bimodal:a=1.5/double-well:h=2/gaussian,copies=1", product},
 };
 
 /* --------------------------------------------------------------- differences */
