@@ -19,6 +19,19 @@ static sg_status check_line(const char *path, const sg_model *model, const sim_d
     return SG_OK;
 }
 
+/* Unit vectors, up to the digits of a file, are brought to unit length. */
+static sg_status check_sphere(const sg_model *model, sim_data *data) {
+    for (long long i = 0; i < data->n; i++) {
+        double *x = data->rows + i * data->d, norm2 = 0;
+        for (int a = 0; a < data->d; a++) norm2 += x[a] * x[a];
+        if (!(fabs(norm2 - 1) < 1e-4))
+            return sg_fail(SG_BAD_DATA, "datum %lld has length %g, and %s takes unit vectors: divide by their lengths",
+                           i + 1, sqrt(norm2), model->family->name);
+        for (int a = 0; a < data->d; a++) x[a] /= sqrt(norm2);
+    }
+    return SG_OK;
+}
+
 /* Two states: -1 and +1, or 0 and 1, one of the two in the whole file; becomes -1 and +1. */
 static sg_status read_signs(const char *path, sim_data *data) {
     long long first[3] = {-1, -1, -1}; /* where -1, 0 and +1 stand for the first time */
@@ -79,6 +92,7 @@ static sg_status check_allowed(const char *path, const sg_model *model, const si
 }
 
 static sg_status check_range(const char *path, const sg_model *model, sim_data *data) {
+    if (model->space.shape == SG_SPHERE) return check_sphere(model, data);
     if (model->space.shape != SG_FINITE) return check_line(path, model, data);
     sg_status status = model->space.q == 2 ? read_signs(path, data) : check_states(path, model->space.q, data);
     return status == SG_OK ? check_allowed(path, model, data) : status;

@@ -44,7 +44,9 @@ typedef struct sg_asymptotic {
     sg_status status; /* SG_OK; SG_NO_DIGITS: an error reaches the size of its value; SG_SINGULAR */
     char message[256];
     double *noise; /* [m,m] the part of cov_psi that is due to the draws of the loss itself; zero where it draws none */
-    bool sampled;  /* nodes were drawn: the errors are standard errors (a jackknife over 16 groups) */
+    double *gamma_mle_noised; /* [m,m] inverse information of one noised datum (QR Theorem 14), for losses on noised
+                                 data; zero otherwise.  restricted_poincare is then relative to it, not to gamma_mle */
+    bool sampled;             /* nodes were drawn: the errors are standard errors (a jackknife over 16 groups) */
 } sg_asymptotic;
 /*
  * Finite sets: by sums over all states (or over counts, where the model's and the loss's sites are alike), exactly but
@@ -132,9 +134,9 @@ typedef struct {
  * circle the lower sides of the circle cut open, whose gap is smaller, and Holley and Stroock's; single flips of
  * two-state sites: pairwise conditions (for rates above those of the heat bath by comparison of Dirichlet forms), paths
  * and test functions, C_LS up to 2^8 states; blocks of sites by comparison with single ones; D = 1 on R^2 and R^3:
- * convexity, conditional gaps, test functions (1 s in R^3); underdamped Langevin; resampling; tensorization of entropy
- * for rows that resample blocks of sites, of any number of states.  `gap` (may be NULL)
- * tells whether the law is cut where it matters, and gives C_P where a bound takes it.  About 0.5 s.  Errors:
+ * convexity, conditional gaps, test functions (1 s in R^3), mixtures from their components; underdamped Langevin;
+ * resampling; tensorization of entropy for rows that resample blocks of sites, of any number of states.  `gap` (may be
+ * NULL) tells whether the law is cut where it matters, and gives C_P where a bound takes it.  About 0.5 s.  Errors:
  * SG_NO_MEMORY, and those of panels and rows; a bound that fails is in the list and says why.
  */
 SG_MUST_CHECK sg_status sg_gap_bounds_of(const sg_model *model, const sg_loss *loss, const sg_gap *gap,

@@ -147,11 +147,11 @@ typedef struct {
     bool logarithmic; /* on the orthant, p or its statistics are not smooth at the faces: cubature goes in log x */
 } sg_places;
 
-/* The normals of which a law on the line is the mixture. */
+/* The normals of which a law on R^d is the mixture, in one block of memory, for sg_delete. */
 #define SG_COMPONENTS 16
 typedef struct {
-    int count;
-    double weight[SG_COMPONENTS], mean[SG_COMPONENTS], sd[SG_COMPONENTS];
+    int d, count;
+    double *weight, *mean, *covariance; /* [count], [count][d], [count][d][d] */
 } sg_components;
 
 /* A Markov chain on 0 .. n-1: `edges` directed transitions from[e] -> to[e] at rate speed * exp(log_rate[e]). */
@@ -254,8 +254,8 @@ struct sg_family {
     /* Has this key no meaning beside the others?  It is then left out of the canonical text.  NULL: every key has one.
      */
     bool (*idle)(const void *keys, const char *key);
-    /* The law at theta as a mixture of normals; NULL: it is none. */
-    void (*components)(const sg_model *model, const double *theta, sg_components *out);
+    /* The law at theta as a mixture of normals; NULL: it is none.  Errors: SG_NO_MEMORY. */
+    sg_status (*components)(const sg_model *model, const double *theta, sg_components **out);
     /*
      * The law convolved with a normal law of variance t in every coordinate, p_t = p_theta * N(0, t I), as a function
      * of x and t >= 0: fills the jet in d + 1 coordinates, x first and t last (dx [d + 1], dxx packed over d + 1, ...),
@@ -552,6 +552,13 @@ SG_MUST_CHECK sg_status sg_partition_at(sg_partition *partition, const double *d
  * second or so each; later draws run until they are done.  Last, without hard constraints or on pairs of two-state
  * sites, a chain of heat-bath sweeps: not exact.
  *
+ * On R^d and the orthant, d > 1: sg_family.draw; otherwise Langevin chains with Metropolis's correction, as many steps
+ * a draw as make the correlation of every statistic F_j, coordinate and log p over them less than 0.01 (estimated with
+ * a standard error of 0.0025).  They start in a fixed pool of 4096 states, so that a block is a function of its stream
+ * alone.  Means over 40 x 4096 states must agree, within 6 standard errors, with cubature where there is one, and with
+ * E L F_j = 0 and other identities of the law.  It takes about 4e6 evaluations of log p to make, more where chains are
+ * slow, and is refused beyond 512 steps a draw.
+ *
  * Errors: SG_NOT_INTEGRABLE, SG_NO_MEMORY, SG_REFUSED (none of these), and those of sg_model_panels.
  */
 typedef struct sg_sampler sg_sampler;
@@ -565,11 +572,12 @@ void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *blo
  * exact, an estimate (not a bound) of the total-variation error of a draw: with 64 pairs of chains, half from all sites
  * in one state or the other and half from random states and their opposites, all met within t sweeps, and draws are
  * states after 8 t; with 95% confidence fewer than 1 - 0.05^(1/64) of such pairs meet later, and this to the power 8 is
- * the estimate.  It rests on pairs from other starts being no later.  Chains on
- * continuous spaces: an estimate of how far the mean of any coordinate of a draw is off, in standard deviations. Chains
- * on continuous spaces: an estimate of how far the mean of any coordinate of a draw is off, in standard deviations.
+ * the estimate.  It rests on pairs from other starts being no later.  Of chains on R^d an estimate of the largest bias
+ * of a watched mean, in standard deviations: what the pool is off by, times 0.01.
  */
 double sg_sampler_error(const sg_sampler *sampler);
+/* Are draws exact, up to rounding and the bound on the line? */
+bool sg_sampler_exact(const sg_sampler *sampler);
 /* How it draws, in a few words; the text belongs to the sampler. */
 const char *sg_sampler_method(const sg_sampler *sampler);
 

@@ -174,6 +174,12 @@ static sg_status fits(const void *own, const sg_model *model) {
                        model->text, model->space.d);
     if (model->space.shape != SG_LINE && model->space.shape != SG_RD)
         return sg_fail(SG_MISFIT, "lifted needs a law on the line or R^d: %s is none", model->text);
+    const choices *c = own;
+    if (model->space.d > 1 && c->design == PRINTED && c->boundary == EXACT)
+        return sg_fail(SG_MISFIT,
+                       "the boundary term of loss lifted given a datum is computed in one dimension: take "
+                       "boundary=independent, boundary=shared or design=tapered for %s",
+                       model->text);
     return choose_lift(own, model, model->truth, &lift);
 }
 

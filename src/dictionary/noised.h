@@ -18,7 +18,7 @@ void sg_hermite_free(sg_hermite *rule);
 
 /*
  * The smallest eigenvalue of the components' covariances and the largest squared distance of their means, of a law that
- * is a mixture of normals (sg_family.components).  Errors: SG_MISFIT.
+ * is a mixture of normals (sg_family.components).  Errors: SG_MISFIT, SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_noised_scales(const sg_model *model, const double *theta, double *lambda, double *diameter2);
 

@@ -12,7 +12,8 @@ enum { STATES_LISTED = 1 << 18 };
 
 /* One grid's answers; the two grids of an sg_asymptotic are compared. */
 typedef struct {
-    double *gamma, *gamma_mle, *dirichlet, *fisher, *whiten, *metric_root, *cov_psi, *inefficiency, *noise;
+    double *gamma, *gamma_mle, *dirichlet, *fisher, *whiten, *metric_root, *cov_psi, *inefficiency, *noise,
+        *gamma_mle_noised;
     double restricted, condition, mean_psi, rho, norm;
 } grid_values;
 
@@ -26,14 +27,14 @@ static sg_status new_matrices(int m, double **matrix[], int count) {
 
 static sg_status new_values(int m, grid_values *v) {
     double **matrix[] = {&v->gamma,       &v->gamma_mle, &v->dirichlet,    &v->fisher, &v->whiten,
-                         &v->metric_root, &v->cov_psi,   &v->inefficiency, &v->noise};
-    return new_matrices(m, matrix, 9);
+                         &v->metric_root, &v->cov_psi,   &v->inefficiency, &v->noise,  &v->gamma_mle_noised};
+    return new_matrices(m, matrix, 10);
 }
 
 static void delete_values(grid_values *v) {
     double *matrix[] = {v->gamma,       v->gamma_mle, v->dirichlet,    v->fisher, v->whiten,
-                        v->metric_root, v->cov_psi,   v->inefficiency, v->noise};
-    for (int k = 0; k < 9; k++) sg_delete(matrix[k]);
+                        v->metric_root, v->cov_psi,   v->inefficiency, v->noise,  v->gamma_mle_noised};
+    for (int k = 0; k < 10; k++) sg_delete(matrix[k]);
 }
 
 /* a^T a */
@@ -89,8 +90,15 @@ static sg_status whitened_answers(const sg_model *model, const sg_fold *rows, in
     }
     sg_multiply_nt(m, b, rows->score, a);
     if ((status = sg_singular_values(m, a, v->inefficiency, NULL))) goto out;
-    sg_multiply(m, rows->score, inverse, a);
-    v->restricted = sg_norm2(m, a) * sg_norm2(m, a);
+    if (rows->noised[0] > 0) {
+        /* the constant belongs to the score of the noised law, whose Dirichlet form H is */
+        sg_multiply(m, rows->noised, inverse, a);
+        sg_multiply_tn(m, inverse, a, hessian);
+        v->restricted = sg_norm2(m, hessian);
+    } else {
+        sg_multiply(m, rows->score, inverse, a);
+        v->restricted = sg_norm2(m, a) * sg_norm2(m, a);
+    }
     sg_multiply_nt(m, b, v->whiten, a); /* B W^T */
     square(m, a, v->gamma);
     v->norm = sg_norm2(m, a) * sg_norm2(m, a);
@@ -116,6 +124,10 @@ static sg_status plain_answers(const sg_model *model, const sg_fold *rows, int d
     if ((status = sg_fold_middle(rows, draws, factor))) goto out;
     square(m, factor, v->cov_psi);
     for (int k = 0; k < m * m; k++) v->noise[k] = draws ? rows->noise[k] / draws : 0;
+    if (rows->noised[0] > 0) {
+        double condition;
+        status = sg_invert(m, rows->noised, v->gamma_mle_noised, &condition);
+    }
 out:
     sg_delete(factor);
     return status;
@@ -314,6 +326,7 @@ static void take(sg_asymptotic *out, grid_values *fine) {
     memcpy(out->metric_root, fine->metric_root, bytes);
     memcpy(out->cov_psi, fine->cov_psi, bytes);
     memcpy(out->noise, fine->noise, bytes);
+    memcpy(out->gamma_mle_noised, fine->gamma_mle_noised, bytes);
     for (int j = 0; j < m; j++) out->inefficiency[j] = fine->inefficiency[m - 1 - j];
     out->restricted_poincare = fine->restricted;
     out->condition = fine->condition;
@@ -347,9 +360,10 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
     if ((status = sg_loss_fits(loss, model))) goto out;
     if ((status = sg_new(&out, 1, sizeof *out))) goto out;
     out->m = m;
-    double **matrix[] = {&out->theta,  &out->gamma,       &out->gamma_mle, &out->dirichlet,    &out->fisher,
-                         &out->whiten, &out->metric_root, &out->cov_psi,   &out->inefficiency, &out->noise};
-    if ((status = new_matrices(m, matrix, 10))) goto out;
+    double **matrix[] = {&out->theta,        &out->gamma,  &out->gamma_mle,       &out->dirichlet,
+                         &out->fisher,       &out->whiten, &out->metric_root,     &out->cov_psi,
+                         &out->inefficiency, &out->noise,  &out->gamma_mle_noised};
+    if ((status = new_matrices(m, matrix, 11))) goto out;
     for (int j = 0; j < m; j++) out->theta[j] = model->named[model->free[j]];
     if (model->space.shape == SG_FINITE) {
         status = on_finite_set(model, loss, out);
@@ -391,8 +405,8 @@ out:
 
 void sg_asymptotic_delete(sg_asymptotic *a) {
     if (!a) return;
-    double *matrix[] = {a->theta,  a->gamma,       a->gamma_mle, a->dirichlet,    a->fisher,
-                        a->whiten, a->metric_root, a->cov_psi,   a->inefficiency, a->noise};
-    for (int k = 0; k < 10; k++) sg_delete(matrix[k]);
+    double *matrix[] = {a->theta,       a->gamma,   a->gamma_mle,    a->dirichlet, a->fisher,          a->whiten,
+                        a->metric_root, a->cov_psi, a->inefficiency, a->noise,     a->gamma_mle_noised};
+    for (int k = 0; k < 11; k++) sg_delete(matrix[k]);
     sg_delete(a);
 }

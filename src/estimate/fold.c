@@ -47,9 +47,9 @@ static sg_status new_rows(int m, sg_fold **rows) {
     if ((status = sg_new(rows, 1, sizeof **rows))) return status;
     sg_fold *r = *rows;
     r->m = m;
-    double **matrix[] = {&r->root, &r->psi, &r->score, &r->noise, &r->hessian};
+    double **matrix[] = {&r->root, &r->psi, &r->score, &r->noise, &r->noised, &r->hessian};
     double **vector[] = {&r->mean_psi, &r->mean_score, &r->square_psi};
-    for (int k = 0; k < 5 && !status; k++) status = sg_new(matrix[k], square, sizeof(double));
+    for (int k = 0; k < 6 && !status; k++) status = sg_new(matrix[k], square, sizeof(double));
     for (int k = 0; k < 3 && !status; k++) status = sg_new(vector[k], (size_t)m, sizeof(double));
     if (!status && keeps_moment(m)) status = sg_new(&r->moment, pairs * pairs, sizeof(double));
     return status;
@@ -57,9 +57,9 @@ static sg_status new_rows(int m, sg_fold **rows) {
 
 void sg_fold_delete(sg_fold *r) {
     if (!r) return;
-    double *array[] = {r->root,     r->psi,        r->score,      r->noise, r->hessian,
-                       r->mean_psi, r->mean_score, r->square_psi, r->moment};
-    for (int k = 0; k < 9; k++) sg_delete(array[k]);
+    double *array[] = {r->root,    r->psi,      r->score,      r->noise,      r->noised,
+                       r->hessian, r->mean_psi, r->mean_score, r->square_psi, r->moment};
+    for (int k = 0; k < 10; k++) sg_delete(array[k]);
     sg_delete(r);
 }
 
@@ -149,6 +149,7 @@ static sg_status read_blocks(const sg_model *model, const sg_loss *loss, const s
         open_theory(model, loss, &stream);
         sg_lens_clear(lens);
         lens->theory = true;
+        lens->score_sum = loss->row->more ? r->noised : NULL;
         lens->draws = spread.rule ? NULL : &stream;
         r->draws = spread.rule ? 0 : SG_SPREAD_DRAWS;
         r->own_hessian = spread.own_hessian;
@@ -168,6 +169,7 @@ static sg_status read_blocks(const sg_model *model, const sg_loss *loss, const s
             const double unbiased = r->draws ? r->draws / (r->draws - 1.0) : 1;
             r->noise[below] = r->noise[above] = unbiased * lens->datum_all.noise_sum[below];
             r->root[below] = r->root[above] = lens->datum_all.dirichlet_sum[below];
+            r->noised[above] = r->noised[below];
         }
 out:
     sg_delete(local.gradient);
@@ -317,6 +319,7 @@ static void add_part(const sg_fold *from, sg_fold *to) {
     add_array(m, from->mass, from->mean_score, to->mean_score);
     add_array(m, 1, from->square_psi, to->square_psi);
     add_array(square, 1, from->noise, to->noise);
+    add_array(square, 1, from->noised, to->noised);
     add_array(square, 1, from->hessian, to->hessian);
     add_array(pairs * pairs, 1, from->moment, to->moment);
 }
@@ -325,10 +328,10 @@ static void add_part(const sg_fold *from, sg_fold *to) {
 static void normalize(sg_fold *r) {
     const size_t m = (size_t)r->m, square = m * m, pairs = m * (m + 1) / 2;
     const double whole = 1 / r->mass, root = sqrt(whole);
-    double *factors[] = {r->root, r->psi, r->score}, *sums[] = {r->noise, r->hessian};
+    double *factors[] = {r->root, r->psi, r->score}, *sums[] = {r->noise, r->noised, r->hessian};
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < square; i++) factors[k][i] *= root;
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < square; i++) sums[k][i] *= whole;
     for (size_t i = 0; i < m; i++) r->square_psi[i] *= whole;
     for (size_t i = 0; r->moment && i < pairs * pairs; i++) r->moment[i] *= whole;
@@ -391,7 +394,7 @@ static sg_status turn_moment(sg_fold *r, const double *w) {
 sg_status sg_fold_turn(sg_fold *r, const double *w) {
     const int m = r->m;
     const size_t bytes = (size_t)m * (size_t)m * sizeof(double);
-    double *half = NULL, *factors[] = {r->root, r->psi, r->score}, *forms[] = {r->noise, r->hessian};
+    double *half = NULL, *factors[] = {r->root, r->psi, r->score}, *forms[] = {r->noise, r->noised, r->hessian};
     double *vectors[] = {r->mean_psi, r->mean_score};
     sg_status status = sg_new(&half, (size_t)m * (size_t)m, sizeof(double));
     if (status) return status;
@@ -399,7 +402,7 @@ sg_status sg_fold_turn(sg_fold *r, const double *w) {
         sg_multiply(m, factors[k], w, half);
         memcpy(factors[k], half, bytes);
     }
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < 3; k++) {
         sg_multiply(m, forms[k], w, half);
         sg_multiply_tn(m, w, half, forms[k]);
     }

@@ -17,6 +17,7 @@ typedef struct {
     double *mean_psi, *mean_score; /* the means */
     double *square_psi;            /* sum psi_j^2 */
     double *noise;                 /* sum of Cov(psi of one draw | datum); zero where the loss draws nothing */
+    double *noised;                /* sum of second moments of the score of the noised law; zero without noise */
     double *hessian;               /* sum of the loss's second derivatives, where it has a Hessian of its own */
     double *moment; /* [pairs,pairs] second moments of the packed Hessian of one datum; NULL: m > SG_REALS */
     int draws;      /* psi is the mean of so many draws a datum; 0: of all, or there are none */

@@ -19,6 +19,7 @@ struct sg_spread_room {
     double *mean;                   /* [m][B] of faces drawn apart */
     double *scaled;                 /* [m * roots][B] */
     double *x, *room, *numbers;
+    const double *score; /* of the last look */
     int d;
 };
 
@@ -28,7 +29,7 @@ sg_status sg_spread_open(int want, sg_lens *lens) {
     const sg_model *model = lens->model;
     const int d = model->space.d + row->more, m = lens->m, faces = want & (SG_VALUE | SG_PSI | SG_CURVATURE);
     const int inner = (want & SG_DIRICHLET ? SG_ROOT : 0) | (want & ~SG_DIRICHLET);
-    const int jets = row->jets(model, inner) | (row->more ? row->jets(model, faces) : 0);
+    const int jets = row->jets(model, inner) | (row->more ? row->jets(model, faces) | SG_DT : 0);
     sg_spread_room *r = NULL;
     if ((status = sg_new(&r, 1, sizeof *r))) return status;
     lens->spread = r;
@@ -85,14 +86,15 @@ static void add_rows(int rows, int n, double factor, const double *from, bool an
 
 /* The row's words on one point. */
 static void look_at(sg_lens *lens, const sg_prepared *prepared, const sg_spread *s, const double *theta,
-                    const sg_block *point, int want) {
+                    const sg_block *point, int want, bool score) {
     sg_spread_room *r = lens->spread;
-    const int jets = lens->loss->row->jets(lens->model, want);
+    const int jets = lens->loss->row->jets(lens->model, want) | (score ? SG_DT : 0);
     sg_jet raw = sg_lens_narrow_jet(&r->raw_all, jets), jet = sg_lens_narrow_jet(&r->jet_all, jets);
     sg_datum part = sg_lens_narrow_datum(&r->part_all, want);
     part.noise_sum = want & SG_NOISE ? lens->datum.noise_sum : NULL;
     sg_chart_jet(s->model, lens->chart, theta, point, &raw, &jet);
     lens->loss->row->datum(prepared, NULL, point, &jet, &part);
+    r->score = jet.dt;
 }
 
 /* sum_i mass_i u_i v_i */
@@ -201,13 +203,15 @@ static void take_point(sg_lens *lens, const scene *c, int k, const double *numbe
     sg_block out = {.n = n, .d = r->d, .draws = 1, .x = r->x};
     sg_point p = lens->loss->row->point(c->prepared, c->data, k, numbers, r->room, &out);
     if (p.kind != SG_POINT_INNER) {
-        look_at(lens, c->prepared, c->spread, c->theta, &out, faces);
+        look_at(lens, c->prepared, c->spread, c->theta, &out, faces, false);
         add_face(lens, &p, n, c->mass, c->want, c->count, c->list);
         return;
     }
     p.weight *= share;
     out.weight = c->mass;
-    look_at(lens, c->prepared, c->spread, c->theta, &out, c->closed ? inner | SG_NOISE : inner);
+    look_at(lens, c->prepared, c->spread, c->theta, &out, c->closed ? inner | SG_NOISE : inner,
+            lens->score_sum != NULL);
+    if (lens->score_sum) add_gram(lens, n, 1, lens->spread->score, c->mass, p.weight, lens->score_sum);
     add_inner(lens, &p, n, c->mass, c->closed ? c->want & ~SG_NOISE : c->want, c->count, c->list);
 }
 

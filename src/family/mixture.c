@@ -30,10 +30,7 @@ static sg_status make(const void *keys, sg_model *model) {
     sg_normals *law = NULL;
     sg_status status = sg_normals_new(key->d, 2, unit, NULL, &law);
     if (status != SG_OK) return status;
-    model->own = law;
-    model->full = sg_normals_full(law);
-    model->space = (sg_space){.shape = key->d == 1 ? SG_LINE : SG_RD, .d = key->d, .lo = -INFINITY, .hi = INFINITY};
-    status = sg_new(&model->truth, (size_t)model->full, sizeof *model->truth);
+    status = sg_normals_model(model, law);
     if (status != SG_OK) return status;
     model->truth[0] = key->w;
     model->truth[1] = -key->m;
@@ -42,13 +39,10 @@ static sg_status make(const void *keys, sg_model *model) {
 }
 
 static void parameter(const sg_model *model, int index, char name[SG_NAME]) {
-    const int d = model->space.d, component = 1 + (index - 1) / d, axis = 1 + (index - 1) % d;
     if (index == 0)
         snprintf(name, SG_NAME, "w");
-    else if (d == 1)
-        snprintf(name, SG_NAME, "mu%d", component);
     else
-        snprintf(name, SG_NAME, "mu%d_%d", component, axis);
+        sg_normals_mean_name(model->own, index - 1, name);
 }
 
 /* d has no place in the text where it is 1. */
@@ -252,9 +246,8 @@ static void draw(const sg_model *model, const double *theta, sg_stream *stream, 
     for (int i = 0; i < block->n; i++) block->x[i] += component[i] < w ? mu1 : mu2;
 }
 
-static void components(const sg_model *model, const double *theta, sg_components *out) {
-    (void)model;
-    *out = (sg_components){2, {theta[0], 1 - theta[0]}, {theta[1], theta[2]}, {1, 1}};
+static sg_status components(const sg_model *model, const double *theta, sg_components **out) {
+    return sg_normals_components(model->own, theta, out);
 }
 
 static const sg_field keys[] = {

@@ -12,6 +12,7 @@
     X(sparse_cut)         \
     X(double_well)        \
     X(mixture)            \
+    X(gaussian_mixture)   \
     X(laplace)            \
     X(exponential)        \
     X(logistic)           \

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "family/rates-sampler.h"
+#include "family/space-sampler.h"
 #include "family/spin-sampler.h"
 
 struct sg_sampler {
@@ -12,6 +13,7 @@ struct sg_sampler {
     sg_spin_sampler *spins;
     sg_rates_sampler *chain;
     sg_own_sampler *own; /* of the family */
+    sg_space_sampler *space;
 };
 
 static sg_status fill_composition(const sg_model *model, const double *theta, sg_sampler *sampler) {
@@ -50,6 +52,8 @@ sg_status sg_sampler_new(const sg_model *model, const double *theta, const sg_pa
         status = sg_spin_sampler_new(model, theta, &made->spins);
     else if (model->family->can & SG_RATES)
         status = sg_rates_sampler_new(model, theta, &made->chain);
+    else if (model->space.d > 1)
+        status = sg_space_sampler_new(model, theta, &made->space);
     else
         status = fill_table(model, theta, panels, made);
     if (status != SG_OK) goto out;
@@ -66,6 +70,7 @@ void sg_sampler_delete(sg_sampler *sampler) {
     sg_spin_sampler_delete(sampler->spins);
     sg_rates_sampler_delete(sampler->chain);
     if (sampler->own) sampler->own->release(sampler->own);
+    sg_space_sampler_delete(sampler->space);
     sg_delete(sampler->theta);
     sg_delete(sampler);
 }
@@ -87,6 +92,10 @@ void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *blo
         sampler->own->draw(sampler->own, stream, block);
         return;
     }
+    if (sampler->space) {
+        sg_space_sampler_draw(sampler->space, stream, block);
+        return;
+    }
     _Alignas(SG_ALIGN) double u[SG_BLOCK];
     sg_stream_uniform(stream, (size_t)block->n, u);
     sg_inverse_draw(sampler->inverse, (size_t)block->n, u, block->x);
@@ -95,11 +104,18 @@ void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *blo
 double sg_sampler_error(const sg_sampler *sampler) {
     if (sampler->spins) return sg_spin_sampler_error(sampler->spins);
     if (sampler->own) return sampler->own->error;
+    if (sampler->space) return sg_space_sampler_error(sampler->space);
     return sampler->inverse ? sg_inverse_error(sampler->inverse) : 0;
+}
+
+bool sg_sampler_exact(const sg_sampler *sampler) {
+    return !sampler->space && !(sampler->own && sampler->own->error > 0) &&
+           !(sampler->spins && sg_spin_sampler_error(sampler->spins) > 0);
 }
 
 const char *sg_sampler_method(const sg_sampler *sampler) {
     if (sampler->spins) return sg_spin_sampler_method(sampler->spins);
     if (sampler->own) return sampler->own->method;
+    if (sampler->space) return sg_space_sampler_method(sampler->space);
     return sampler->inverse ? "the inverse distribution function" : "exact composition";
 }
