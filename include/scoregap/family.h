@@ -361,6 +361,11 @@ SG_MUST_CHECK sg_status sg_model_panels(const sg_model *model, const double *the
 /* The same cut at another depth (sg_panels_new; 200 above): what a deeper cut changes is the error of the cut. */
 SG_MUST_CHECK sg_status sg_model_panels_deep(const sg_model *model, const double *theta, double depth, int level,
                                              sg_panels **panels);
+/* The same with edges of panels at `cuts` <= SG_CUTS points `at` inside the space, where a function of a loss has a
+ * kink. */
+#define SG_CUTS 4
+SG_MUST_CHECK sg_status sg_model_panels_cut(const sg_model *model, const double *theta, double depth, int level,
+                                            int cuts, const double *at, sg_panels **panels);
 
 /* ------------------------------------------------------------------- nodes */
 
@@ -406,6 +411,10 @@ enum { SG_STATES_MOST = 1 << 26 }; /* states that are enumerated */
  */
 SG_MUST_CHECK sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike,
                                      sg_nodes **nodes);
+/* The same with edges of panels, or of boxes along every axis, at `cuts` <= SG_CUTS ascending coordinates `cut`; of no
+ * effect where nodes are drawn, on spheres and on finite sets. */
+SG_MUST_CHECK sg_status sg_nodes_new_cut(const sg_model *model, const double *theta, int level, bool alike, int cuts,
+                                         const double *cut, sg_nodes **nodes);
 void sg_nodes_delete(sg_nodes *nodes);
 /* E f of f [n] at the nodes. */
 double sg_nodes_mean(const sg_nodes *nodes, const double *f);

@@ -307,6 +307,7 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
     grid_values coarse = {0}, fine = {0};
     sg_nodes *nodes[2] = {NULL, NULL};
     sg_asymptotic *out = NULL;
+    double cut[SG_CUTS];
     int m = model->m;
     *result = NULL;
     if ((status = sg_loss_fits(loss, model))) goto out;
@@ -322,7 +323,8 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
         goto out;
     }
     if ((status = new_values(m, &coarse)) || (status = new_values(m, &fine))) goto out;
-    if ((status = sg_nodes_new(model, model->truth, 0, false, &nodes[0]))) goto out;
+    const int cuts = sg_loss_kinks(loss, model, cut);
+    if ((status = sg_nodes_new_cut(model, model->truth, 0, false, cuts, cut, &nodes[0]))) goto out;
     if (nodes[0]->drawn) {
         if ((status = on_grid(model, loss, nodes[0], &fine, &coarse))) goto out;
         out->gamma_error = coarse.norm;
@@ -333,7 +335,7 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
         take(out, &fine);
         goto terms;
     }
-    if ((status = sg_nodes_new(model, model->truth, 1, false, &nodes[1]))) goto out;
+    if ((status = sg_nodes_new_cut(model, model->truth, 1, false, cuts, cut, &nodes[1]))) goto out;
     if ((status = on_grid(model, loss, nodes[0], &coarse, NULL))) goto out;
     if ((status = on_grid(model, loss, nodes[1], &fine, NULL))) goto out;
     estimate_errors(out, &coarse, &fine);

@@ -42,8 +42,19 @@ static sg_status check_space(const sg_model *model) {
     return sg_fail(SG_REFUSED, "%s has no quadrature on the line: take a family in one dimension", model->text);
 }
 
-sg_status sg_model_panels_deep(const sg_model *model, const double *theta, double depth, int level,
-                               sg_panels **panels) {
+/* Landmarks of the law, and cuts as places where it has no width to speak of. */
+static void mark(const sg_model *model, const double *theta, int cuts, const double *at, sg_landmarks *marks) {
+    if (model->family->landmarks) model->family->landmarks(model, theta, marks);
+    double width = INFINITY;
+    for (int k = 0; k < marks->count; k++) width = fmin(width, marks->scale[k]);
+    for (int k = 0; k < cuts && marks->count < SG_LANDMARKS; k++) {
+        marks->at[marks->count] = at[k];
+        marks->scale[marks->count++] = isfinite(width) ? width : 1;
+    }
+}
+
+sg_status sg_model_panels_cut(const sg_model *model, const double *theta, double depth, int level, int cuts,
+                              const double *at, sg_panels **panels) {
     sg_arena *arena = NULL;
     sg_jet jet;
     source from = {.model = model, .theta = theta, .jet = &jet};
@@ -63,7 +74,7 @@ sg_status sg_model_panels_deep(const sg_model *model, const double *theta, doubl
         status = sg_fail(SG_NO_MEMORY, "the arena of the panels is too small");
         goto out;
     }
-    if (model->family->landmarks) model->family->landmarks(model, theta, &marks);
+    mark(model, theta, cuts, at, &marks);
     sg_density density = {.context = &from,
                           .evaluate = evaluate,
                           .tests = 3 * model->full,
@@ -77,6 +88,11 @@ sg_status sg_model_panels_deep(const sg_model *model, const double *theta, doubl
 out:
     sg_arena_delete(arena);
     return status;
+}
+
+sg_status sg_model_panels_deep(const sg_model *model, const double *theta, double depth, int level,
+                               sg_panels **panels) {
+    return sg_model_panels_cut(model, theta, depth, level, 0, NULL, panels);
 }
 
 sg_status sg_model_panels(const sg_model *model, const double *theta, int level, sg_panels **panels) {
@@ -152,10 +168,11 @@ static void lay_out(const sg_model *model, const sg_places *places, double *lo, 
         }
 }
 
-static sg_status fill_space(const sg_model *model, const double *theta, int level, sg_nodes *nodes) {
+static sg_status fill_space(const sg_model *model, const double *theta, int level, int cuts, const double *cut,
+                            sg_nodes *nodes) {
     const int d = model->space.d;
     double lo[SG_CUBATURE_AXES], hi[SG_CUBATURE_AXES], at[SG_LANDMARKS * SG_CUBATURE_AXES],
-        scale[SG_LANDMARKS * SG_CUBATURE_AXES];
+        scale[SG_LANDMARKS * SG_CUBATURE_AXES], breaks[SG_CUTS];
     sg_places places = {0};
     sg_arena *arena = NULL;
     sg_jet jet;
@@ -174,6 +191,7 @@ static sg_status fill_space(const sg_model *model, const double *theta, int leve
     model->family->places(model, theta, &places);
     from.logarithmic = places.logarithmic;
     lay_out(model, &places, lo, hi, at, scale);
+    for (int k = 0; k < cuts; k++) breaks[k] = places.logarithmic ? log(cut[k]) : cut[k];
     const sg_density_space density = {.context = &from,
                                       .evaluate = evaluate_space,
                                       .d = d,
@@ -182,7 +200,10 @@ static sg_status fill_space(const sg_model *model, const double *theta, int leve
                                       .hi = hi,
                                       .places = places.count,
                                       .place = at,
-                                      .scale = scale};
+                                      .scale = scale,
+                                      .breaks = cuts,
+                                      .at = breaks,
+                                      .every_axis = true};
     status = sg_cubature_new(&density, SPACE_TOL[d], SPACE_DEPTH, level, &nodes->points);
     if (status != SG_OK) {
         status = sg_fail_within(status, "%s", model->text);
@@ -271,7 +292,8 @@ out:
     return status;
 }
 
-sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike, sg_nodes **nodes) {
+sg_status sg_nodes_new_cut(const sg_model *model, const double *theta, int level, bool alike, int cuts,
+                           const double *cut, sg_nodes **nodes) {
     sg_nodes *made = NULL;
     *nodes = NULL;
     sg_status status = sg_new(&made, 1, sizeof *made);
@@ -284,9 +306,10 @@ sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bo
     } else if (model->space.shape == SG_SPHERE) {
         status = fill_sphere(model, theta, level, made);
     } else if (model->space.d > 1 || model->space.shape == SG_ORTHANT) {
-        status = has_cubature(model) ? fill_space(model, theta, level, made) : sg_nodes_fill_drawn(theta, level, made);
+        status = has_cubature(model) ? fill_space(model, theta, level, cuts, cut, made)
+                                     : sg_nodes_fill_drawn(theta, level, made);
     } else {
-        status = sg_model_panels(model, theta, level, &made->panels);
+        status = sg_model_panels_cut(model, theta, PANELS_DEPTH, level, cuts, cut, &made->panels);
         if (status == SG_OK) made->n = made->panels->n, made->mass = (double *)made->panels->mass;
     }
     if (status != SG_OK) {
@@ -295,6 +318,10 @@ sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bo
     }
     *nodes = made;
     return SG_OK;
+}
+
+sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike, sg_nodes **nodes) {
+    return sg_nodes_new_cut(model, theta, level, alike, 0, NULL, nodes);
 }
 
 void sg_nodes_delete(sg_nodes *nodes) {

@@ -178,20 +178,24 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+static int breaks_along(const sg_density_space *q, int a) {
+    return a == 0 || q->every_axis ? q->breaks : 0;
+}
+
 /* Inside the whole, and not nearly at one of its breaks. */
 static int add_edge(const search *s, int a, double at, double least, int count, double *edge) {
     const sg_density_space *q = s->density;
-    for (int k = 0; a == 0 && k < q->breaks; k++)
+    for (int k = 0; k < breaks_along(q, a); k++)
         if (fabs(at - q->at[k]) <= 0.5 * least) return count;
     if (count < EDGES_MOST && at > s->whole.lo[a] && at < s->whole.hi[a]) edge[count++] = at;
     return count;
 }
 
-/* How far the law is smooth on either side of a place. */
+/* How far the law is smooth on either side of a place; it is beyond breaks that are those of the integrand alone. */
 static double reach_of(const search *s, int a, double place) {
     const sg_density_space *q = s->density;
     double lo = s->whole.lo[a], hi = s->whole.hi[a];
-    for (int k = 0; a == 0 && k < q->breaks; k++) {
+    for (int k = 0; !q->every_axis && k < breaks_along(q, a); k++) {
         if (q->at[k] <= place) lo = fmax(lo, q->at[k]);
         if (q->at[k] >= place) hi = fmin(hi, q->at[k]);
     }
@@ -204,7 +208,7 @@ static int edges_of(const search *s, int a, double edge[EDGES_MOST]) {
     int count = 0, kept = 0;
     double least = INFINITY;
     edge[count++] = s->whole.lo[a], edge[count++] = s->whole.hi[a];
-    for (int k = 0; a == 0 && k < q->breaks && count < EDGES_MOST; k++)
+    for (int k = 0; k < breaks_along(q, a) && count < EDGES_MOST; k++)
         if (q->at[k] > s->whole.lo[a] && q->at[k] < s->whole.hi[a]) edge[count++] = q->at[k];
     for (int k = 0; k < q->places; k++) least = fmin(least, q->scale[k * q->d + a]);
     for (int k = 0; k < q->places; k++) {
