@@ -17,7 +17,7 @@ static int print_json(const sg_model *model, const sg_loss *loss, const sim_data
     json_object_set_new(o, "theta", sim_json_vector(model->m, fit->theta));
     json_object_set_new(o, "se", sim_json_vector(model->m, fit->se));
     json_object_set_new(o, "interval", intervals);
-    json_object_set_new(o, "covariance", sim_json_matrix(model->m, fit->covariance));
+    json_object_set_new(o, "covariance", fit->covariance ? sim_json_matrix(model->m, fit->covariance) : json_null());
     json_object_set_new(o, "n", json_integer(data->n));
     json_object_set_new(o, "iterations", json_integer(fit->iterations));
     json_object_set_new(o, "status", json_string(sg_status_name(fit->status)));

@@ -5,13 +5,29 @@
 
 /* ------------------------------------------------------------------- the data */
 
-static sg_status check_line(const sg_model *model, const sim_data *data) {
+static sg_status check_line(const char *path, const sg_model *model, const sim_data *data) {
     const sg_space *space = &model->space;
-    for (long long i = 0; i < data->n; i++) {
-        double x = data->rows[i * data->d];
+    for (long long k = 0; k < data->n * data->d; k++) {
+        const double x = data->rows[k];
         if (space->shape <= SG_INTERVAL && (x < space->lo || x > space->hi))
-            return sg_fail(SG_BAD_DATA, "datum %lld is %g, outside the support [%g, %g] of %s", i + 1, x, space->lo,
+            return sg_fail(SG_BAD_DATA, "datum %lld is %g, outside the support [%g, %g] of %s", k + 1, x, space->lo,
                            space->hi, model->family->name);
+        if (space->shape == SG_ORTHANT && !(x > 0))
+            return sg_fail(SG_BAD_DATA, "%s, row %lld, column %lld: %g is outside the orthant x > 0 of %s", path,
+                           k / data->d + 1, k % data->d + 1, x, model->family->name);
+    }
+    return SG_OK;
+}
+
+/* Unit vectors, up to the digits of a file, are brought to unit length. */
+static sg_status check_sphere(const sg_model *model, sim_data *data) {
+    for (long long i = 0; i < data->n; i++) {
+        double *x = data->rows + i * data->d, norm2 = 0;
+        for (int a = 0; a < data->d; a++) norm2 += x[a] * x[a];
+        if (!(fabs(norm2 - 1) < 1e-4))
+            return sg_fail(SG_BAD_DATA, "datum %lld has length %g, and %s takes unit vectors: divide by their lengths",
+                           i + 1, sqrt(norm2), model->family->name);
+        for (int a = 0; a < data->d; a++) x[a] /= sqrt(norm2);
     }
     return SG_OK;
 }
@@ -76,7 +92,8 @@ static sg_status check_allowed(const char *path, const sg_model *model, const si
 }
 
 static sg_status check_range(const char *path, const sg_model *model, sim_data *data) {
-    if (model->space.shape != SG_FINITE) return check_line(model, data);
+    if (model->space.shape == SG_SPHERE) return check_sphere(model, data);
+    if (model->space.shape != SG_FINITE) return check_line(path, model, data);
     sg_status status = model->space.q == 2 ? read_signs(path, data) : check_states(path, model->space.q, data);
     return status == SG_OK ? check_allowed(path, model, data) : status;
 }
@@ -92,7 +109,8 @@ sg_status sim_data_open(const sim_args *args, const sg_model *model, sim_data *d
     if (data->d != model->space.d)
         return sg_fail(SG_BAD_DATA, "%s has %d columns where %s has dimension %d", args->data, data->d, model->text,
                        model->space.d);
-    if (data->n <= model->m)
+    /* every coordinate of a datum tells something of its own */
+    if (data->n * (model->space.shape == SG_FINITE ? 1 : data->d) <= model->m)
         return sg_fail(SG_BAD_DATA, "%s has %lld data, too few for %d parameters", args->data, data->n, model->m);
     return check_range(args->data, model, data);
 }
@@ -105,14 +123,17 @@ void sim_fit_delete(sim_fit *fit) {
     sg_delete(fit);
 }
 
-static sg_status allocate(int m, sim_fit **out) {
+/* More are not written out, and their covariances not computed where standard errors take less. */
+enum { COVARIANCES_MOST = 1024 };
+
+static sg_status allocate(int m, bool squares, sim_fit **out) {
     sg_status status;
     sim_fit *fit = NULL;
     if ((status = sg_new(&fit, 1, sizeof *fit))) return status;
     *out = fit;
     if ((status = sg_new(&fit->theta, (size_t)m, sizeof(double)))) return status;
     if ((status = sg_new(&fit->se, (size_t)m, sizeof(double)))) return status;
-    return sg_new(&fit->covariance, (size_t)m * (size_t)m, sizeof(double));
+    return squares ? sg_new(&fit->covariance, (size_t)m * (size_t)m, sizeof(double)) : SG_OK;
 }
 
 /* -------------------------------------------------------------------- the fit */
@@ -122,8 +143,9 @@ static sg_status allocate(int m, sim_fit **out) {
 static sg_status whitened_fit(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes,
                               const sg_source *source, double *whiten, sim_fit *out) {
     sg_fitter *fitter = NULL;
-    sg_fit fit = {.theta = out->theta, .covariance = out->covariance};
-    sg_status status = sg_data_whitening(model, loss, model->truth, nodes, source, whiten, &out->condition);
+    sg_fit fit = {.theta = out->theta, .covariance = out->covariance, .se = out->se};
+    sg_status status = SG_OK;
+    if (whiten) status = sg_data_whitening(model, loss, model->truth, nodes, source, whiten, &out->condition);
     if (!status) status = sg_fitter_new(model, loss, model->truth, whiten, nodes, &fitter);
     if (!status) status = sg_fit_source(fitter, source, SG_FIT_SANDWICH, &fit);
     sg_fitter_delete(fitter);
@@ -149,21 +171,22 @@ sg_status sim_fit_new(const sg_model *model, const sg_loss *loss, const sim_data
     sg_source source = {.n = data->n, .d = data->d, .rows = data->rows};
     int m = model->m;
     *out = NULL;
-    if ((status = allocate(m, &fit))) goto out;
-    if ((status = sg_new(&whiten, (size_t)m * (size_t)m, sizeof(double)))) goto out;
+    const bool coordinates = sg_fit_by_coordinates(model, loss);
+    if ((status = allocate(m, !coordinates || m <= COVARIANCES_MOST, &fit))) goto out;
+    if (!coordinates && (status = sg_new(&whiten, (size_t)m * (size_t)m, sizeof(double)))) goto out;
     if ((status = sg_fit_nodes(model, loss, model->truth, false, &nodes))) goto out;
     if ((status = gather(model, loss, &source, &gathered))) goto out;
     status = whitened_fit(model, loss, nodes, &source, whiten, fit);
     if (status == SG_SINGULAR) { /* of the data: an answer, not a failure of the program */
         fit->status = status;
-        for (int j = 0; j < m; j++) fit->theta[j] = NAN;
-        for (int k = 0; k < m * m; k++) fit->covariance[k] = NAN;
+        for (int j = 0; j < m; j++) fit->theta[j] = fit->se[j] = NAN;
+        for (int k = 0; fit->covariance && k < m * m; k++) fit->covariance[k] = NAN;
         status = SG_OK;
     }
     if (fit->status)
         snprintf(fit->message, sizeof fit->message, "%s",
                  *sg_message() ? sg_message() : sg_status_sentence(fit->status));
-    for (int j = 0; j < m; j++) fit->se[j] = sqrt(fit->covariance[j + j * m]);
+    for (int j = 0; j < m && !coordinates; j++) fit->se[j] = sqrt(fit->covariance[j + j * m]);
 out:
     sg_delete(whiten);
     sg_gathered_delete(gathered);

@@ -13,7 +13,7 @@ typedef struct {
 SG_MUST_CHECK sg_status sim_data_open(const sim_args *args, const sg_model *model, sim_data *data);
 
 typedef struct {
-    double *theta, *se, *covariance; /* [m], [m], [m,m] */
+    double *theta, *se, *covariance; /* [m], [m], [m,m]; covariance NULL: too many to write out */
     double condition;
     int iterations;
     sg_status status; /* of the fit */

@@ -116,18 +116,17 @@ static sg_status walk_draws(const sim_args *args, source *s, sink *out) {
 }
 
 static const char *start_of(const source *s) {
-    const bool finite = s->setting.model->space.shape == SG_FINITE; /* on the line the error is rounding */
-    if (s->sampler && finite && sg_sampler_error(s->sampler) > 0) return "started from draws that are not exact";
-    if (s->sampler) return "started from exact draws";
+    if (s->sampler)
+        return sg_sampler_exact(s->sampler) ? "started from exact draws" : "started from draws that are not exact";
     if (s->setting.model->family->rates) return "started in state 0, not yet from the law";
     return s->setting.model->space.q == 2 ? "started with all sites at -1, not yet from the law"
                                           : "started with all sites in state 0, not yet from the law";
 }
 
-/* On finite sets the error is 0 or the method is not exact. */
 static const char *dynamics_of(const source *s) {
     if (s->dynamics) return s->setting.loss->row->dynamics;
-    return s->setting.model->space.shape == SG_FINITE && sg_sampler_error(s->sampler) > 0 ? "heat-bath" : "exact";
+    if (sg_sampler_exact(s->sampler)) return "exact";
+    return s->setting.model->space.shape == SG_FINITE ? "heat-bath" : "mala";
 }
 
 static int print_json(const sim_args *args, const source *s, json_t *draws) {
@@ -157,7 +156,7 @@ static int produce(const sim_args *args, source *s) {
     if (status) return sim_fail(status);
     if (out.failed) return sim_complain(1, "writing %s failed", args->output ? args->output : "standard output");
     if (args->json) return print_json(args, s, out.array);
-    if (!s->dynamics && s->setting.model->space.shape == SG_FINITE)
+    if (!s->dynamics && (s->setting.model->space.shape == SG_FINITE || !sg_sampler_exact(s->sampler)))
         fprintf(stderr, "scoregap: draws by %s; error %.2g\n", sg_sampler_method(s->sampler),
                 sg_sampler_error(s->sampler));
     if (s->dynamics && isfinite(s->acceptance))

@@ -125,17 +125,28 @@ double sg_bound_product_upper(int count, const double *log_constant);
  * max_i C_i (1 + (B/w_i) sum_j a_ij Q_ij X_ij),   any a_ij = 1 - a_ji in [0, 1], since the energies of one diffusion
  * coefficient add up: sum w_i E_i = E.  Two components (Q_01 = w_0 w_1, B = 1): the best a in closed form.  More: a =
  * 1/2 and the better of Q_ij = w_i w_j/max(X_ij, X_ji) and the same with max(1, .), the chain of Ge, Lee and Risteski
- * (2018), which gives max C_i (1 + B/2) at most. weight [count], log_poincare [count] of the components under the same
- * D, log_chi2 [count][count] row-major: log X_ij. Errors: SG_OUT_OF_RANGE (weights not positive), SG_NO_DIGITS
- * (overlaps too small for the eigenvalues of the chain on the components), SG_NO_MEMORY.
+ * (2018), which gives max C_i (1 + B/2) at most; where only one of X_ij and X_ji is finite, it stands in place of the
+ * larger, with a = 1 on its side. weight [count], log_poincare [count] of the components under the same D, log_chi2
+ * [count][count] row-major: log X_ij. Errors: SG_OUT_OF_RANGE (weights not positive), SG_NO_DIGITS (overlaps too small
+ * for the eigenvalues of the chain on the components), SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_bound_mixture_upper(int count, const double *weight, const double *log_poincare,
                                                const double *log_chi2, double *log_poincare_upper);
 /*
- * log chi^2(p_j || p_i) of normals: with means m and standard deviations s, finite iff s_j^2 < 2 s_i^2:
- *     1 + chi^2 = s_i^2/(s_j sqrt(2 s_i^2 - s_j^2)) exp((m_i - m_j)^2/(2 s_i^2 - s_j^2)).
+ * log chi^2(p_j || p_i) of normals on R^d with means m [d] and covariances S [d,d], finite iff 2 S_i - S_j is positive
+ * definite:
+ *     1 + chi^2 = det S_i/sqrt(det S_j det(2 S_i - S_j)) exp((m_i - m_j)' (2 S_i - S_j)^-1 (m_i - m_j)),
+ * by the eigenvalues of S_j in the metric of S_i.  INFINITY, and -INFINITY for equal laws.  Errors: SG_OUT_OF_RANGE (a
+ * covariance that is not positive definite), SG_NO_MEMORY.
  */
-double sg_bound_normal_log_chi2(double mean_i, double sd_i, double mean_j, double sd_j);
+SG_MUST_CHECK sg_status sg_bound_normals_log_chi2(int d, const double *mean_i, const double *covariance_i,
+                                                  const double *mean_j, const double *covariance_j, double *log_chi2);
+/*
+ * sg_bound_mixture_upper of a mixture of normals on R^d under D = 1: C_P of a normal law is the largest eigenvalue of
+ * its covariance.  weight [count], mean [count][d], covariance [count][d][d].  Errors: as those two.
+ */
+SG_MUST_CHECK sg_status sg_bound_normals_upper(int d, int count, const double *weight, const double *mean,
+                                               const double *covariance, double *log_poincare_upper);
 
 /* ------------------------------------------------------------- R^d, d <= 3 */
 

@@ -180,9 +180,13 @@ typedef struct sg_row {
      */
     sg_d_shape (*shape)(const sg_prepared *prepared);
     void (*diffusion)(const sg_prepared *prepared, const sg_block *block, double *D, double *div);
-    /* Values of a coordinate, any of them, at which D has a kink: at [SG_CUTS] ascending; returns how many.  NULL: 0.
+    /* Where D_j(x_j) is not smooth, for every coordinate: at [SG_CUTS_MOST], ascending; returns how many.  NULL:
+     * nowhere.
      */
-    int (*kinks)(const void *options, const sg_model *model, double *at);
+    int (*cuts)(const void *options, const sg_model *model, double *at);
+    /* Is D the same number everywhere, or diag h(x_j), whatever theta?  What fits by coordinates live on.  NULL: only
+     * where there is no `diffusion`. */
+    bool (*by_coordinates)(const void *options);
     /*
      * SG_JUMP by single flips of two-state sites: rate of x -> x^i at u_i = log p(x^i) - log p(x), reversible: rate(u)
      * = e^u rate(-u).  Vectorized.  heat_bath: rate = e^u/(1 + e^u).
@@ -297,8 +301,8 @@ SG_MUST_CHECK sg_status sg_loss_reference(const sg_loss *loss, const sg_model *m
 SG_MUST_CHECK sg_status sg_loss_prepare(const sg_loss *loss, const sg_model *model, const sg_panels *panels,
                                         sg_prepared **prepared);
 void sg_loss_release(const sg_loss *loss, sg_prepared *prepared);
-/* Kinks of the row's D (sg_row.kinks). */
-int sg_loss_kinks(const sg_loss *loss, const sg_model *model, double at[SG_CUTS]);
+/* sg_row.cuts */
+int sg_loss_cuts(const sg_loss *loss, const sg_model *model, double at[SG_CUTS_MOST]);
 /* log D at the nodes of panels [n], for kind SG_DIFFUSION (zeros where D = 1).  Errors: SG_MISFIT (another kind),
  * SG_UNDERFLOW (D not finite or 0). */
 SG_MUST_CHECK sg_status sg_loss_log_diffusion(const sg_loss *loss, const sg_prepared *prepared, const sg_panels *panels,

@@ -69,6 +69,7 @@ enum {
 typedef struct {
     int m, d, want;
     double *logp, *dx, *dxx, *dt, *dt_dx, *dt_dxx, *dtt, *dtt_dx, *dtt_dxx;
+    const int *parameter; /* [m] of which parameters, ascending (families that are SG_CHOICE); NULL: of all */
 } sg_jet;
 
 /* Takes the arrays of a jet from an arena; sg_jet_bytes tells how much.  Errors: SG_NO_MEMORY (arena full). */
@@ -85,6 +86,7 @@ enum {
     SG_STATES = 1 << 4,     /* finite space, states() */
     SG_HARD = 1 << 5,       /* some of its states are forbidden, p = 0 */
     SG_RATES = 1 << 6,      /* a Markov chain by its rates(): no density and no loss, the process alone */
+    SG_CHOICE = 1 << 7,     /* jets may be of some parameters only (sg_jet.parameter), also those of smooth() */
     SG_KINK = 1 << 8        /* the gradient of log p jumps somewhere: integration by parts loses a term there */
 };
 
@@ -147,11 +149,11 @@ typedef struct {
     bool logarithmic; /* on the orthant, p or its statistics are not smooth at the faces: cubature goes in log x */
 } sg_places;
 
-/* The normals of which a law on the line is the mixture. */
+/* The normals of which a law on R^d is the mixture, in one block of memory, for sg_delete. */
 #define SG_COMPONENTS 16
 typedef struct {
-    int count;
-    double weight[SG_COMPONENTS], mean[SG_COMPONENTS], sd[SG_COMPONENTS];
+    int d, count;
+    double *weight, *mean, *covariance; /* [count], [count][d], [count][d][d] */
 } sg_components;
 
 /* A Markov chain on 0 .. n-1: `edges` directed transitions from[e] -> to[e] at rate speed * exp(log_rate[e]). */
@@ -208,6 +210,8 @@ struct sg_family {
     /* Fills space, full, truth (of the parameters by name) and own from the struct of keys.  The registry frees truth
      * and own with sg_delete. */
     sg_status (*make)(const void *keys, sg_model *model);
+    /* Frees what own points to, before own itself; also after a make that failed.  NULL: nothing. */
+    void (*release)(sg_model *model);
     void (*parameter)(const sg_model *model, int index, char name[SG_NAME]);
     /*
      * Parameters by name are linear combinations of the coordinates theta [full] in which everything else here is
@@ -218,7 +222,8 @@ struct sg_family {
      */
     void (*direction)(const sg_model *model, int index, bool alone, double *direction);
     /*
-     * Fills what jet->want asks for (jet->m = model->full).  Loops over the block vectorize; nothing is allocated.  On
+     * Fills what jet->want asks for (jet->m = model->full, unless jet->parameter tells which).
+     * Loops over the block vectorize; nothing is allocated.  On
      * spheres x-derivatives are those of log p as it is written, in all d coordinates.
      */
     void (*jet)(const sg_model *model, const double *theta, const sg_block *block, sg_jet *jet);
@@ -243,6 +248,11 @@ struct sg_family {
     void (*states)(const sg_model *model, const double *theta, uint64_t first, int count, double *logp);
     /* Classes under a symmetry, for sizes that cannot be enumerated.  NULL or SG_REFUSED: none is known. */
     sg_status (*lump)(const sg_model *model, const double *theta, sg_lumped **lumped);
+    /*
+     * Product laws: coordinate `coordinate` has the law of the line model that is returned, at the entries of theta
+     * from *first on, and is independent of the others.  Draws are then made coordinate by coordinate.  NULL: none.
+     */
+    const sg_model *(*factor)(const sg_model *model, int coordinate, int *first);
     /* Exact draws by composition: fills block->x for block->n points.  NULL: by the inverse distribution table. */
     void (*draw)(const sg_model *model, const double *theta, sg_stream *stream, sg_block *block);
     /*
@@ -254,8 +264,8 @@ struct sg_family {
     /* Has this key no meaning beside the others?  It is then left out of the canonical text.  NULL: every key has one.
      */
     bool (*idle)(const void *keys, const char *key);
-    /* The law at theta as a mixture of normals; NULL: it is none. */
-    void (*components)(const sg_model *model, const double *theta, sg_components *out);
+    /* The law at theta as a mixture of normals; NULL: it is none.  Errors: SG_NO_MEMORY. */
+    sg_status (*components)(const sg_model *model, const double *theta, sg_components **out);
     /*
      * The law convolved with a normal law of variance t in every coordinate, p_t = p_theta * N(0, t I), as a function
      * of x and t >= 0: fills the jet in d + 1 coordinates, x first and t last (dx [d + 1], dxx packed over d + 1, ...),
@@ -315,6 +325,11 @@ struct sg_family {
      * sg_pairs_free.  Errors: those of sg_pairs_new.
      */
     sg_status (*pairs)(const sg_model *model, const double *theta, sg_pairs *out);
+    /*
+     * The orthant: as x_j -> 0, p ~ x_j^density, and the derivatives along x_j of statistics are O(x_j^slope), for the
+     * worst j.  NULL: neither vanishes nor grows.
+     */
+    void (*faces)(const sg_model *model, const double *theta, double *density, double *slope);
     /* Families of pairs of coordinates (sg_interactions): fits by diffusions then need no jets.  NULL: others. */
     void (*interactions)(const sg_model *model, const sg_block *block, sg_interactions *out);
     /*
@@ -361,9 +376,9 @@ SG_MUST_CHECK sg_status sg_model_panels(const sg_model *model, const double *the
 /* The same cut at another depth (sg_panels_new; 200 above): what a deeper cut changes is the error of the cut. */
 SG_MUST_CHECK sg_status sg_model_panels_deep(const sg_model *model, const double *theta, double depth, int level,
                                              sg_panels **panels);
-/* The same with edges of panels at `cuts` <= SG_CUTS points `at` inside the space, where a function of a loss has a
- * kink. */
-#define SG_CUTS 4
+/* The same with edges of panels at `cuts` <= SG_CUTS_MOST points `at` inside the space, where a function of a loss has
+ * a kink. */
+#define SG_CUTS_MOST 8
 SG_MUST_CHECK sg_status sg_model_panels_cut(const sg_model *model, const double *theta, double depth, int level,
                                             int cuts, const double *at, sg_panels **panels);
 
@@ -411,10 +426,12 @@ enum { SG_STATES_MOST = 1 << 26 }; /* states that are enumerated */
  */
 SG_MUST_CHECK sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike,
                                      sg_nodes **nodes);
-/* The same with edges of panels, or of boxes along every axis, at `cuts` <= SG_CUTS ascending coordinates `cut`; of no
- * effect where nodes are drawn, on spheres and on finite sets. */
-SG_MUST_CHECK sg_status sg_nodes_new_cut(const sg_model *model, const double *theta, int level, bool alike, int cuts,
-                                         const double *cut, sg_nodes **nodes);
+/*
+ * The same on continuous spaces for integrands that are not smooth where a coordinate, any of them, is one of cut
+ * [cuts], ascending: no panel and no box of cubature goes across (drawn nodes are as above).
+ */
+SG_MUST_CHECK sg_status sg_nodes_cut(const sg_model *model, const double *theta, int level, int cuts, const double *cut,
+                                     sg_nodes **nodes);
 void sg_nodes_delete(sg_nodes *nodes);
 /* E f of f [n] at the nodes. */
 double sg_nodes_mean(const sg_nodes *nodes, const double *f);
@@ -458,7 +475,7 @@ double sg_lift_log_rate(const sg_lift *lift, double log_norm, double beta, doubl
 double sg_lift_norm(const sg_lift *lift);
 /*
  * Levels beta [count] and weights [count], summing to 1, of a rule for expectations under r: Gauss-Legendre panels of
- * 16 points in log(1 + beta), `panels` to a unit; those lighter than 1e-20 of the heaviest are left out.  Errors:
+ * 16 points in log(1 + beta), `panels` to a unit; those lighter than 1e-18 are left out.  Errors:
  * SG_NO_MEMORY, SG_OUT_OF_RANGE.  The caller frees both by sg_delete.
  */
 SG_MUST_CHECK sg_status sg_lift_levels(const sg_lift *lift, double panels, int *count, double **beta, double **weight);
@@ -482,6 +499,8 @@ typedef struct sg_chart {
     int full, m;
     double *origin; /* [full] */
     double *basis;  /* [full][m] */
+    int moved;      /* parameters that move: rows of the basis that are not 0 */
+    int *parameter; /* [moved] which, ascending */
 } sg_chart;
 /* origin = theta [full]; whiten [m,m] column-major (NULL: identity): basis = direction * whiten. */
 SG_MUST_CHECK sg_status sg_chart_new(const sg_model *model, const double *theta, const double *whiten,
@@ -491,10 +510,17 @@ void sg_chart_delete(sg_chart *chart);
 void sg_chart_theta(const sg_chart *chart, const double *delta, double *theta);
 
 /*
- * Jet along the chart at theta: calls the family, then contracts every theta-index with the basis.  `raw` has m = full,
- * `jet` m = chart->m; both want the same.  Blocks of counts (sg_block.count): SG_LOGP, of one state, and SG_DT.  A
- * chart that is the identity on all parameters is passed through without
- * copying (jet then aliases raw).
+ * The arrays of `raw` below, for a family that is SG_CHOICE of the parameters that move alone, in d coordinates.
+ * Errors: SG_NO_MEMORY (arena full).
+ */
+size_t sg_chart_raw_bytes(const sg_model *model, const sg_chart *chart, int d, int want);
+SG_MUST_CHECK sg_status sg_chart_raw_take(const sg_model *model, const sg_chart *chart, sg_arena *arena, int d,
+                                          int want, sg_jet *raw);
+/*
+ * Jet along the chart at theta: calls the family, then contracts every theta-index with the basis.  `raw` has m = full
+ * or is of some parameters, `jet` m = chart->m; both want the same.  Blocks of counts (sg_block.count): SG_LOGP, of one
+ * state, and SG_DT.  A chart that is the identity on all parameters is passed through without copying (jet then aliases
+ * raw).
  */
 void sg_chart_jet(const sg_model *model, const sg_chart *chart, const double *theta, const sg_block *block, sg_jet *raw,
                   sg_jet *jet);
@@ -549,6 +575,13 @@ SG_MUST_CHECK sg_status sg_partition_at(sg_partition *partition, const double *d
  * second or so each; later draws run until they are done.  Last, without hard constraints or on pairs of two-state
  * sites, a chain of heat-bath sweeps: not exact.
  *
+ * On R^d and the orthant, d > 1: sg_family.draw; the samplers of sg_family.factor; otherwise Langevin chains with
+ * Metropolis's correction, as many steps a draw as make the correlation of every statistic F_j, coordinate and log p
+ * over them less than 0.01 (estimated with a standard error of 0.0025).  They start in a fixed pool of 4096 states, so
+ * that a block is a function of its stream alone.  Means over 40 x 4096 states must agree, within 6 standard errors,
+ * with cubature where there is one, and with E L F_j = 0 and other identities of the law.  It takes about 4e6
+ * evaluations of log p to make, more where chains are slow, and is refused beyond 512 steps a draw.
+ *
  * Errors: SG_NOT_INTEGRABLE, SG_NO_MEMORY, SG_REFUSED (none of these), and those of sg_model_panels.
  */
 typedef struct sg_sampler sg_sampler;
@@ -562,11 +595,12 @@ void sg_sampler_draw(const sg_sampler *sampler, sg_stream *stream, sg_block *blo
  * exact, an estimate (not a bound) of the total-variation error of a draw: with 64 pairs of chains, half from all sites
  * in one state or the other and half from random states and their opposites, all met within t sweeps, and draws are
  * states after 8 t; with 95% confidence fewer than 1 - 0.05^(1/64) of such pairs meet later, and this to the power 8 is
- * the estimate.  It rests on pairs from other starts being no later.  Chains on
- * continuous spaces: an estimate of how far the mean of any coordinate of a draw is off, in standard deviations. Chains
- * on continuous spaces: an estimate of how far the mean of any coordinate of a draw is off, in standard deviations.
+ * the estimate.  It rests on pairs from other starts being no later.  Of chains on R^d an estimate of the largest bias
+ * of a watched mean, in standard deviations: what the pool is off by, times 0.01.
  */
 double sg_sampler_error(const sg_sampler *sampler);
+/* Are draws exact, up to rounding and the bound on the line? */
+bool sg_sampler_exact(const sg_sampler *sampler);
 /* How it draws, in a few words; the text belongs to the sampler. */
 const char *sg_sampler_method(const sg_sampler *sampler);
 

@@ -123,7 +123,7 @@ typedef struct {
     const double *scale;   /* [places][d] widths along the axes, > 0 */
     int breaks;            /* places where the integrand is not smooth: boxes end there */
     const double *at;      /* [breaks] ascending, along the first axis */
-    bool every_axis;       /* or along all of them */
+    bool every_axis;       /* along every axis */
 } sg_density_space;
 
 /*
@@ -165,7 +165,7 @@ typedef struct {
 } sg_density_sphere;
 
 /*
- * Points on the sphere (x [d][n]) and masses.  Cut at depth 60; tol is 1e-13, and the rounding of log q, about
+ * Points on the sphere (x [d][n]) and masses.  Cut at depth 60; tol is 1e-15, and the rounding of log q, about
  * 2e-16 sharp.
  *
  * d = 2 or 3: the cube around the sphere, in the frame, its faces in equiangular coordinates, by
@@ -290,6 +290,15 @@ SG_MUST_CHECK sg_status sg_moments_of(int count, int m, const double *theta, con
 
 /* Share k/count with its binomial standard error sqrt(p(1-p)/count). */
 void sg_share(int k, int count, double *share, double *se);
+
+/*
+ * Integrated autocorrelation time 1 + 2 sum_k rho_k of `chains` stationary series of `length` numbers, x
+ * [length][chains]: n numbers of one of them are worth n over this time as many independent ones.  Correlations are
+ * about the mean of all chains, so that chains which stay apart count as correlated; the sum ends as Geyer's initial
+ * monotone sequence does (1992, section 3.3).  1 for constants; INFINITY where it has not ended within the series.
+ * O(chains length^2).
+ */
+double sg_autocorrelation_time(int chains, int length, const double *x);
 
 /*
  * Quantiles (type 7 of Hyndman and Fan) of n values at `probs`; NaNs must have been removed; +inf is allowed and sorts

@@ -1,5 +1,6 @@
 /* Products and mixtures: Poincare constants of a law from those of its parts. */
 #include <math.h>
+#include <string.h>
 
 #include "scoregap/bound.h"
 
@@ -21,14 +22,6 @@ double sg_bound_product_upper(int count, const double *log_constant) {
     double most = -INFINITY;
     for (int i = 0; i < count; i++) most = larger(most, log_constant[i]);
     return most;
-}
-
-double sg_bound_normal_log_chi2(double mean_i, double sd_i, double mean_j, double sd_j) {
-    const double wide = 2 * sd_i * sd_i - sd_j * sd_j, d = mean_i - mean_j;
-    if (!(wide > 0)) return INFINITY;
-    const double log_one_more = 2 * log(sd_i) - log(sd_j) - 0.5 * log(wide) + d * d / wide;
-    if (!(log_one_more > 0)) return -INFINITY;
-    return log_one_more > 40 ? log_one_more : log(expm1(log_one_more));
 }
 
 /*
@@ -54,6 +47,10 @@ static sg_status chain_constant(int count, const double *weight, const double *l
     if (!status) status = sg_new(&value, n, sizeof *value);
     if (status) goto out;
     for (size_t k = 0; k < n * n; k++) log_unit = larger(log_unit, log_q[k]);
+    if (log_unit == -INFINITY) {
+        status = sg_fail(SG_NO_DIGITS, "no two components of the mixture have a finite chi-square");
+        goto out;
+    }
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++) {
             double q = i == j ? 0 : exp(log_q[i * n + j] - log_unit);
@@ -80,16 +77,20 @@ static sg_status many_components(int count, const double *weight, const double *
     if (status) return status;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++) {
-            double chi2 = larger(larger(log_chi2[i * n + j], log_chi2[j * n + i]), log(floor));
-            log_q[i * n + j] = i == j ? -INFINITY : log(weight[i]) + log(weight[j]) - chi2;
+            const double one = log_chi2[i * n + j], other = log_chi2[j * n + i];
+            const double chi2 = one == INFINITY ? other : other == INFINITY ? one : larger(one, other);
+            log_q[i * n + j] = i == j ? -INFINITY : log(weight[i]) + log(weight[j]) - larger(chi2, log(floor));
         }
     if ((status = chain_constant(count, weight, log_q, &log_b))) goto out;
     *log_upper = -INFINITY;
     for (size_t i = 0; i < n; i++) {
         double sum = -INFINITY;
-        for (size_t j = 0; j < n; j++)
-            if (log_q[i * n + j] > -INFINITY) sum = log_add(sum, log_q[i * n + j] + log_chi2[i * n + j]);
-        *log_upper = larger(*log_upper, log_c[i] + log_add(0, log_b - log(2 * weight[i]) + sum));
+        for (size_t j = 0; j < n; j++) {
+            const double chi2 = log_chi2[i * n + j], share = log_chi2[j * n + i] == INFINITY ? 1 : 0.5; /* a_ij */
+            if (log_q[i * n + j] > -INFINITY && chi2 < INFINITY)
+                sum = log_add(sum, log(share) + log_q[i * n + j] + chi2);
+        }
+        *log_upper = larger(*log_upper, log_c[i] + log_add(0, log_b - log(weight[i]) + sum));
     }
 out:
     sg_delete(log_q);
@@ -115,5 +116,90 @@ sg_status sg_bound_mixture_upper(int count, const double *weight, const double *
     status = many_components(count, weight, log_poincare, log_chi2, LEAST_CHI2, &other);
     if (status == SG_NO_DIGITS) return SG_OK; /* the first stands */
     if (!status && other < *log_poincare_upper) *log_poincare_upper = other;
+    return status;
+}
+
+/* ------------------------------------------------------------------- normals */
+
+/* The factor L of a = L L' (row-major, lower), in place; false where a is not positive definite. */
+static bool factor(int d, double *a) {
+    for (int i = 0; i < d; i++)
+        for (int j = 0; j <= i; j++) {
+            double sum = a[i * d + j];
+            for (int k = 0; k < j; k++) sum -= a[i * d + k] * a[j * d + k];
+            if (i == j && !(sum > 0)) return false;
+            a[i * d + j] = i == j ? sqrt(sum) : sum / a[j * d + j];
+        }
+    return true;
+}
+
+/* x = L^-1 x, of which entry i is x[i * step] */
+static void solve(int d, const double *factor, int step, double *x) {
+    for (int i = 0; i < d; i++) {
+        for (int k = 0; k < i; k++) x[i * step] -= factor[i * d + k] * x[k * step];
+        x[i * step] /= factor[i * d + i];
+    }
+}
+
+/* With the eigenvalues e of S_j and z = m_i - m_j in the metric of S_i: each direction apart. */
+static double chi2_of(int d, const double *e, const double *z) {
+    double log_one_more = 0;
+    for (int a = 0; a < d; a++) {
+        if (!(e[a] < 2)) return INFINITY;
+        log_one_more += z[a] * z[a] / (2 - e[a]) - 0.5 * log1p(-(1 - e[a]) * (1 - e[a]));
+    }
+    if (!(log_one_more > 0)) return -INFINITY;
+    return log_one_more > 40 ? log_one_more : log(expm1(log_one_more));
+}
+
+sg_status sg_bound_normals_log_chi2(int d, const double *mean_i, const double *covariance_i, const double *mean_j,
+                                    const double *covariance_j, double *log_chi2) {
+    const size_t n = (size_t)d, square = n * n;
+    double *work = NULL;
+    *log_chi2 = INFINITY;
+    sg_status status = sg_new(&work, 3 * square + 3 * n, sizeof *work);
+    if (status) return status;
+    double *root = work, *other = root + square, *vector = other + square, *value = vector + square, *apart = value + n,
+           *z = apart + n;
+    memcpy(root, covariance_i, square * sizeof *root);
+    memcpy(other, covariance_j, square * sizeof *other);
+    if (!factor(d, root)) {
+        status = sg_fail(SG_OUT_OF_RANGE, "the covariance of a component is not positive definite");
+        goto out;
+    }
+    for (int a = 0; a < d; a++) apart[a] = mean_i[a] - mean_j[a];
+    solve(d, root, 1, apart);
+    for (int a = 0; a < d; a++) solve(d, root, d, other + a);
+    for (int a = 0; a < d; a++) solve(d, root, 1, other + a * d);
+    if ((status = sg_symmetric_eigen(d, other, value, vector))) goto out;
+    if (!(value[0] > 0)) {
+        status = sg_fail(SG_OUT_OF_RANGE, "the covariance of a component is not positive definite");
+        goto out;
+    }
+    for (int a = 0; a < d; a++)
+        for (int b = 0; b < d; b++) z[a] += vector[b + a * d] * apart[b];
+    *log_chi2 = chi2_of(d, value, z);
+out:
+    sg_delete(work);
+    return status;
+}
+
+sg_status sg_bound_normals_upper(int d, int count, const double *weight, const double *mean, const double *covariance,
+                                 double *log_poincare_upper) {
+    const size_t n = (size_t)(count > 0 ? count : 0), axes = (size_t)d, square = axes * axes;
+    double *log_c = NULL;
+    *log_poincare_upper = INFINITY;
+    sg_status status = sg_new(&log_c, n + n * n + axes, sizeof *log_c);
+    if (status) return status;
+    double *log_chi2 = log_c + n, *value = log_chi2 + n * n;
+    for (size_t i = 0; i < n && !status; i++) {
+        status = sg_symmetric_eigen(d, covariance + i * square, value, NULL);
+        log_c[i] = log(value[d - 1]);
+        for (size_t j = 0; j < n && !status; j++)
+            status = sg_bound_normals_log_chi2(d, mean + i * axes, covariance + i * square, mean + j * axes,
+                                               covariance + j * square, &log_chi2[i * n + j]);
+    }
+    if (!status) status = sg_bound_mixture_upper(count, weight, log_c, log_chi2, log_poincare_upper);
+    sg_delete(log_c);
     return status;
 }

@@ -32,12 +32,27 @@ sg_status sg_diffusion_fits(const char *name, bool flux, const sg_model *model) 
                        "%s is no valid loss for %s, whose log density has a kink, where integration by parts leaves a "
                        "term: only its dynamics are defined",
                        name, model->text);
-    if (flux && (model->space.shape == SG_INTERVAL || model->space.shape == SG_ORTHANT))
+    if (flux && model->space.shape == SG_ORTHANT) return sg_diffusion_faces(name, 0, model);
+    if (flux && model->space.shape == SG_INTERVAL)
         return sg_fail(SG_MISFIT,
                        "%s is no valid loss for %s, whose density need not vanish at the ends of its support, where "
                        "integration by parts leaves a term: only its dynamics, reflected there, are defined",
                        name, model->text);
     return SG_OK;
+}
+
+sg_status sg_diffusion_faces(const char *name, double power, const sg_model *model) {
+    double density = 0, slope = 0;
+    if (model->space.shape != SG_ORTHANT) return SG_OK;
+    if (model->family->faces) model->family->faces(model, model->truth, &density, &slope);
+    const double flux = power + density + slope, root = power + density + 2 * slope;
+    const double psi = 2 * (power + fmin(2 * slope, slope - 1)) + density;
+    if (flux > 0 && root > -1 && psi > -1) return SG_OK;
+    return sg_fail(SG_MISFIT,
+                   "%s is no valid loss for %s: at a face of the orthant D is of order x^%g, the density x^%g and the "
+                   "slopes of statistics x^%g, where integration by parts leaves a term or the loss has no variance: "
+                   "take a D = diag h(x_a) that vanishes faster",
+                   name, model->text, power, density, slope);
 }
 
 /* -------------------------------------------------------------------- loss */

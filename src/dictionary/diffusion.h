@@ -22,6 +22,12 @@ enum { SG_MATRIX_MOST = 16 }; /* dimensions in which D may be a matrix without i
 void sg_diffusion_factor(int n, int d, const double *D, double *factor);
 
 /*
+ * Is a loss with D_j ~ x_j^power at the faces of the orthant valid: does h p S' -> 0 there, and are E[h S'^2] and
+ * E[(L S)^2] finite (YDS; h(0) = 0 is not always enough)?  At the model's truth.  Errors: SG_MISFIT, with the powers.
+ */
+SG_MUST_CHECK sg_status sg_diffusion_faces(const char *name, double power, const sg_model *model);
+
+/*
  * Where the diffusion of loss `name` exists: on any flat space, reflected at the ends of an interval and at the faces
  * of the orthant.  Errors: SG_MISFIT.
  */

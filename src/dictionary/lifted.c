@@ -143,7 +143,7 @@ static sg_status fill(const choices *c, const sg_model *model, const double *the
     own->c = *c;
     own->d = model->space.d;
     if (!status) status = sg_model_lift(model, &own->lift, &own->view);
-    if (!status) status = sg_lift_levels(&own->lift, level ? 0.75 : 0.5, &own->levels, &own->beta, &own->weight);
+    if (!status) status = sg_lift_levels(&own->lift, level ? 1.25 : 0.75, &own->levels, &own->beta, &own->weight);
     if (!status && own->d == 1) status = sg_hermite_new(level ? 64 : 48, &own->noise);
     if (!status) status = sg_noised_inverse(&own->lift, &own->level);
     if (status) return status;
@@ -174,6 +174,12 @@ static sg_status fits(const void *own, const sg_model *model) {
                        model->text, model->space.d);
     if (model->space.shape != SG_LINE && model->space.shape != SG_RD)
         return sg_fail(SG_MISFIT, "lifted needs a law on the line or R^d: %s is none", model->text);
+    const choices *c = own;
+    if (model->space.d > 1 && c->design == PRINTED && c->boundary == EXACT)
+        return sg_fail(SG_MISFIT,
+                       "the boundary term of loss lifted given a datum is computed in one dimension: take "
+                       "boundary=independent, boundary=shared or design=tapered for %s",
+                       model->text);
     return choose_lift(own, model, model->truth, &lift);
 }
 

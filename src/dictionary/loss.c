@@ -221,8 +221,8 @@ void sg_loss_release(const sg_loss *loss, sg_prepared *prepared) {
     if (loss && prepared) loss->row->release(prepared);
 }
 
-int sg_loss_kinks(const sg_loss *loss, const sg_model *model, double at[SG_CUTS]) {
-    return loss->row->kinks ? loss->row->kinks(loss->options, model, at) : 0;
+int sg_loss_cuts(const sg_loss *loss, const sg_model *model, double at[SG_CUTS_MOST]) {
+    return loss->row->cuts ? loss->row->cuts(loss->options, model, at) : 0;
 }
 
 static sg_status check_diffusion(const sg_loss *loss, const sg_block *block, const double *D) {

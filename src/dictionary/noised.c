@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum { DRAWS_MOST = 100000 };
+static const double LIGHTEST = 1e-19; /* weight of a rule that is kept */
 
 sg_status sg_hermite_new(int n, sg_hermite *rule) {
     sg_status status;
@@ -20,9 +21,12 @@ sg_status sg_hermite_new(int n, sg_hermite *rule) {
     }
     double sum = 0;
     for (int k = 0; k < n; k++) sum += gsl_integration_fixed_weights(w)[k];
+    rule->n = 0;
     for (int k = 0; k < n; k++) {
-        rule->z[k] = gsl_integration_fixed_nodes(w)[k];
-        rule->weight[k] = gsl_integration_fixed_weights(w)[k] / sum;
+        const double weight = gsl_integration_fixed_weights(w)[k] / sum;
+        if (!(weight > LIGHTEST)) continue;
+        rule->z[rule->n] = gsl_integration_fixed_nodes(w)[k];
+        rule->weight[rule->n++] = weight;
     }
 out:
     if (w) gsl_integration_fixed_free(w);
@@ -36,24 +40,34 @@ void sg_hermite_free(sg_hermite *rule) {
     *rule = (sg_hermite){0};
 }
 
+static double squared_distance(int d, const double *a, const double *b) {
+    double sum = 0;
+    for (int i = 0; i < d; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
+    return sum;
+}
+
 sg_status sg_noised_scales(const sg_model *model, const double *theta, double *lambda, double *diameter2) {
-    sg_components parts;
+    sg_components *parts = NULL;
+    double *value = NULL;
     if (!model->family->components || !model->family->smooth)
         return sg_fail(SG_MISFIT,
                        "%s is no mixture of normals, whose convolution with noise is known: take mixture or "
                        "gaussian-mixture",
                        model->text);
-    model->family->components(model, theta, &parts);
+    sg_status status = model->family->components(model, theta, &parts);
+    if (!status) status = sg_new(&value, (size_t)parts->d, sizeof *value);
     *lambda = INFINITY;
     *diameter2 = 0;
-    for (int k = 0; k < parts.count; k++) {
-        *lambda = fmin(*lambda, parts.sd[k] * parts.sd[k]);
-        for (int j = 0; j < k; j++) {
-            const double gap = parts.mean[k] - parts.mean[j];
-            *diameter2 = fmax(*diameter2, gap * gap);
-        }
+    for (int k = 0; !status && k < parts->count; k++) {
+        const int d = parts->d;
+        status = sg_symmetric_eigen(d, parts->covariance + (size_t)(k * d) * (size_t)d, value, NULL);
+        if (!status) *lambda = fmin(*lambda, value[0]);
+        for (int j = 0; j < k; j++)
+            *diameter2 = fmax(*diameter2, squared_distance(d, parts->mean + k * d, parts->mean + j * d));
     }
-    return SG_OK;
+    sg_delete(value);
+    sg_delete(parts);
+    return status;
 }
 
 static void log_rate(const void *context, int n, const double *u, double *logq, double *test) {

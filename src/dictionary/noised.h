@@ -6,7 +6,8 @@
 
 #include "scoregap/dictionary.h"
 
-/* Points and weights of Gauss and Hermite's rule for E f(Z), Z standard normal; weights sum to 1. */
+/* Points and weights of Gauss and Hermite's rule for E f(Z), Z standard normal; weights sum to 1, and those below 1e-19
+ * are left out. */
 typedef struct {
     int n;
     double *z, *weight; /* [n] */
@@ -17,7 +18,7 @@ void sg_hermite_free(sg_hermite *rule);
 
 /*
  * The smallest eigenvalue of the components' covariances and the largest squared distance of their means, of a law that
- * is a mixture of normals (sg_family.components).  Errors: SG_MISFIT.
+ * is a mixture of normals (sg_family.components).  Errors: SG_MISFIT, SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_noised_scales(const sg_model *model, const double *theta, double *lambda, double *diameter2);
 

@@ -102,10 +102,18 @@ static sg_status runs(const void *own, const sg_model *model) {
 
 /* D p S' of a Stein kernel is an integral of p S from either end, and h vanishes there. */
 static sg_status fits(const void *own, const sg_model *model) {
-    const int with = ((const sg_preconditioner *)own)->with;
+    const sg_preconditioner *c = own;
+    const bool coordinates = c->with == SG_WITH_COORDINATES;
     sg_status status = runs(own, model);
     if (status != SG_OK) return status;
-    return sg_diffusion_fits("loss preconditioned", with != SG_WITH_STEIN && with != SG_WITH_COORDINATES, model);
+    status = sg_diffusion_fits("loss preconditioned", c->with != SG_WITH_STEIN && !coordinates, model);
+    if (status != SG_OK || !coordinates) return status;
+    return sg_diffusion_faces("loss preconditioned", c->h == SG_H_LOG1P ? 1 : c->degree, model);
+}
+
+static bool by_coordinates(const void *own) {
+    const int with = ((const sg_preconditioner *)own)->with;
+    return with == SG_WITH_CONSTANT || with == SG_WITH_COORDINATES;
 }
 
 /* ----------------------------------------------------------- the constants */
@@ -261,8 +269,8 @@ static void of_coordinate(const constants *own, int n, const double *restrict x,
     }
 }
 
-/* Where h reaches its cap. */
-static int kinks(const void *own, const sg_model *model, double *at) {
+/* Where h comes to its cap. */
+static int cuts(const void *own, const sg_model *model, double *at) {
     const sg_preconditioner *c = own;
     const double lo = model->space.lo, hi = model->space.hi, middle = 0.5 * (lo + hi);
     if (c->with != SG_WITH_COORDINATES || c->cap == 0) return 0;
@@ -373,7 +381,8 @@ const sg_row sg_row_preconditioned = {
     .datum = datum,
     .shape = shape,
     .diffusion = diffusion,
-    .kinks = kinks,
+    .cuts = cuts,
+    .by_coordinates = by_coordinates,
     .step = step,
     .settle = sg_preconditioner_settle,
     .runs = runs,

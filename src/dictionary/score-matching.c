@@ -1,22 +1,25 @@
 /*
  * Score matching (HYV, KHR): the loss |grad log p|^2/2 + Lap log p, the generator Lap + grad log p . grad, Langevin's
- * diffusion.
+ * diffusion; on spheres with gradient and Laplacian along the sphere.
  */
 #include "dictionary/diffusion.h"
+#include "dictionary/sphere.h"
 
 typedef struct {
-    bool linear;
+    bool linear, sphere;
 } constants;
 
 static const sg_field options[] = {{.key = NULL}};
 
 static sg_status fits(const void *own, const sg_model *model) {
     (void)own;
+    if (model->space.shape == SG_SPHERE) return SG_OK;
     return sg_diffusion_fits("score-matching", true, model);
 }
 
 static sg_status runs(const void *own, const sg_model *model) {
     (void)own;
+    if (model->space.shape == SG_SPHERE) return SG_OK;
     return sg_diffusion_runs("score-matching", model);
 }
 
@@ -29,6 +32,7 @@ static sg_status prepare(const void *own, const sg_model *model, const double *t
         if (status != SG_OK) return status;
     }
     made->linear = model->family->can & SG_LINEAR;
+    made->sphere = model->space.shape == SG_SPHERE;
     *prepared = (sg_prepared *)made;
     return SG_OK;
 }
@@ -39,12 +43,19 @@ static void release(sg_prepared *prepared) {
 
 static void datum(const sg_prepared *prepared, const sg_local *local, const sg_block *block, const sg_jet *jet,
                   sg_datum *out) {
+    const constants *own = (const constants *)prepared;
     (void)local;
-    sg_diffusion_datum(((const constants *)prepared)->linear, NULL, block, jet, out);
+    if (own->sphere)
+        sg_sphere_datum(own->linear, block, jet, out);
+    else
+        sg_diffusion_datum(own->linear, NULL, block, jet, out);
 }
 
 static void step(const sg_prepared *prepared, sg_walk *walk) {
-    sg_diffusion_step(NULL, SG_D_SCALAR, prepared, walk);
+    if (((const constants *)prepared)->sphere)
+        sg_sphere_step(walk);
+    else
+        sg_diffusion_step(NULL, SG_D_SCALAR, prepared, walk);
 }
 
 const sg_row sg_row_score_matching = {

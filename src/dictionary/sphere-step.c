@@ -1,8 +1,8 @@
-#include "dictionary/sphere-step.h"
-
+/* The step of Langevin's diffusion on the sphere. */
 #include <math.h>
 
 #include "base/vecmath.h"
+#include "dictionary/sphere.h"
 
 enum { B = SG_BLOCK };
 

@@ -3,6 +3,7 @@
 
 #include "dictionary/diffusion.h"
 #include "dictionary/site-walk.h"
+#include "dictionary/sphere.h"
 
 enum { B = SG_BLOCK };
 
@@ -18,7 +19,8 @@ static sg_status check(const sg_model *model, const sg_sampler *sampler, int cha
 /* What the steps of any row need: those of a diffusion, which need more than resampling. */
 static size_t scratch_bytes(const sg_model *model) {
     const int d = model->space.d;
-    return model->space.shape == SG_FINITE ? sg_site_walk_bytes(d) : sg_diffusion_step_bytes(d);
+    if (model->space.shape == SG_FINITE) return sg_site_walk_bytes(d);
+    return model->space.shape == SG_SPHERE ? sg_sphere_step_bytes(d) : sg_diffusion_step_bytes(d);
 }
 
 static sg_status fill(const sg_model *model, const double *theta, int chains, sg_walk *walk) {

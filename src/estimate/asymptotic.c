@@ -12,7 +12,8 @@ enum { STATES_LISTED = 1 << 18 };
 
 /* One grid's answers; the two grids of an sg_asymptotic are compared. */
 typedef struct {
-    double *gamma, *gamma_mle, *dirichlet, *fisher, *whiten, *metric_root, *cov_psi, *inefficiency, *noise;
+    double *gamma, *gamma_mle, *dirichlet, *fisher, *whiten, *metric_root, *cov_psi, *inefficiency, *noise,
+        *gamma_mle_noised;
     double restricted, condition, mean_psi, rho, norm;
 } grid_values;
 
@@ -26,14 +27,14 @@ static sg_status new_matrices(int m, double **matrix[], int count) {
 
 static sg_status new_values(int m, grid_values *v) {
     double **matrix[] = {&v->gamma,       &v->gamma_mle, &v->dirichlet,    &v->fisher, &v->whiten,
-                         &v->metric_root, &v->cov_psi,   &v->inefficiency, &v->noise};
-    return new_matrices(m, matrix, 9);
+                         &v->metric_root, &v->cov_psi,   &v->inefficiency, &v->noise,  &v->gamma_mle_noised};
+    return new_matrices(m, matrix, 10);
 }
 
 static void delete_values(grid_values *v) {
     double *matrix[] = {v->gamma,       v->gamma_mle, v->dirichlet,    v->fisher, v->whiten,
-                        v->metric_root, v->cov_psi,   v->inefficiency, v->noise};
-    for (int k = 0; k < 9; k++) sg_delete(matrix[k]);
+                        v->metric_root, v->cov_psi,   v->inefficiency, v->noise,  v->gamma_mle_noised};
+    for (int k = 0; k < 10; k++) sg_delete(matrix[k]);
 }
 
 /* a^T a */
@@ -89,8 +90,15 @@ static sg_status whitened_answers(const sg_model *model, const sg_fold *rows, in
     }
     sg_multiply_nt(m, b, rows->score, a);
     if ((status = sg_singular_values(m, a, v->inefficiency, NULL))) goto out;
-    sg_multiply(m, rows->score, inverse, a);
-    v->restricted = sg_norm2(m, a) * sg_norm2(m, a);
+    if (rows->noised[0] > 0) {
+        /* the constant belongs to the score of the noised law, whose Dirichlet form H is */
+        sg_multiply(m, rows->noised, inverse, a);
+        sg_multiply_tn(m, inverse, a, hessian);
+        v->restricted = sg_norm2(m, hessian);
+    } else {
+        sg_multiply(m, rows->score, inverse, a);
+        v->restricted = sg_norm2(m, a) * sg_norm2(m, a);
+    }
     sg_multiply_nt(m, b, v->whiten, a); /* B W^T */
     square(m, a, v->gamma);
     v->norm = sg_norm2(m, a) * sg_norm2(m, a);
@@ -116,6 +124,10 @@ static sg_status plain_answers(const sg_model *model, const sg_fold *rows, int d
     if ((status = sg_fold_middle(rows, draws, factor))) goto out;
     square(m, factor, v->cov_psi);
     for (int k = 0; k < m * m; k++) v->noise[k] = draws ? rows->noise[k] / draws : 0;
+    if (rows->noised[0] > 0) {
+        double condition;
+        status = sg_invert(m, rows->noised, v->gamma_mle_noised, &condition);
+    }
 out:
     sg_delete(factor);
     return status;
@@ -161,7 +173,7 @@ static void delete_grouped(grouped *g) {
 }
 
 static sg_status fold(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared, const sg_chart *chart,
-                      const sg_nodes *nodes, grouped *g) {
+                      const sg_nodes *nodes, bool bends, grouped *g) {
     const long long blocks = sg_nodes_blocks(nodes);
     const int count = groups_of(nodes, loss);
     sg_failure first = {0};
@@ -169,7 +181,7 @@ static sg_status fold(const sg_model *model, const sg_loss *loss, const sg_prepa
 #pragma omp parallel for schedule(dynamic) if (count > 1)
     for (int k = 0; k < count; k++) {
         const long long from = blocks * k / count, to = blocks * (k + 1) / count;
-        sg_status status = sg_fold_new(model, loss, prepared, chart, nodes, from, to - from, &g->part[k]);
+        sg_status status = sg_fold_new(model, loss, prepared, chart, nodes, from, to - from, bends, &g->part[k]);
         if (status) sg_failure_keep(&first, status);
     }
     if (first.status) return sg_fail(first.status, "%s", first.message);
@@ -210,21 +222,36 @@ out:
     return status;
 }
 
-static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes, grid_values *v,
+/* The same sums in whitened coordinates: of losses that draw, whose many points a datum are not looked at twice. */
+static sg_status turn(grouped *g, const double *whiten) {
+    sg_status status = SG_OK;
+    for (int k = 0; k < g->count && !status; k++) status = sg_fold_turn(g->part[k], whiten);
+    if (g->count > 1 && !status) status = sg_fold_turn(g->all, whiten);
+    return status;
+}
+
+/* Moments of Hessians are taken on one grid alone, the first. */
+static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes, bool first, grid_values *v,
                          grid_values *spread) {
     sg_status status = SG_OK;
     sg_prepared *prepared = NULL;
     sg_chart *plain = NULL, *white = NULL;
     grouped g = {0};
+    const bool drawing = loss->row->spread != NULL;
     if ((status = sg_loss_prepare(loss, model, nodes->panels, &prepared))) goto out;
     const int draws = draws_of(loss, prepared);
     if ((status = sg_chart_new(model, model->truth, NULL, &plain))) goto out;
-    if ((status = fold(model, loss, prepared, plain, nodes, &g))) goto out;
+    if ((status = fold(model, loss, prepared, plain, nodes, drawing && first, &g))) goto out;
     if ((status = plain_answers(model, g.all, draws, v))) goto out;
     if ((status = dirichlet_of(model->m, v))) goto out;
-    delete_grouped(&g);
-    if ((status = sg_chart_new(model, model->truth, v->whiten, &white))) goto out;
-    if ((status = fold(model, loss, prepared, white, nodes, &g))) goto out;
+    if (drawing) {
+        status = turn(&g, v->whiten);
+    } else {
+        delete_grouped(&g);
+        if ((status = sg_chart_new(model, model->truth, v->whiten, &white))) goto out;
+        status = fold(model, loss, prepared, white, nodes, true, &g);
+    }
+    if (status) goto out;
     if ((status = whitened_answers(model, g.all, draws, v))) goto out;
     if (spread) status = jackknife(model, &g, draws, v, spread);
 out:
@@ -233,6 +260,26 @@ out:
     sg_chart_delete(white);
     sg_loss_release(loss, prepared);
     return status;
+}
+
+/*
+ * Nodes of the law, cut where D has kinks; of losses that draw, on the line, cut at e^-60, beyond which nothing is seen
+ * by their rules, which cost thousands of points a node.
+ */
+static sg_status take_nodes(const sg_model *model, const sg_loss *loss, int level, sg_nodes **nodes) {
+    sg_panels *panels = NULL;
+    double cut[SG_CUTS_MOST];
+    const int cuts = sg_loss_cuts(loss, model, cut);
+    if (!loss->row->spread || model->space.d > 1 || model->space.shape != SG_LINE)
+        return sg_nodes_cut(model, model->truth, level, cuts, cut, nodes);
+    sg_status status = sg_model_panels_deep(model, model->truth, 60, level, &panels);
+    if (!status) status = sg_new(nodes, 1, sizeof **nodes);
+    if (status) {
+        sg_panels_delete(panels);
+        return status;
+    }
+    **nodes = sg_nodes_of(model, panels);
+    return SG_OK;
 }
 
 static double norm_of_difference(int m, const double *a, const double *b, double *scratch) {
@@ -279,6 +326,7 @@ static void take(sg_asymptotic *out, grid_values *fine) {
     memcpy(out->metric_root, fine->metric_root, bytes);
     memcpy(out->cov_psi, fine->cov_psi, bytes);
     memcpy(out->noise, fine->noise, bytes);
+    memcpy(out->gamma_mle_noised, fine->gamma_mle_noised, bytes);
     for (int j = 0; j < m; j++) out->inefficiency[j] = fine->inefficiency[m - 1 - j];
     out->restricted_poincare = fine->restricted;
     out->condition = fine->condition;
@@ -307,15 +355,15 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
     grid_values coarse = {0}, fine = {0};
     sg_nodes *nodes[2] = {NULL, NULL};
     sg_asymptotic *out = NULL;
-    double cut[SG_CUTS];
     int m = model->m;
     *result = NULL;
     if ((status = sg_loss_fits(loss, model))) goto out;
     if ((status = sg_new(&out, 1, sizeof *out))) goto out;
     out->m = m;
-    double **matrix[] = {&out->theta,  &out->gamma,       &out->gamma_mle, &out->dirichlet,    &out->fisher,
-                         &out->whiten, &out->metric_root, &out->cov_psi,   &out->inefficiency, &out->noise};
-    if ((status = new_matrices(m, matrix, 10))) goto out;
+    double **matrix[] = {&out->theta,        &out->gamma,  &out->gamma_mle,       &out->dirichlet,
+                         &out->fisher,       &out->whiten, &out->metric_root,     &out->cov_psi,
+                         &out->inefficiency, &out->noise,  &out->gamma_mle_noised};
+    if ((status = new_matrices(m, matrix, 11))) goto out;
     for (int j = 0; j < m; j++) out->theta[j] = model->named[model->free[j]];
     if (model->space.shape == SG_FINITE) {
         status = on_finite_set(model, loss, out);
@@ -323,10 +371,9 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
         goto out;
     }
     if ((status = new_values(m, &coarse)) || (status = new_values(m, &fine))) goto out;
-    const int cuts = sg_loss_kinks(loss, model, cut);
-    if ((status = sg_nodes_new_cut(model, model->truth, 0, false, cuts, cut, &nodes[0]))) goto out;
+    if ((status = take_nodes(model, loss, 0, &nodes[0]))) goto out;
     if (nodes[0]->drawn) {
-        if ((status = on_grid(model, loss, nodes[0], &fine, &coarse))) goto out;
+        if ((status = on_grid(model, loss, nodes[0], true, &fine, &coarse))) goto out;
         out->gamma_error = coarse.norm;
         out->inefficiency_error = coarse.inefficiency[0];
         out->restricted_poincare_error = coarse.restricted;
@@ -335,11 +382,12 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
         take(out, &fine);
         goto terms;
     }
-    if ((status = sg_nodes_new_cut(model, model->truth, 1, false, cuts, cut, &nodes[1]))) goto out;
-    if ((status = on_grid(model, loss, nodes[0], &coarse, NULL))) goto out;
-    if ((status = on_grid(model, loss, nodes[1], &fine, NULL))) goto out;
+    if ((status = take_nodes(model, loss, 1, &nodes[1]))) goto out;
+    if ((status = on_grid(model, loss, nodes[0], true, &coarse, NULL))) goto out;
+    if ((status = on_grid(model, loss, nodes[1], false, &fine, NULL))) goto out;
     estimate_errors(out, &coarse, &fine);
     take(out, &fine);
+    if (loss->row->spread) out->rho = coarse.rho;
 terms:
     status = sg_khr_terms_of(model, loss, nodes[nodes[1] ? 1 : 0], out, &out->khr);
 out:
@@ -357,8 +405,8 @@ out:
 
 void sg_asymptotic_delete(sg_asymptotic *a) {
     if (!a) return;
-    double *matrix[] = {a->theta,  a->gamma,       a->gamma_mle, a->dirichlet,    a->fisher,
-                        a->whiten, a->metric_root, a->cov_psi,   a->inefficiency, a->noise};
-    for (int k = 0; k < 10; k++) sg_delete(matrix[k]);
+    double *matrix[] = {a->theta,       a->gamma,   a->gamma_mle,    a->dirichlet, a->fisher,          a->whiten,
+                        a->metric_root, a->cov_psi, a->inefficiency, a->noise,     a->gamma_mle_noised};
+    for (int k = 0; k < 11; k++) sg_delete(matrix[k]);
     sg_delete(a);
 }

@@ -75,6 +75,25 @@ static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const 
     }
 }
 
+/* On the sphere gradients are replaced by their parts along it, and the first of the second derivatives so that their
+ * trace is the Laplacian of the sphere. */
+static void to_sphere(const sg_block *block, sg_jet *jet) {
+    const int d = jet->d, gradient = d * SG_BLOCK, hessian = d * (d + 1) / 2 * SG_BLOCK;
+    for (int j = -1; j < jet->m; j++) {
+        double *g = j < 0 ? jet->dx : jet->dt_dx + j * gradient, *h = j < 0 ? NULL : jet->dt_dxx + j * hessian;
+        for (int i = 0; i < block->n; i++) {
+            double across = 0, bend = 0;
+            for (int a = 0; a < d; a++) across += block->x[a * SG_BLOCK + i] * g[a * SG_BLOCK + i];
+            for (int a = 0, pair = 0; a < d && h; a++)
+                for (int b = 0; b <= a; b++, pair++)
+                    bend += (a == b ? 1 : 2) * h[pair * SG_BLOCK + i] * block->x[a * SG_BLOCK + i] *
+                            block->x[b * SG_BLOCK + i];
+            for (int a = 0; a < d; a++) g[a * SG_BLOCK + i] -= across * block->x[a * SG_BLOCK + i];
+            if (h) h[i] -= bend + (d - 1) * across;
+        }
+    }
+}
+
 static sg_status collect(khr_nodes *k, const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
                          const sg_nodes *nodes) {
     sg_status status = SG_OK;
@@ -92,6 +111,7 @@ static sg_status collect(khr_nodes *k, const sg_model *model, const sg_loss *los
     for (int first = 0; first < k->n; first += SG_BLOCK) {
         sg_lens_nodes(lens, nodes, first / SG_BLOCK);
         sg_lens_look(lens, prepared, NULL, model->truth, &lens->block, 0, jets);
+        if (model->space.shape == SG_SPHERE) to_sphere(&lens->block, &lens->jet);
         if (loss->row->diffusion) loss->row->diffusion(prepared, &lens->block, f.D, f.div);
         for (int i = 0; i < lens->block.n; i++) {
             note(k, &f, (int)d, i);
@@ -259,6 +279,8 @@ sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asym
     const bool line = model->space.d == 1 && model->space.shape != SG_CIRCLE && model->space.shape != SG_ORTHANT;
     if (!line) return SG_OK; /* the bounds below are those of a line */
     sg_status status = line_bounds(model, loss, out);
+    /* laws that are rough at 0 have no panels, and then none of these bounds */
+    if (status && status != SG_NO_MEMORY && model->space.shape == SG_ORTHANT) return SG_OK;
     if (!status && gap &&
         gap->status == SG_NOT_ATTAINED) { /* on a truncated law these sides say nothing of the whole one */
         out->log_muckenhoupt_upper = INFINITY;

@@ -62,6 +62,13 @@ static sg_status new_partition(sg_fitter *f) {
     return f->lens->view ? raw_means(f) : SG_OK;
 }
 
+static sg_status new_coordinates(const double *reference, sg_fitter *f) {
+    sg_status status = sg_new(&f->full, (size_t)f->model->full, sizeof(double));
+    if (!status) status = sg_loss_prepare(f->loss, f->model, f->panels, &f->prepared);
+    if (!status) status = sg_coordinate_fit_new(f->model, f->loss, f->prepared, reference, &f->coordinates);
+    return status;
+}
+
 sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double *reference, const double *whiten,
                         const sg_nodes *nodes, sg_fitter **out) {
     sg_status status = SG_OK;
@@ -73,6 +80,10 @@ sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double
     f->model = model, f->loss = loss, f->nodes = nodes, f->m = model->m;
     f->panels = nodes ? nodes->panels : NULL;
     f->kind = model->family->can & SG_LINEAR && !loss->row->spread ? loss->row->fit : SG_GENERAL;
+    if (sg_fit_by_coordinates(model, loss)) {
+        status = new_coordinates(reference, f);
+        goto out;
+    }
     int want = SG_PSI | (f->kind == SG_QUADRATIC ? SG_ROOT : f->kind == SG_GENERAL ? SG_VALUE | SG_CURVATURE : 0);
     if ((status = sg_chart_new(model, reference, whiten, &f->chart))) goto out;
     if ((status = sg_lens_new(model, loss, f->chart, want, SG_LOGP, &f->lens))) goto out;
@@ -102,6 +113,7 @@ void sg_fitter_delete(sg_fitter *f) {
     sg_two_step_delete(f);
     sg_site_fits_delete(f);
     sg_nodewise_delete(f->nodewise);
+    sg_coordinate_fit_delete(f->coordinates);
     sg_loss_release(f->loss, f->prepared);
     sg_partition_delete(f->partition);
     sg_chart_delete(f->chart);
@@ -331,7 +343,32 @@ static sg_status add_errors(sg_fitter *f, int want, double *covariance) {
     return SG_OK;
 }
 
+bool sg_fit_by_coordinates(const sg_model *model, const sg_loss *loss) {
+    return sg_coordinate_fit_may(model, loss);
+}
+
+static sg_status fit_coordinates(sg_fitter *f, const sg_source *source, int want, sg_fit *fit) {
+    sg_coordinate_report report;
+    const size_t m = (size_t)f->m;
+    for (size_t k = 0; fit->covariance && k < m * m; k++) fit->covariance[k] = NAN;
+    for (size_t k = 0; fit->se && k < m; k++) fit->se[k] = NAN;
+    fit->status = sg_coordinate_fit_run(f->coordinates, source, fit->theta, &report);
+    fit->iterations = report.iterations;
+    fit->passes = 1;
+    if (fit->status) {
+        for (size_t k = 0; k < m; k++) fit->theta[k] = NAN;
+        return SG_OK;
+    }
+    sg_model_expand(f->model, fit->theta, f->full);
+    if (!f->model->family->inside(f->model, f->full)) fit->status = SG_NOT_INTEGRABLE;
+    if (!(want & SG_FIT_SANDWICH)) return SG_OK;
+    fit->passes++;
+    const sg_status status = sg_coordinate_fit_sandwich(f->coordinates, source, fit->covariance, fit->se);
+    return status == SG_SINGULAR ? SG_OK : status;
+}
+
 sg_status sg_fit_source(sg_fitter *f, const sg_source *source, int want, sg_fit *fit) {
+    if (f->coordinates) return fit_coordinates(f, source, want, fit);
     f->source = source;
     f->passes = 0;
     for (int k = 0; k < f->m * f->m; k++) fit->covariance[k] = NAN;
@@ -359,7 +396,7 @@ sg_status sg_data_whitening(const sg_model *model, const sg_loss *loss, const do
     sg_fitter *f = NULL;
     if ((status = sg_fitter_new(model, loss, theta, NULL, nodes, &f))) return status;
     f->source = source;
-    if (f->kind == SG_QUADRATIC) {
+    if (f->kind == SG_QUADRATIC && !f->coordinates) {
         status = sg_pass_fold(f->lens, f->prepared, &f->origin, theta, source, f->stack, f->work, f->b);
         if (!status) status = sg_invert(f->m, f->b, whiten, condition);
         for (int k = 0; !status && k < f->m * f->m; k++) whiten[k] *= sqrt((double)source->n);
@@ -378,6 +415,7 @@ sg_status sg_fit_nodes(const sg_model *model, const sg_loss *loss, const double 
     double value;
     *nodes = NULL;
     if (model->space.shape == SG_SPHERE && model->family->log_z) return SG_OK;
+    if (!kl && sg_fit_by_coordinates(model, loss)) return SG_OK;
     if (model->space.shape != SG_FINITE) return sg_nodes_new(model, theta, 0, false, nodes);
     if (!kl && !loss->row->local) return SG_OK;
     if (sg_model_exchangeable(model)) return sg_nodes_new(model, theta, 0, true, nodes);

@@ -2,6 +2,7 @@
 #ifndef SG_ESTIMATE_FITTER_H
 #define SG_ESTIMATE_FITTER_H
 
+#include "estimate/coordinate-fit.h"
 #include "estimate/nodewise.h"
 #include "estimate/pass.h"
 #include "estimate/site-fits.h"
@@ -29,6 +30,8 @@ struct sg_fitter {
     sg_two_step *two_step; /* NULL: the loss needs no pilot */
     sg_site_fits *sites;   /* NULL: all parameters are fitted at once */
     sg_nodewise *nodewise; /* the same faster, for pairwise models; NULL: others */
+    /* Quadratic losses on families of pairs: nothing of chart, lens and scratch is there then.  NULL: others. */
+    sg_coordinate_fit *coordinates;
 };
 
 void sg_fitter_pass(sg_fitter *f, const sg_local *local, const double *delta, int want, sg_pass_means *means);

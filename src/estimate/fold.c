@@ -1,5 +1,6 @@
 #include "estimate/fold.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,9 +47,9 @@ static sg_status new_rows(int m, sg_fold **rows) {
     if ((status = sg_new(rows, 1, sizeof **rows))) return status;
     sg_fold *r = *rows;
     r->m = m;
-    double **matrix[] = {&r->root, &r->psi, &r->score, &r->noise, &r->hessian};
+    double **matrix[] = {&r->root, &r->psi, &r->score, &r->noise, &r->noised, &r->hessian};
     double **vector[] = {&r->mean_psi, &r->mean_score, &r->square_psi};
-    for (int k = 0; k < 5 && !status; k++) status = sg_new(matrix[k], square, sizeof(double));
+    for (int k = 0; k < 6 && !status; k++) status = sg_new(matrix[k], square, sizeof(double));
     for (int k = 0; k < 3 && !status; k++) status = sg_new(vector[k], (size_t)m, sizeof(double));
     if (!status && keeps_moment(m)) status = sg_new(&r->moment, pairs * pairs, sizeof(double));
     return status;
@@ -56,9 +57,9 @@ static sg_status new_rows(int m, sg_fold **rows) {
 
 void sg_fold_delete(sg_fold *r) {
     if (!r) return;
-    double *array[] = {r->root,     r->psi,        r->score,      r->noise, r->hessian,
-                       r->mean_psi, r->mean_score, r->square_psi, r->moment};
-    for (int k = 0; k < 9; k++) sg_delete(array[k]);
+    double *array[] = {r->root,    r->psi,      r->score,      r->noise,      r->noised,
+                       r->hessian, r->mean_psi, r->mean_score, r->square_psi, r->moment};
+    for (int k = 0; k < 10; k++) sg_delete(array[k]);
     sg_delete(r);
 }
 
@@ -137,7 +138,7 @@ static sg_status read_blocks(const sg_model *model, const sg_loss *loss, const s
     const bool linear = model->family->can & SG_LINEAR, square = linear && loss->row->fit == SG_QUADRATIC;
     const bool drawing = loss->row->spread != NULL;
     if (drawing) loss->row->spread(prepared, &spread);
-    t->bends = keeps_moment(t->m) || spread.own_hessian;
+    t->bends = (t->bends && keeps_moment(t->m)) || spread.own_hessian;
     int want = SG_PSI | (drawing ? SG_DIRICHLET | SG_NOISE : SG_ROOT);
     if (t->bends && (drawing || !square)) want |= SG_CURVATURE;
     if ((status = sg_lens_new(model, loss, chart, want, SG_DT, &lens))) goto out;
@@ -148,6 +149,7 @@ static sg_status read_blocks(const sg_model *model, const sg_loss *loss, const s
         open_theory(model, loss, &stream);
         sg_lens_clear(lens);
         lens->theory = true;
+        lens->score_sum = loss->row->more ? r->noised : NULL;
         lens->draws = spread.rule ? NULL : &stream;
         r->draws = spread.rule ? 0 : SG_SPREAD_DRAWS;
         r->own_hessian = spread.own_hessian;
@@ -167,6 +169,7 @@ static sg_status read_blocks(const sg_model *model, const sg_loss *loss, const s
             const double unbiased = r->draws ? r->draws / (r->draws - 1.0) : 1;
             r->noise[below] = r->noise[above] = unbiased * lens->datum_all.noise_sum[below];
             r->root[below] = r->root[above] = lens->datum_all.dirichlet_sum[below];
+            r->noised[above] = r->noised[below];
         }
 out:
     sg_delete(local.gradient);
@@ -229,7 +232,7 @@ static void add_moments(const tall *t, sg_fold *r) {
             for (int i = 0; i < t->n; i++) sum += t->scale[i] * t->curvature[(size_t)p * t->n + i];
             r->hessian[j + (size_t)k * m] = r->hessian[k + (size_t)j * m] = sum;
         }
-    for (int p = 0; r->moment && p < pairs; p++)
+    for (int p = 0; r->moment && t->curvature && p < pairs; p++)
         for (int q = 0; q <= p; q++) {
             double sum = 0;
             for (int i = 0; i < t->n; i++)
@@ -247,11 +250,11 @@ static sg_status factor_of(tall *t, double *a, double *factor) {
 }
 
 sg_status sg_fold_new(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared, const sg_chart *chart,
-                      const sg_nodes *nodes, long long first, long long count, sg_fold **out) {
+                      const sg_nodes *nodes, long long first, long long count, bool bends, sg_fold **out) {
     sg_status status = SG_OK;
     sg_fold *r = NULL;
     const long long at = first * SG_BLOCK, left = nodes->n - at, most = count * SG_BLOCK;
-    tall t = {.n = (int)(left < most ? left : most), .m = chart->m};
+    tall t = {.n = (int)(left < most ? left : most), .m = chart->m, .bends = bends};
     *out = NULL;
     if ((status = new_rows(t.m, &r))) goto out;
     if ((status = read_blocks(model, loss, prepared, chart, nodes, first, count, &t, r))) goto out;
@@ -316,6 +319,7 @@ static void add_part(const sg_fold *from, sg_fold *to) {
     add_array(m, from->mass, from->mean_score, to->mean_score);
     add_array(m, 1, from->square_psi, to->square_psi);
     add_array(square, 1, from->noise, to->noise);
+    add_array(square, 1, from->noised, to->noised);
     add_array(square, 1, from->hessian, to->hessian);
     add_array(pairs * pairs, 1, from->moment, to->moment);
 }
@@ -324,10 +328,10 @@ static void add_part(const sg_fold *from, sg_fold *to) {
 static void normalize(sg_fold *r) {
     const size_t m = (size_t)r->m, square = m * m, pairs = m * (m + 1) / 2;
     const double whole = 1 / r->mass, root = sqrt(whole);
-    double *factors[] = {r->root, r->psi, r->score}, *sums[] = {r->noise, r->hessian};
+    double *factors[] = {r->root, r->psi, r->score}, *sums[] = {r->noise, r->noised, r->hessian};
     for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < square; i++) factors[k][i] *= root;
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < 3; k++)
         for (size_t i = 0; i < square; i++) sums[k][i] *= whole;
     for (size_t i = 0; i < m; i++) r->square_psi[i] *= whole;
     for (size_t i = 0; r->moment && i < pairs * pairs; i++) r->moment[i] *= whole;
@@ -353,6 +357,61 @@ out:
     }
     *out = r;
     return SG_OK;
+}
+
+/* -------------------------------------------------------------------- turning */
+
+/* turn [pairs,pairs] row-major: how packed A goes over into packed W^T A W. */
+static void fill_turn(int m, const double *w, double *turn) {
+    const int pairs = m * (m + 1) / 2;
+    for (int a = 0, p = 0; a < m; a++)
+        for (int b = 0; b <= a; b++, p++)
+            for (int j = 0, q = 0; j < m; j++)
+                for (int k = 0; k <= j; k++, q++) {
+                    const double both = w[j + a * m] * w[k + b * m];
+                    turn[(size_t)p * pairs + q] = j == k ? both : both + w[k + a * m] * w[j + b * m];
+                }
+}
+
+static sg_status turn_moment(sg_fold *r, const double *w) {
+    const int pairs = r->m * (r->m + 1) / 2;
+    double *turn = NULL, *half = NULL;
+    const size_t square = (size_t)pairs * (size_t)pairs;
+    sg_status status = sg_new(&turn, square, sizeof(double));
+    if (!status) status = sg_new(&half, square, sizeof(double));
+    if (!status) {
+        fill_turn(r->m, w, turn);
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, pairs, pairs, pairs, 1, turn, pairs, r->moment, pairs, 0,
+                    half, pairs);
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, pairs, pairs, pairs, 1, half, pairs, turn, pairs, 0,
+                    r->moment, pairs);
+    }
+    sg_delete(turn);
+    sg_delete(half);
+    return status;
+}
+
+sg_status sg_fold_turn(sg_fold *r, const double *w) {
+    const int m = r->m;
+    const size_t bytes = (size_t)m * (size_t)m * sizeof(double);
+    double *half = NULL, *factors[] = {r->root, r->psi, r->score}, *forms[] = {r->noise, r->noised, r->hessian};
+    double *vectors[] = {r->mean_psi, r->mean_score};
+    sg_status status = sg_new(&half, (size_t)m * (size_t)m, sizeof(double));
+    if (status) return status;
+    for (int k = 0; k < 3; k++) {
+        sg_multiply(m, factors[k], w, half);
+        memcpy(factors[k], half, bytes);
+    }
+    for (int k = 0; k < 3; k++) {
+        sg_multiply(m, forms[k], w, half);
+        sg_multiply_tn(m, w, half, forms[k]);
+    }
+    for (int k = 0; k < 2; k++) {
+        cblas_dgemv(CblasColMajor, CblasTrans, m, m, 1, w, m, vectors[k], 1, 0, half, 1);
+        memcpy(vectors[k], half, (size_t)m * sizeof(double));
+    }
+    sg_delete(half);
+    return r->moment ? turn_moment(r, w) : SG_OK;
 }
 
 /* ------------------------------------------------------------------- answers */

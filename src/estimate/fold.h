@@ -17,19 +17,23 @@ typedef struct {
     double *mean_psi, *mean_score; /* the means */
     double *square_psi;            /* sum psi_j^2 */
     double *noise;                 /* sum of Cov(psi of one draw | datum); zero where the loss draws nothing */
+    double *noised;                /* sum of second moments of the score of the noised law; zero without noise */
     double *hessian;               /* sum of the loss's second derivatives, where it has a Hessian of its own */
     double *moment; /* [pairs,pairs] second moments of the packed Hessian of one datum; NULL: m > SG_REALS */
     int draws;      /* psi is the mean of so many draws a datum; 0: of all, or there are none */
     bool own_hessian;
 } sg_fold;
 
-/* Folds blocks first .. first + count - 1 of the nodes at theta = the chart's origin.  Allocates; tall tables are freed
- * before it returns. */
+/* Folds blocks first .. first + count - 1 of the nodes at theta = the chart's origin, with the moments of Hessians if
+ * `bends`.  Allocates; tall tables are freed before it
+ * returns. */
 SG_MUST_CHECK sg_status sg_fold_new(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
                                     const sg_chart *chart, const sg_nodes *nodes, long long first, long long count,
-                                    sg_fold **rows);
+                                    bool bends, sg_fold **rows);
 /* All parts but number `skip` (-1: all), as if they had been one group, normalized to mass 1. */
 SG_MUST_CHECK sg_status sg_fold_join(int count, sg_fold *const *parts, int skip, sg_fold **rows);
+/* The same in other coordinates, delta = whiten delta', [m,m] column-major.  Errors: SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sg_fold_turn(sg_fold *fold, const double *whiten);
 void sg_fold_delete(sg_fold *rows);
 
 /* R^-1 of the Dirichlet rows, at the chart's coordinates: SG_SINGULAR names the direction by parameter names. */

@@ -221,22 +221,10 @@ static sg_status barthe_roberto(line *l, sg_gap_bounds *list, bool both) {
     return status || !both ? status : add(l, list, "Barthe-Roberto", SG_ENTROPY_LOWER, code, b.log_lower, note);
 }
 
-/* Normals have C_P = s^2/D. */
 static sg_status mixture(line *l, sg_gap_bounds *list) {
-    sg_components c;
-    double log_c[SG_COMPONENTS], log_chi2[SG_COMPONENTS * SG_COMPONENTS], value = INFINITY;
     bool constant = true;
-    if (!l->model->family->components) return SG_OK;
-    l->model->family->components(l->model, l->model->truth, &c);
     for (int i = 0; i < l->panels->n; i++) constant = constant && l->log_d[i] == l->log_d[0];
-    for (int i = 0; i < c.count; i++) {
-        log_c[i] = 2 * log(c.sd[i]) - l->log_d[0];
-        for (int j = 0; j < c.count; j++)
-            log_chi2[i * c.count + j] = sg_bound_normal_log_chi2(c.mean[i], c.sd[i], c.mean[j], c.sd[j]);
-    }
-    sg_status code = constant ? sg_bound_mixture_upper(c.count, c.weight, log_c, log_chi2, &value) : SG_OK;
-    return add(l, list, "mixture", SG_GAP_LOWER, code, -value,
-               constant ? "decomposition by the overlaps (chi-square) of the components" : "D is not constant");
+    return sg_gap_bounds_mixture(l->model, constant, l->log_d[0], list);
 }
 
 /* ---------------------------------------------------------------------- the line */

@@ -35,6 +35,19 @@ void sg_gap_bounds_deny(sg_gap_bounds *list, const char *why) {
     snprintf(bound->note, sizeof bound->note, "%s", why);
 }
 
+sg_status sg_gap_bounds_mixture(const sg_model *model, bool constant, double log_d, sg_gap_bounds *list) {
+    sg_components *c = NULL;
+    double value = INFINITY;
+    if (!model->family->components) return SG_OK;
+    sg_status status = model->family->components(model, model->truth, &c);
+    if (status) return status;
+    if (constant) status = sg_bound_normals_upper(c->d, c->count, c->weight, c->mean, c->covariance, &value);
+    sg_delete(c);
+    return sg_gap_bounds_add(list, "mixture", SG_GAP_LOWER, status, log_d - value,
+                             constant ? "decomposition by the overlaps (chi-square) of the components"
+                                      : "D is not constant");
+}
+
 /* C_P <= C_LS, and the least upper side is the constant's. */
 static sg_status finish(const sg_gap *gap, sg_gap_bounds *list) {
     sg_log_sobolev *entropy = &list->log_sobolev;

@@ -113,10 +113,10 @@ static sg_status open_jets(int want, int extra, sg_lens *lens) {
     const sg_model *model = lens->model;
     int d = model->space.d, jets = jets_of(lens, want, extra);
     lens->roots = lens->loss->row->roots(model);
-    size_t bytes = sg_jet_bytes(model->full, d, jets) + sg_jet_bytes(lens->m, d, jets) +
+    size_t bytes = sg_chart_raw_bytes(model, lens->chart, d, jets) + sg_jet_bytes(lens->m, d, jets) +
                    sg_datum_bytes(lens->m, lens->roots, want) + ((size_t)d * SG_BLOCK + 64) * sizeof(double) + 1024;
     if ((status = sg_arena_new(bytes, &lens->arena))) return status;
-    if ((status = sg_jet_take(lens->arena, model->full, d, jets, &lens->raw_all))) return status;
+    if ((status = sg_chart_raw_take(model, lens->chart, lens->arena, d, jets, &lens->raw_all))) return status;
     if ((status = sg_jet_take(lens->arena, lens->m, d, jets, &lens->jet_all))) return status;
     if (lens->loss->row->spread && (status = sg_spread_open(want, lens))) return status;
     return sg_datum_take(lens->arena, lens->m, lens->roots, want, &lens->datum_all);

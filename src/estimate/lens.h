@@ -40,6 +40,7 @@ typedef struct {
     sg_stream *draws; /* of the next look; NULL: the mean over all draws */
     bool theory;
     const double *mass; /* [n] of the next look, for sums */
+    double *score_sum;  /* [m,m] second moments of the score at the points, of the noised law; NULL: not wanted */
 } sg_lens;
 
 /* The members that `want` names, the others NULL. */

@@ -55,7 +55,7 @@ static sg_status open_shared(const sg_montecarlo_plan *plan, shared *s) {
     choose_forms(s);
     const sg_panels *panels = s->nodes ? s->nodes->panels : NULL;
     if ((status = sg_sampler_new(plan->model, plan->model->truth, panels, &s->sampler))) return status;
-    if (plan->model->space.shape == SG_FINITE && sg_sampler_error(s->sampler) > 0)
+    if (plan->model->space.shape == SG_FINITE && !sg_sampler_exact(s->sampler))
         return sg_fail(SG_REFUSED, "there are no exact draws from %s, and Monte Carlo needs them: take fewer sites",
                        plan->model->text);
     return SG_OK;

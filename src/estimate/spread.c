@@ -19,6 +19,7 @@ struct sg_spread_room {
     double *mean;                   /* [m][B] of faces drawn apart */
     double *scaled;                 /* [m * roots][B] */
     double *x, *room, *numbers;
+    const double *score; /* of the last look */
     int d;
 };
 
@@ -28,18 +29,18 @@ sg_status sg_spread_open(int want, sg_lens *lens) {
     const sg_model *model = lens->model;
     const int d = model->space.d + row->more, m = lens->m, faces = want & (SG_VALUE | SG_PSI | SG_CURVATURE);
     const int inner = (want & SG_DIRICHLET ? SG_ROOT : 0) | (want & ~SG_DIRICHLET);
-    const int jets = row->jets(model, inner) | (row->more ? row->jets(model, faces) : 0);
+    const int jets = row->jets(model, inner) | (row->more ? row->jets(model, faces) | SG_DT : 0);
     sg_spread_room *r = NULL;
     if ((status = sg_new(&r, 1, sizeof *r))) return status;
     lens->spread = r;
     r->d = d;
     const size_t roots = (size_t)lens->roots, numbers = 2 * (size_t)d + 2;
     const size_t rows = (size_t)m * (2 + roots) + 2 * (size_t)d + numbers + 1;
-    const size_t bytes = sg_jet_bytes(model->full, d, jets) + sg_jet_bytes(m, d, jets) +
+    const size_t bytes = sg_chart_raw_bytes(model, lens->chart, d, jets) + sg_jet_bytes(m, d, jets) +
                          sg_datum_bytes(m, lens->roots, inner) + 2 * sg_datum_bytes(m, lens->roots, faces) +
                          rows * B * sizeof(double) + 8192;
     if ((status = sg_arena_new(bytes, &r->arena))) return status;
-    if ((status = sg_jet_take(r->arena, model->full, d, jets, &r->raw_all))) return status;
+    if ((status = sg_chart_raw_take(model, lens->chart, r->arena, d, jets, &r->raw_all))) return status;
     if ((status = sg_jet_take(r->arena, m, d, jets, &r->jet_all))) return status;
     if ((status = sg_datum_take(r->arena, m, lens->roots, inner, &r->part_all))) return status;
     if ((status = sg_datum_take(r->arena, m, lens->roots, faces, &r->fixed))) return status;
@@ -85,14 +86,35 @@ static void add_rows(int rows, int n, double factor, const double *from, bool an
 
 /* The row's words on one point. */
 static void look_at(sg_lens *lens, const sg_prepared *prepared, const sg_spread *s, const double *theta,
-                    const sg_block *point, int want) {
+                    const sg_block *point, int want, bool score) {
     sg_spread_room *r = lens->spread;
-    const int jets = lens->loss->row->jets(lens->model, want);
+    const int jets = lens->loss->row->jets(lens->model, want) | (score ? SG_DT : 0);
     sg_jet raw = sg_lens_narrow_jet(&r->raw_all, jets), jet = sg_lens_narrow_jet(&r->jet_all, jets);
     sg_datum part = sg_lens_narrow_datum(&r->part_all, want);
     part.noise_sum = want & SG_NOISE ? lens->datum.noise_sum : NULL;
     sg_chart_jet(s->model, lens->chart, theta, point, &raw, &jet);
     lens->loss->row->datum(prepared, NULL, point, &jet, &part);
+    r->score = jet.dt;
+}
+
+/* sum_i mass_i u_i v_i */
+static double weighted_dot(int n, const double *restrict mass, const double *restrict u, const double *restrict v) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++) sum += mass[i] * u[i] * v[i];
+    return sum;
+}
+
+enum { FEW = 8 };
+
+static void add_few(int m, int n, int width, const double *v, const double *mass, double weight, double *sum) {
+    for (int j = 0; j < m; j++)
+        for (int k = 0; k <= j; k++) {
+            double entry = 0;
+            for (int r = 0; r < width; r++)
+                entry += weighted_dot(n, mass, v + (size_t)(j * width + r) * B, v + (size_t)(k * width + r) * B);
+            sum[j + k * m] += weight * entry;
+        }
 }
 
 /* sum += sum_i mass_i weight v_i v_i^T over `width` stacked rows of v, lower triangle. */
@@ -101,7 +123,10 @@ static void add_gram(const sg_lens *lens, int n, int width, const double *v, con
     const int m = lens->m, rows = m * width;
     double *scaled = lens->spread->scaled;
     _Alignas(SG_ALIGN) double root[B] = {0};
-    if (!(fabs(weight) > 0)) return;
+    if (m <= FEW) {
+        add_few(m, n, width, v, mass, weight, sum);
+        return;
+    }
     for (int i = 0; i < n; i++) root[i] = sqrt(fabs(weight) * mass[i]);
     for (int r = 0; r < rows; r++) {
         const double *restrict from = v + (size_t)r * B;
@@ -178,13 +203,15 @@ static void take_point(sg_lens *lens, const scene *c, int k, const double *numbe
     sg_block out = {.n = n, .d = r->d, .draws = 1, .x = r->x};
     sg_point p = lens->loss->row->point(c->prepared, c->data, k, numbers, r->room, &out);
     if (p.kind != SG_POINT_INNER) {
-        look_at(lens, c->prepared, c->spread, c->theta, &out, faces);
+        look_at(lens, c->prepared, c->spread, c->theta, &out, faces, false);
         add_face(lens, &p, n, c->mass, c->want, c->count, c->list);
         return;
     }
     p.weight *= share;
     out.weight = c->mass;
-    look_at(lens, c->prepared, c->spread, c->theta, &out, c->closed ? inner | SG_NOISE : inner);
+    look_at(lens, c->prepared, c->spread, c->theta, &out, c->closed ? inner | SG_NOISE : inner,
+            lens->score_sum != NULL);
+    if (lens->score_sum) add_gram(lens, n, 1, lens->spread->score, c->mass, p.weight, lens->score_sum);
     add_inner(lens, &p, n, c->mass, c->closed ? c->want & ~SG_NOISE : c->want, c->count, c->list);
 }
 

@@ -51,7 +51,7 @@ static sg_status whitening(const sg_fitter *f, const sg_loss *loss, const sg_pre
     sg_fold *rows = NULL;
     double condition;
     const sg_nodes nodes = sg_nodes_of(f->model, panels);
-    sg_status status = sg_fold_new(f->model, loss, prepared, chart, &nodes, 0, sg_nodes_blocks(&nodes), &rows);
+    sg_status status = sg_fold_new(f->model, loss, prepared, chart, &nodes, 0, sg_nodes_blocks(&nodes), false, &rows);
     if (!status) status = sg_fold_whitening(f->model, rows, whiten, &condition);
     sg_fold_delete(rows);
     return status;

@@ -32,6 +32,9 @@ double sg_ab_along(const sg_ab *own, double K, double field, double eta, double 
 /* K [d,d] column-major, symmetric. */
 void sg_ab_matrix(const sg_model *model, const double *theta, double *K);
 
+/* sg_family.places */
+void sg_ab_places(const sg_model *model, const double *theta, sg_places *out);
+
 /* sg_family.sampler */
 SG_MUST_CHECK sg_status sg_ab_sampler_new(const sg_model *model, const double *theta, sg_own_sampler **out);
 

@@ -238,8 +238,7 @@ static const sg_field keys[] = {
      .initial = "1",
      .lo = -1e8,
      .hi = 1e8,
-     .help =
-         "c_1/../c_{d-1}, or one number for all: the true law is exp(-sum_a c_a x_a^2), modes or rings by their signs"},
+     .help = "true law exp(-sum_a c_a x_a^2), a < d: d - 1 numbers, or one for all of them"},
     {0},
 };
 

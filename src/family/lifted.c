@@ -29,21 +29,40 @@ double sg_lift_log_rate(const sg_lift *lift, double log_norm, double beta, doubl
 /* Panels in u = log(1 + beta): calls `add` with beta and the log of r(beta) d beta, r not normalized. */
 typedef void visit(void *context, double beta, double log_weight);
 
+/* The part of [0, log(1 + beta_max)] where r(beta) d beta is above e^-50 of its largest: unimodal in u, or monotone. */
+static void find_range(const sg_lift *lift, double *from, double *to) {
+    enum { LOOKS = 4096 };
+    const double length = log1p(lift->beta_max);
+    double top = -INFINITY;
+    for (int k = 0; k <= LOOKS; k++) {
+        const double u = length * k / LOOKS;
+        top = fmax(top, sg_lift_log_rate(lift, 0, expm1(u), NULL, NULL) + u);
+    }
+    *from = length, *to = 0;
+    for (int k = 0; k <= LOOKS; k++) {
+        const double u = length * k / LOOKS;
+        if (sg_lift_log_rate(lift, 0, expm1(u), NULL, NULL) + u < top - 50) continue;
+        *from = fmin(*from, fmax(0, u - length / LOOKS));
+        *to = fmax(*to, fmin(length, u + length / LOOKS));
+    }
+}
+
 static void walk_levels(const sg_lift *lift, int panels, visit *add, void *context) {
-    const double width = log1p(lift->beta_max) / panels;
+    double from, to;
+    find_range(lift, &from, &to);
+    const double width = (to - from) / panels;
     for (int p = 0; p < panels; p++)
         for (int k = 0; k < RULE; k++) {
-            const double u = width * (p + 0.5 + 0.5 * sg_legendre_node[k]);
-            const double beta = expm1(u);
+            const double u = from + width * (p + 0.5 + 0.5 * sg_legendre_node[k]), beta = expm1(u);
             add(context, beta,
                 sg_lift_log_rate(lift, 0, beta, NULL, NULL) + u + log(0.5 * width * sg_legendre_weight[k]));
         }
 }
 
-/* The steepest thing in u is exp(-decay e^-u). */
 static int panels_of(const sg_lift *lift, double per_unit) {
-    const double length = log1p(lift->beta_max);
-    const double panels = ceil(per_unit * length * (1 + 0.05 * fmin(lift->decay, 1e4)));
+    double from, to;
+    find_range(lift, &from, &to);
+    const double panels = ceil(per_unit * (to - from));
     return panels < 2 ? 2 : panels < LEVELS_MOST / RULE ? (int)panels : LEVELS_MOST / RULE;
 }
 
@@ -64,7 +83,7 @@ static void add_to_sum(void *context, double beta, double log_weight) {
 
 double sg_lift_norm(const sg_lift *lift) {
     log_sum s = {.top = -1e300};
-    walk_levels(lift, panels_of(lift, 1), add_to_sum, &s);
+    walk_levels(lift, panels_of(lift, 4), add_to_sum, &s);
     return s.top + log(s.sum);
 }
 
@@ -76,7 +95,7 @@ typedef struct {
 static void list_level(void *context, double beta, double log_weight) {
     levels *l = context;
     const double weight = exp(log_weight - l->log_norm);
-    if (!(weight > 1e-20)) return;
+    if (!(weight > 1e-18)) return;
     l->beta[l->count] = beta;
     l->weight[l->count++] = weight;
 }

@@ -30,10 +30,7 @@ static sg_status make(const void *keys, sg_model *model) {
     sg_normals *law = NULL;
     sg_status status = sg_normals_new(key->d, 2, unit, NULL, &law);
     if (status != SG_OK) return status;
-    model->own = law;
-    model->full = sg_normals_full(law);
-    model->space = (sg_space){.shape = key->d == 1 ? SG_LINE : SG_RD, .d = key->d, .lo = -INFINITY, .hi = INFINITY};
-    status = sg_new(&model->truth, (size_t)model->full, sizeof *model->truth);
+    status = sg_normals_model(model, law);
     if (status != SG_OK) return status;
     model->truth[0] = key->w;
     model->truth[1] = -key->m;
@@ -42,13 +39,10 @@ static sg_status make(const void *keys, sg_model *model) {
 }
 
 static void parameter(const sg_model *model, int index, char name[SG_NAME]) {
-    const int d = model->space.d, component = 1 + (index - 1) / d, axis = 1 + (index - 1) % d;
     if (index == 0)
         snprintf(name, SG_NAME, "w");
-    else if (d == 1)
-        snprintf(name, SG_NAME, "mu%d", component);
     else
-        snprintf(name, SG_NAME, "mu%d_%d", component, axis);
+        sg_normals_mean_name(model->own, index - 1, name);
 }
 
 /* d has no place in the text where it is 1. */
@@ -209,8 +203,36 @@ static void line_jet(const double *theta, const sg_block *block, sg_jet *out) {
     if (out->dtt_dxx) second_curvature(&p, out->dtt_dxx);
 }
 
+enum { LINE_ROWS = 9 * SG_BLOCK, PAIR_ROWS = 18 * SG_BLOCK }; /* of the members of each order in theta */
+
+/* Of some parameters: of all three, of which some are copied. */
+static void some_of_line_jet(const double *theta, const sg_block *block, sg_jet *out) {
+    alignas(SG_ALIGN) double once[LINE_ROWS], twice[PAIR_ROWS];
+    double *const from[] = {once,  once + 3 * SG_BLOCK,  once + 6 * SG_BLOCK,
+                            twice, twice + 6 * SG_BLOCK, twice + 12 * SG_BLOCK};
+    double *const to[] = {out->dt, out->dt_dx, out->dt_dxx, out->dtt, out->dtt_dx, out->dtt_dxx};
+    sg_jet all = *out;
+    double **member[] = {&all.dt, &all.dt_dx, &all.dt_dxx, &all.dtt, &all.dtt_dx, &all.dtt_dxx};
+    all.m = 3;
+    all.parameter = NULL;
+    for (int n = 0; n < 6; n++) *member[n] = to[n] ? from[n] : NULL;
+    line_jet(theta, block, &all);
+    for (int j = 0, pair = 0; j < out->m; j++) {
+        const int first = out->parameter[j];
+        for (int n = 0; n < 3; n++)
+            if (to[n]) memcpy(to[n] + j * SG_BLOCK, from[n] + first * SG_BLOCK, SG_BLOCK * sizeof(double));
+        for (int k = 0; k <= j; k++, pair++) {
+            const int row = first * (first + 1) / 2 + out->parameter[k];
+            for (int n = 3; n < 6; n++)
+                if (to[n]) memcpy(to[n] + pair * SG_BLOCK, from[n] + row * SG_BLOCK, SG_BLOCK * sizeof(double));
+        }
+    }
+}
+
 static void jet(const sg_model *model, const double *theta, const sg_block *block, sg_jet *out) {
-    if (model->space.d == 1)
+    if (model->space.d == 1 && out->parameter)
+        some_of_line_jet(theta, block, out);
+    else if (model->space.d == 1)
         line_jet(theta, block, out);
     else
         sg_normals_jet(model->own, theta, block, false, out);
@@ -252,9 +274,8 @@ static void draw(const sg_model *model, const double *theta, sg_stream *stream, 
     for (int i = 0; i < block->n; i++) block->x[i] += component[i] < w ? mu1 : mu2;
 }
 
-static void components(const sg_model *model, const double *theta, sg_components *out) {
-    (void)model;
-    *out = (sg_components){2, {theta[0], 1 - theta[0]}, {theta[1], theta[2]}, {1, 1}};
+static sg_status components(const sg_model *model, const double *theta, sg_components **out) {
+    return sg_normals_components(model->own, theta, out);
 }
 
 static const sg_field keys[] = {
@@ -295,7 +316,7 @@ const sg_family sg_family_mixture = {
     .summary = "p(x) = w N(x; mu1, I) + (1 - w) N(x; mu2, I) in R^d",
     .keys = keys,
     .keys_size = sizeof(mixture),
-    .can = SG_NORMALIZED | SG_NODES | SG_SAMPLER,
+    .can = SG_NORMALIZED | SG_NODES | SG_SAMPLER | SG_CHOICE,
     .free_initial = "weight",
     .groups = groups,
     .make = make,

@@ -281,6 +281,7 @@ out:
 
 void sg_model_delete(sg_model *model) {
     if (!model) return;
+    if (model->family->release) model->family->release(model);
     sg_delete(model->own);
     sg_delete(model->truth);
     sg_delete(model->free);
@@ -369,4 +370,13 @@ void sg_model_data_text(const sg_model *model, size_t size, char *text) {
         sg_number_text(model->named[i], number);
         used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "/" : ";theta=", number);
     }
+}
+
+uint64_t sg_model_law_key(const sg_model *model, const double *theta, const char *purpose) {
+    char data[640], text[768], hex[SG_SHA256_HEX] = "";
+    const size_t bytes = (size_t)model->full * sizeof *theta;
+    sg_model_data_text(model, sizeof data, data);
+    if (memcmp(theta, model->truth, bytes) != 0) sg_sha256(theta, bytes, hex);
+    snprintf(text, sizeof text, "%s;%s;%s", purpose, data, hex);
+    return sg_hash64(text);
 }

@@ -1,28 +1,17 @@
 /* Expectations by exact draws, where there is no quadrature. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "family/domain.h"
 #include "family/nodes.h"
 
-enum { LOG_POINTS = 16, LEVEL_MOST = 8, DATA_TEXT = 640 };
+enum { LOG_POINTS = 16, LEVEL_MOST = 8 };
 
 /* Whole blocks in each group: as many as the budget allows, at least one. */
 static long long blocks_in_group(int d, int level) {
     const double points = fmin(1 << LOG_POINTS, SG_DRAWN_BYTES / ((d + 2) * sizeof(double)));
     const long long blocks = (long long)(points / (SG_DRAWN_GROUPS * SG_BLOCK));
     return (blocks > 1 ? blocks : 1) << level;
-}
-
-/* Depends on the law alone: the data text, and theta where it is not the truth. */
-static uint64_t key_of(const sg_model *model, const double *theta) {
-    char data[DATA_TEXT], text[DATA_TEXT + 96], hex[SG_SHA256_HEX] = "";
-    const size_t bytes = (size_t)model->full * sizeof *theta;
-    sg_model_data_text(model, sizeof data, data);
-    if (memcmp(theta, model->truth, bytes) != 0) sg_sha256(theta, bytes, hex);
-    snprintf(text, sizeof text, "nodes;%s;%s", data, hex);
-    return sg_hash64(text);
 }
 
 /* log Z, when the family knows it. */
@@ -69,7 +58,7 @@ static sg_status fill(const sg_sampler *sampler, const double *theta, int level,
     const long long blocks = sg_nodes_blocks(nodes);
     sg_stream stream;
     sg_status worst = SG_OK;
-    sg_stream_open(&stream, key_of(nodes->model, theta), SG_PURPOSE_DATA, (uint32_t)level);
+    sg_stream_open(&stream, sg_model_law_key(nodes->model, theta, "nodes"), SG_PURPOSE_DATA, (uint32_t)level);
 #pragma omp parallel
     {
         workspace w = {0};

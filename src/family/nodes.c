@@ -37,7 +37,7 @@ static void evaluate(const void *context, int n, const double *x, double *logq, 
 
 static sg_status check_space(const sg_model *model) {
     sg_shape shape = model->space.shape;
-    bool line = shape == SG_LINE || shape == SG_INTERVAL || shape == SG_RD || shape == SG_CIRCLE;
+    bool line = shape == SG_LINE || shape == SG_INTERVAL || shape == SG_RD || shape == SG_ORTHANT || shape == SG_CIRCLE;
     if (line && model->space.d == 1 && model->family->can & SG_NODES) return SG_OK;
     return sg_fail(SG_REFUSED, "%s has no quadrature on the line: take a family in one dimension", model->text);
 }
@@ -101,8 +101,13 @@ sg_status sg_model_panels(const sg_model *model, const double *theta, int level,
 
 /* ------------------------------------------------------- several dimensions */
 
-/* Relative change of an integral that one box may leave, by dimension, and the natural-log units of the cut. */
-static const double SPACE_TOL[] = {0, 1e-13, 1e-13, 1e-10}, SPACE_DEPTH = 60;
+/* Which integrals cubature resolves: relative change that one box may leave, natural-log units of the cut, tests. */
+typedef struct {
+    double tol, depth;
+    int tests; /* jet bits: the statistics of all parameters, or their slopes and bends too */
+} resolution;
+static const resolution FINE[] = {{0, 0, 0}, {1e-13, 60, STATISTICS}, {1e-13, 60, STATISTICS}, {1e-10, 60, STATISTICS}},
+                        ROUGH = {1e-6, 30, SG_DT};
 
 /*
  * On the orthant derivatives come with a factor x_a each: where p does not vanish at a face they may be infinite there,
@@ -111,7 +116,7 @@ static const double SPACE_TOL[] = {0, 1e-13, 1e-13, 1e-10}, SPACE_DEPTH = 60;
 static void weigh(const sg_model *model, int n, const double *x, sg_jet *jet) {
     const int d = model->space.d, pairs = d * (d + 1) / 2;
     if (model->space.shape != SG_ORTHANT) return;
-    for (int t = 0; t < model->full; t++)
+    for (int t = 0; jet->dt_dx && t < model->full; t++)
         for (int a = 0, pair = 0; a < d; a++) {
             const double *restrict first = x + a * SG_BLOCK;
             double *restrict slope = jet->dt_dx + (t * d + a) * SG_BLOCK;
@@ -124,8 +129,7 @@ static void weigh(const sg_model *model, int n, const double *x, sg_jet *jet) {
         }
 }
 
-/* The same for cubature, whose points are a block of their own: tests are the statistics, slopes and bends of all
- * parameters. */
+/* The same for cubature, whose points are a block of their own. */
 static void evaluate_space(const void *context, int n, const double *x, double *logq, double *test) {
     const source *from = context;
     const int d = from->model->space.d, full = from->model->full;
@@ -141,7 +145,7 @@ static void evaluate_space(const void *context, int n, const double *x, double *
     memcpy(logq, from->jet->logp, (size_t)n * sizeof(double));
     for (int a = 0; a < d && from->logarithmic; a++)
         for (int i = 0; i < n; i++) logq[i] += x[a * SG_BLOCK + i];
-    for (int k = 0; k < 3; test += rows[k++] * SG_BLOCK)
+    for (int k = 0; k < 3 && member[k]; test += rows[k++] * SG_BLOCK)
         memcpy(test, member[k], (size_t)rows[k] * SG_BLOCK * sizeof(double));
 }
 
@@ -168,20 +172,21 @@ static void lay_out(const sg_model *model, const sg_places *places, double *lo, 
         }
 }
 
-static sg_status fill_space(const sg_model *model, const double *theta, int level, int cuts, const double *cut,
-                            sg_nodes *nodes) {
-    const int d = model->space.d;
+static sg_status fill_space(const sg_model *model, const double *theta, const resolution *how, int level, int cuts,
+                            const double *cut, sg_nodes *nodes) {
+    const int d = model->space.d, want = SG_LOGP | how->tests;
     double lo[SG_CUBATURE_AXES], hi[SG_CUBATURE_AXES], at[SG_LANDMARKS * SG_CUBATURE_AXES],
-        scale[SG_LANDMARKS * SG_CUBATURE_AXES], breaks[SG_CUTS];
+        scale[SG_LANDMARKS * SG_CUBATURE_AXES];
+    double breaks[SG_CUTS_MOST] = {0};
     sg_places places = {0};
     sg_arena *arena = NULL;
     sg_jet jet;
     source from = {.model = model, .theta = theta, .jet = &jet};
     sg_status status = sg_model_check(model, theta);
     const size_t rows = (size_t)d * SG_BLOCK;
-    const size_t bytes = sg_jet_bytes(model->full, d, SG_LOGP | STATISTICS) + rows * sizeof(double);
+    const size_t bytes = sg_jet_bytes(model->full, d, want) + rows * sizeof(double);
     if (status == SG_OK) status = sg_arena_new(bytes, &arena);
-    if (status == SG_OK) status = sg_jet_take(arena, model->full, d, SG_LOGP | STATISTICS, &jet);
+    if (status == SG_OK) status = sg_jet_take(arena, model->full, d, want, &jet);
     if (status != SG_OK) goto out;
     from.x = sg_arena_take(arena, rows, sizeof(double));
     if (!from.x) {
@@ -191,20 +196,20 @@ static sg_status fill_space(const sg_model *model, const double *theta, int leve
     model->family->places(model, theta, &places);
     from.logarithmic = places.logarithmic;
     lay_out(model, &places, lo, hi, at, scale);
-    for (int k = 0; k < cuts; k++) breaks[k] = places.logarithmic ? log(cut[k]) : cut[k];
+    for (int k = 0; k < cuts && places.logarithmic; k++) breaks[k] = log(cut[k]);
     const sg_density_space density = {.context = &from,
                                       .evaluate = evaluate_space,
                                       .d = d,
-                                      .tests = model->full * (1 + d + d * (d + 1) / 2),
+                                      .tests = model->full * (how->tests == SG_DT ? 1 : 1 + d + d * (d + 1) / 2),
                                       .lo = lo,
                                       .hi = hi,
                                       .places = places.count,
                                       .place = at,
                                       .scale = scale,
                                       .breaks = cuts,
-                                      .at = breaks,
+                                      .at = places.logarithmic ? breaks : cut,
                                       .every_axis = true};
-    status = sg_cubature_new(&density, SPACE_TOL[d], SPACE_DEPTH, level, &nodes->points);
+    status = sg_cubature_new(&density, how->tol, how->depth, level, &nodes->points);
     if (status != SG_OK) {
         status = sg_fail_within(status, "%s", model->text);
         goto out;
@@ -274,9 +279,7 @@ static sg_status fill_sphere(const sg_model *model, const double *theta, int lev
     density.axial = density.axial && linear && d > 3;
     density.context = &from, density.axes = axes;
     if (!density.axial && d > 3) {
-        status = sg_fail(SG_REFUSED,
-                         "%s has no quadrature: it is for d = 2 and 3, and for statistics x of a law around an axis",
-                         model->text);
+        status = sg_nodes_fill_drawn(theta, level, nodes);
         goto out;
     }
     status = sg_cubature_sphere(&density, level, &nodes->points);
@@ -292,7 +295,7 @@ out:
     return status;
 }
 
-sg_status sg_nodes_new_cut(const sg_model *model, const double *theta, int level, bool alike, int cuts,
+static sg_status new_nodes(const sg_model *model, const double *theta, int level, bool alike, int cuts,
                            const double *cut, sg_nodes **nodes) {
     sg_nodes *made = NULL;
     *nodes = NULL;
@@ -306,7 +309,7 @@ sg_status sg_nodes_new_cut(const sg_model *model, const double *theta, int level
     } else if (model->space.shape == SG_SPHERE) {
         status = fill_sphere(model, theta, level, made);
     } else if (model->space.d > 1 || model->space.shape == SG_ORTHANT) {
-        status = has_cubature(model) ? fill_space(model, theta, level, cuts, cut, made)
+        status = has_cubature(model) ? fill_space(model, theta, &FINE[model->space.d], level, cuts, cut, made)
                                      : sg_nodes_fill_drawn(theta, level, made);
     } else {
         status = sg_model_panels_cut(model, theta, PANELS_DEPTH, level, cuts, cut, &made->panels);
@@ -320,8 +323,28 @@ sg_status sg_nodes_new_cut(const sg_model *model, const double *theta, int level
     return SG_OK;
 }
 
+sg_status sg_nodes_rough(const sg_model *model, const double *theta, sg_nodes **nodes) {
+    sg_nodes *made = NULL;
+    *nodes = NULL;
+    if (!has_cubature(model)) return sg_fail(SG_REFUSED, "%s has no cubature", model->text);
+    sg_status status = sg_new(&made, 1, sizeof *made);
+    if (status != SG_OK) return status;
+    made->model = model;
+    status = fill_space(model, theta, &ROUGH, 0, 0, NULL, made);
+    if (status == SG_OK)
+        *nodes = made;
+    else
+        sg_nodes_delete(made);
+    return status;
+}
+
 sg_status sg_nodes_new(const sg_model *model, const double *theta, int level, bool alike, sg_nodes **nodes) {
-    return sg_nodes_new_cut(model, theta, level, alike, 0, NULL, nodes);
+    return new_nodes(model, theta, level, alike, 0, NULL, nodes);
+}
+
+sg_status sg_nodes_cut(const sg_model *model, const double *theta, int level, int cuts, const double *cut,
+                       sg_nodes **nodes) {
+    return new_nodes(model, theta, level, false, cuts < SG_CUTS_MOST ? cuts : SG_CUTS_MOST, cut, nodes);
 }
 
 void sg_nodes_delete(sg_nodes *nodes) {

@@ -23,4 +23,7 @@ void sg_nodes_states_block(const sg_nodes *nodes, long long b, sg_block *block, 
 /* Fills nodes->n, x, logp, mass and groups from the sampler at theta.  Errors: those of sg_nodes_new. */
 SG_MUST_CHECK sg_status sg_nodes_fill_drawn(const double *theta, int level, sg_nodes *nodes);
 
+/* Cubature of about four digits, which is cheaper.  Errors: SG_REFUSED (no cubature), those of sg_nodes_new. */
+SG_MUST_CHECK sg_status sg_nodes_rough(const sg_model *model, const double *theta, sg_nodes **nodes);
+
 #endif

@@ -239,21 +239,21 @@ static void store(const sg_normals_pass *p, const target *to, int index, int fir
     }
 }
 
-/* Parameter j is the weight of `component`, axis -1, or its mean along `axis`. */
+/* A parameter is the weight of `component`, axis -1, or its mean along `axis`. */
 typedef struct {
     int component, axis;
 } place;
 
-static place place_of(const sg_normals_pass *p, int j) {
-    const int weights = p->law->count - 1;
+static place place_of(const sg_normals_pass *p, const sg_jet *jet, int entry) {
+    const int weights = p->law->count - 1, j = jet->parameter ? jet->parameter[entry] : entry;
     return j < weights ? (place){j, -1} : (place){(j - weights) / p->d, (j - weights) % p->d};
 }
 
-static void first_derivatives(const sg_normals_pass *p, const target *to, int m, int first) {
+static void first_derivatives(const sg_normals_pass *p, const sg_jet *jet, const target *to, int first) {
     function weight, mean, out;
     int held = -1;
-    for (int j = 0; j < m; j++) {
-        const place at = place_of(p, j);
+    for (int j = 0; j < jet->m; j++) {
+        const place at = place_of(p, jet, j);
         if (at.axis < 0) {
             weight_function(p, to->order, at.component, &out);
         } else {
@@ -298,17 +298,17 @@ static void pair_of_means(const sg_normals_pass *p, int order, place row, place 
     subtract(p, order, &precision, &w->out);
 }
 
-static void second_derivatives(const sg_normals_pass *p, const target *to, int m, int first) {
+static void second_derivatives(const sg_normals_pass *p, const sg_jet *jet, const target *to, int first) {
     pairing w;
-    for (int j = 0, index = 0; j < m; j++) {
-        const place row = place_of(p, j);
+    for (int j = 0, index = 0; j < jet->m; j++) {
+        const place row = place_of(p, jet, j);
         w.held = -1;
         if (row.axis < 0)
             weight_function(p, to->order, row.component, &w.row);
         else
             mean_function(p, to->order, row.component, row.axis, &w.row);
         for (int k = 0; k <= j; k++, index++) {
-            const place column = place_of(p, k);
+            const place column = place_of(p, jet, k);
             if (row.axis < 0) {
                 pair_of_weights(p, to->order, column, &w);
             } else if (column.axis < 0) {
@@ -358,7 +358,7 @@ void sg_normals_jet(const sg_normals *law, const double *theta, const sg_block *
         sg_normals_load(&p, block, first);
         if (bends || once.order == 1 || twice.order == 1) sg_normals_slopes(&p, bends);
         log_density(&p, jet, first);
-        if (once.order >= 0) first_derivatives(&p, &once, jet->m, first);
-        if (twice.order >= 0) second_derivatives(&p, &twice, jet->m, first);
+        if (once.order >= 0) first_derivatives(&p, jet, &once, first);
+        if (twice.order >= 0) second_derivatives(&p, jet, &twice, first);
     }
 }

@@ -140,15 +140,34 @@ static void log_ratio(const sg_normals_pass *p, int k, const int *top, double *r
         }
 }
 
-static void load_responsibilities(sg_normals_pass *p) {
+/*
+ * The component of the largest log phi of each point, and in R the log ratios to it.  Far out the log phi of different
+ * components are equal to rounding, and their ratios tell which is larger.
+ */
+static void find_top(sg_normals_pass *p, int *top) {
     const int count = p->law->count;
-    int top[SG_LANES] = {0};
-    sg_lanes sum = {0};
+    bool moved = true;
+    for (int i = 0; i < SG_LANES; i++) top[i] = 0;
     for (int k = 1; k < count; k++)
         for (int i = 0; i < SG_LANES; i++) top[i] = p->log_phi[k][i] > p->log_phi[top[i]][i] ? k : top[i];
+    for (int round = 0; round < count && moved; round++) {
+        int best[SG_LANES];
+        memcpy(best, top, sizeof best);
+        for (int k = 0; k < count; k++) log_ratio(p, k, top, p->R[k]);
+        for (int k = 0; k < count; k++)
+            for (int i = 0; i < SG_LANES; i++) best[i] = p->R[k][i] > p->R[best[i]][i] ? k : best[i];
+        moved = memcmp(best, top, sizeof best) != 0;
+        memcpy(top, best, sizeof best);
+    }
+}
+
+static void load_responsibilities(sg_normals_pass *p) {
+    const int count = p->law->count;
+    int top[SG_LANES];
+    sg_lanes sum = {0};
+    find_top(p, top);
     for (int k = 0; k < count; k++) {
         double *restrict R = p->R[k];
-        log_ratio(p, k, top, R);
         for (int i = 0; i < SG_LANES; i++) R[i] = exp(R[i]);
         add_scaled(sum, p->weight[k], R);
     }

@@ -2,6 +2,7 @@
 #include "family/normals.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "family/line.h"
@@ -71,6 +72,20 @@ sg_status sg_normals_new(int d, int count, const double *variance, const double 
 
 int sg_normals_full(const sg_normals *law) {
     return law->count - 1 + law->count * law->d;
+}
+
+sg_status sg_normals_model(sg_model *model, sg_normals *law) {
+    model->own = law;
+    model->full = sg_normals_full(law);
+    model->space = (sg_space){.shape = law->d == 1 ? SG_LINE : SG_RD, .d = law->d, .lo = -INFINITY, .hi = INFINITY};
+    return sg_new(&model->truth, (size_t)model->full, sizeof *model->truth);
+}
+
+void sg_normals_mean_name(const sg_normals *law, int index, char name[SG_NAME]) {
+    if (law->d == 1)
+        snprintf(name, SG_NAME, "mu%d", 1 + index);
+    else
+        snprintf(name, SG_NAME, "mu%d_%d", 1 + index / law->d, 1 + index % law->d);
 }
 
 bool sg_normals_inside(const sg_normals *law, const double *theta) {
@@ -184,4 +199,27 @@ void sg_normals_landmarks(const sg_normals *law, const double *theta, sg_landmar
             for (int l = 0; l < law->count; l++) neighbours = neighbours && !(mean[l] > mean[k] && mean[l] < mean[j]);
             if (neighbours) mark_crossing(law, weight, mean, k, j, marks);
         }
+}
+
+sg_status sg_normals_components(const sg_normals *law, const double *theta, sg_components **out) {
+    const size_t d = (size_t)law->d, count = (size_t)law->count, head = SG_ALIGN;
+    _Static_assert(sizeof(sg_components) <= SG_ALIGN, "components stand before their arrays");
+    sg_components *made = NULL;
+    *out = NULL;
+    sg_status status = sg_new(&made, 1, head + count * (1 + d + d * d) * sizeof(double));
+    if (status != SG_OK) return status;
+    double *weight = (double *)((char *)made + head), *mean = weight + count, *covariance = mean + count * d;
+    *made = (sg_components){law->d, law->count, weight, mean, covariance};
+    sg_normals_weights(law, theta, weight);
+    memcpy(mean, theta + count - 1, count * d * sizeof(double));
+    for (size_t k = 0; k < count; k++)
+        for (size_t e = 0; e < d; e++) {
+            const double variance = law->variance[k * d + e], *axis = law->axes ? law->axes + (k * d + e) * d : NULL;
+            double *square = covariance + k * d * d;
+            if (!axis) square[e * d + e] = variance;
+            for (size_t a = 0; a < d && axis; a++)
+                for (size_t b = 0; b < d; b++) square[a * d + b] += variance * axis[a] * axis[b];
+        }
+    *out = made;
+    return SG_OK;
 }

@@ -40,6 +40,12 @@ SG_MUST_CHECK sg_status sg_normals_new(int d, int count, const double *variance,
 /* Parameters: count - 1 + count d. */
 int sg_normals_full(const sg_normals *law);
 
+/* Makes the law the model's own (it is freed with the model, also on failure), and its truth zeros. */
+SG_MUST_CHECK sg_status sg_normals_model(sg_model *model, sg_normals *law);
+
+/* "mu2" on the line, "mu2_1" elsewhere, for index 0 .. count d - 1. */
+void sg_normals_mean_name(const sg_normals *law, int index, char name[SG_NAME]);
+
 /* Weights in (0, 1) with sum 1, and finite means? */
 bool sg_normals_inside(const sg_normals *law, const double *theta);
 
@@ -59,5 +65,8 @@ void sg_normals_draw(const sg_normals *law, const double *theta, sg_stream *stre
 /* sg_family.places and, on the line, landmarks. */
 void sg_normals_places(const sg_normals *law, const double *theta, sg_places *places);
 void sg_normals_landmarks(const sg_normals *law, const double *theta, sg_landmarks *marks);
+
+/* sg_family.components */
+SG_MUST_CHECK sg_status sg_normals_components(const sg_normals *law, const double *theta, sg_components **out);
 
 #endif

@@ -12,6 +12,7 @@
     X(sparse_cut)         \
     X(double_well)        \
     X(mixture)            \
+    X(gaussian_mixture)   \
     X(laplace)            \
     X(exponential)        \
     X(logistic)           \
@@ -28,7 +29,8 @@
     X(hardcore)           \
     X(chain)              \
     X(rotated_wells)      \
-    X(ab_model)
+    X(ab_model)           \
+    X(product)
 
 #define DECLARE(name) extern const sg_family sg_family_##name;
 FAMILIES(DECLARE)

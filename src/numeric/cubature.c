@@ -47,6 +47,17 @@ static void evaluate(search *s, int n) {
     for (int i = 0; i < n; i++) s->bad = s->bad || isnan(s->logq[i]) || s->logq[i] == INFINITY;
 }
 
+/* Where the weight is 0 the test may be infinite. */
+static double weighed_square(int n, const double *restrict weight, const double *restrict test) {
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++) {
+        const double f = weight[i] > 0 ? test[i] : 0;
+        sum += weight[i] * f * f;
+    }
+    return sum;
+}
+
 /* log q at the points of the box, and the integrals of q and of q test^2. */
 static void integrate(search *s, const box *b, double *logq, double *sum) {
     double weight[B];
@@ -58,9 +69,7 @@ static void integrate(search *s, const box *b, double *logq, double *sum) {
         memcpy(logq + first, s->logq, (size_t)n * sizeof *logq);
         for (int i = 0; i < n; i++) weight[i] *= exp(s->logq[i] - s->top);
         for (int i = 0; i < n; i++) sum[0] += weight[i];
-        for (int t = 0; t + 1 < s->sums; t++)
-            for (int i = 0; i < n; i++)
-                if (weight[i] > 0) sum[t + 1] += weight[i] * s->test[t * B + i] * s->test[t * B + i];
+        for (int t = 0; t + 1 < s->sums; t++) sum[t + 1] += weighed_square(n, weight, s->test + t * B);
     }
 }
 
@@ -178,14 +187,15 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static int breaks_along(const sg_density_space *q, int a) {
+/* Breaks along axis a. */
+static int breaks_of(const sg_density_space *q, int a) {
     return a == 0 || q->every_axis ? q->breaks : 0;
 }
 
 /* Inside the whole, and not nearly at one of its breaks. */
 static int add_edge(const search *s, int a, double at, double least, int count, double *edge) {
     const sg_density_space *q = s->density;
-    for (int k = 0; k < breaks_along(q, a); k++)
+    for (int k = 0; k < breaks_of(q, a); k++)
         if (fabs(at - q->at[k]) <= 0.5 * least) return count;
     if (count < EDGES_MOST && at > s->whole.lo[a] && at < s->whole.hi[a]) edge[count++] = at;
     return count;
@@ -195,7 +205,7 @@ static int add_edge(const search *s, int a, double at, double least, int count, 
 static double reach_of(const search *s, int a, double place) {
     const sg_density_space *q = s->density;
     double lo = s->whole.lo[a], hi = s->whole.hi[a];
-    for (int k = 0; !q->every_axis && k < breaks_along(q, a); k++) {
+    for (int k = 0; k < breaks_of(q, a); k++) {
         if (q->at[k] <= place) lo = fmax(lo, q->at[k]);
         if (q->at[k] >= place) hi = fmin(hi, q->at[k]);
     }
@@ -208,7 +218,7 @@ static int edges_of(const search *s, int a, double edge[EDGES_MOST]) {
     int count = 0, kept = 0;
     double least = INFINITY;
     edge[count++] = s->whole.lo[a], edge[count++] = s->whole.hi[a];
-    for (int k = 0; k < breaks_along(q, a) && count < EDGES_MOST; k++)
+    for (int k = 0; k < breaks_of(q, a) && count < EDGES_MOST; k++)
         if (q->at[k] > s->whole.lo[a] && q->at[k] < s->whole.hi[a]) edge[count++] = q->at[k];
     for (int k = 0; k < q->places; k++) least = fmin(least, q->scale[k * q->d + a]);
     for (int k = 0; k < q->places; k++) {

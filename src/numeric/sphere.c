@@ -6,7 +6,7 @@
 
 enum { B = 256, D = 3, FACES = 2 * D, DEPTH = 60 };
 static const double FACE = M_PI_2; /* width of a face in its angles */
-static const double TOL = 1e-13, ROUNDING = 0x1p-52;
+static const double TOL = 1e-15, ROUNDING = 0x1p-52;
 
 /* --------------------------------------------------------------- both rules */
 

@@ -36,6 +36,7 @@ static sg_status refused(const sg_model *model, const sg_loss *loss, const sg_sp
 
 static sg_gap_solver *solver_of(const sg_model *model, const sg_loss *loss) {
     if (loss->row->kind == SG_RESAMPLE) return resampling;
+    if (loss->row->kind == SG_DIFFUSION && model->space.shape == SG_SPHERE) return sg_gap_on_sphere;
     if (loss->row->kind == SG_DIFFUSION && model->space.shape == SG_CIRCLE) return sg_gap_on_circle;
     const bool orthant = model->space.shape == SG_ORTHANT, flat = model->space.shape == SG_RD || orthant;
     if (loss->row->kind == SG_DIFFUSION && model->space.d == 1 && !orthant && !loss->row->more) return sg_gap_on_line;

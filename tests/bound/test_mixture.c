@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <string.h>
 
 #include "scoregap/bound.h"
 
@@ -31,6 +32,14 @@ static void test_product(void **state) {
     assert_true(sg_bound_product_upper(0, c) == -INFINITY);
 }
 
+/* On the line, from means and standard deviations. */
+static double line_log_chi2(double mean_i, double sd_i, double mean_j, double sd_j) {
+    const double one = sd_i * sd_i, other = sd_j * sd_j;
+    double value;
+    assert_int_equal(sg_bound_normals_log_chi2(1, &mean_i, &one, &mean_j, &other, &value), SG_OK);
+    return value;
+}
+
 /* Against sums over a fine grid. */
 static void test_chi2(void **state) {
     (void)state;
@@ -42,15 +51,92 @@ static void test_chi2(void **state) {
             double i = (x - c[0]) / c[1], j = (x - c[2]) / c[3];
             sum += exp(-j * j + 0.5 * i * i) * c[1] / (c[3] * c[3]) / sqrt(2 * M_PI) * step;
         }
-        assert_near(sg_bound_normal_log_chi2(c[0], c[1], c[2], c[3]), log(sum - 1), 1e-9);
+        assert_near(line_log_chi2(c[0], c[1], c[2], c[3]), log(sum - 1), 1e-9);
     }
-    assert_true(sg_bound_normal_log_chi2(0, 1, 0, 1.5) == INFINITY);
-    assert_true(sg_bound_normal_log_chi2(3, 2, 3, 2) == -INFINITY);
-    assert_near(sg_bound_normal_log_chi2(0, 1, 40, 1), 1600, 1e-9);
+    assert_true(line_log_chi2(0, 1, 0, 1.5) == INFINITY);
+    assert_true(line_log_chi2(3, 2, 3, 2) == -INFINITY);
+    assert_near(line_log_chi2(0, 1, 40, 1), 1600, 1e-9);
+}
+
+/* L L' of random L, and a law near it that is dominated by it. */
+static void random_pair(sg_stream *s, int d, double mean[2][4], double covariance[2][16]) {
+    for (int k = 0; k < 2; k++) {
+        double root[4][4] = {{0}};
+        for (int a = 0; a < d; a++) {
+            mean[k][a] = uniform(s, -1, 1);
+            for (int b = 0; b <= a; b++)
+                root[a][b] = (k ? 1 : 1.3) * (a == b ? uniform(s, 0.8, 1) : uniform(s, -.2, .2));
+        }
+        for (int a = 0; a < d; a++)
+            for (int b = 0; b < d; b++) {
+                covariance[k][a * d + b] = 0;
+                for (int c = 0; c < d; c++) covariance[k][a * d + b] += root[a][c] * root[b][c];
+            }
+    }
+}
+
+static double log_normal(const double *x, const double *mean, const double *c) {
+    const double y = x[0] - mean[0], z = x[1] - mean[1], det = c[0] * c[3] - c[1] * c[2];
+    return -0.5 * (y * y * c[3] - 2 * y * z * c[1] + z * z * c[0]) / det - log(2 * M_PI) - 0.5 * log(det);
+}
+
+/* In the plane against sums over a grid; of laws with independent parts the parts of 1 + chi^2 multiply. */
+static void test_chi2_of_dimensions(void **state) {
+    (void)state;
+    sg_stream s;
+    sg_stream_open(&s, 8, SG_PURPOSE_TEST, 0);
+    for (int trial = 0; trial < 20; trial++) {
+        double mean[2][4], covariance[2][16], sum = 0, value, parts = 0;
+        const double step = 0.05;
+        random_pair(&s, 2, mean, covariance);
+        for (int a = -400; a <= 400; a++)
+            for (int b = -400; b <= 400; b++) {
+                const double x[] = {a * step, b * step};
+                sum += exp(2 * log_normal(x, mean[1], covariance[1]) - log_normal(x, mean[0], covariance[0]));
+            }
+        assert_int_equal(sg_bound_normals_log_chi2(2, mean[0], covariance[0], mean[1], covariance[1], &value), SG_OK);
+        assert_near(value, log(sum * step * step - 1), 1e-9);
+        for (int k = 0; k < 2; k++) { /* blocks (plane, line, line) */
+            double whole[16] = {covariance[k][0], covariance[k][1], 0, 0, covariance[k][2], covariance[k][3]};
+            whole[10] = k ? 0.6 : 0.5, whole[15] = k ? 0.9 : 1;
+            mean[k][2] = 0.3 * k, mean[k][3] = 1 - k;
+            memcpy(covariance[k], whole, sizeof whole);
+        }
+        parts = log1p(exp(value)) + log1p(exp(line_log_chi2(0, sqrt(0.5), 0.3, sqrt(0.6)))) +
+                log1p(exp(line_log_chi2(1, 1, 0, sqrt(0.9))));
+        assert_int_equal(sg_bound_normals_log_chi2(4, mean[0], covariance[0], mean[1], covariance[1], &value), SG_OK);
+        assert_near(log1p(exp(value)), parts, 1e-12);
+    }
+    const double mean[] = {0, 0}, flat[] = {1, 1, 1, 1}, unit[] = {1, 0, 0, 1}, wide[] = {1, 0, 0, 2};
+    double value;
+    assert_int_equal(sg_bound_normals_log_chi2(2, mean, flat, mean, unit, &value), SG_OUT_OF_RANGE);
+    assert_int_equal(sg_bound_normals_log_chi2(2, mean, unit, mean, wide, &value), SG_OK);
+    assert_true(value == INFINITY);
+    assert_int_equal(sg_bound_normals_log_chi2(2, mean, unit, mean, unit, &value), SG_OK);
+    assert_true(value == -INFINITY);
+}
+
+/*
+ * Two unit normals 2 m apart in any direction of R^3 are those on the line; three components of which each dominates
+ * the narrower ones only have a bound, and without that order there is none.
+ */
+static void test_normals(void **state) {
+    (void)state;
+    const double weight[] = {0.5, 0.5}, mean[] = {1, 2, 2, -1, -2, -2};
+    const double covariance[] = {1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1};
+    double bound;
+    assert_int_equal(sg_bound_normals_upper(3, 2, weight, mean, covariance, &bound), SG_OK);
+    assert_near(exp(bound) / (1 + expm1(36) / 4), 1, 1e-12);
+    const double third[] = {1. / 3, 1. / 3, 1. / 3}, zero[3] = {0}, variance[] = {4, 1, .25};
+    assert_int_equal(sg_bound_normals_upper(1, 3, third, zero, variance, &bound), SG_OK);
+    assert_true(exp(bound) > 4 && exp(bound) < 200);
+    const double crossed[] = {1, 0, 0, 5, 5, 0, 0, 1, 1, 0, 0, 5}, apart[] = {0, 0, 1, 1, 2, 2};
+    assert_int_equal(sg_bound_normals_upper(2, 3, third, apart, crossed, &bound), SG_NO_DIGITS);
+    assert_true(bound == INFINITY);
 }
 
 static void two_normals(double m, double *log_chi2) {
-    for (int k = 0; k < 4; k++) log_chi2[k] = sg_bound_normal_log_chi2(k / 2 ? m : -m, 1, k % 2 ? m : -m, 1);
+    for (int k = 0; k < 4; k++) log_chi2[k] = line_log_chi2(k / 2 ? m : -m, 1, k % 2 ? m : -m, 1);
 }
 
 static void test_two_components(void **state) {
@@ -227,10 +313,16 @@ static void test_tails(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_product),         cmocka_unit_test(test_chi2),
-        cmocka_unit_test(test_two_components),  cmocka_unit_test(test_two_components_best),
-        cmocka_unit_test(test_many_components), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_circle),          cmocka_unit_test(test_tails),
+        cmocka_unit_test(test_product),
+        cmocka_unit_test(test_chi2),
+        cmocka_unit_test(test_chi2_of_dimensions),
+        cmocka_unit_test(test_normals),
+        cmocka_unit_test(test_two_components),
+        cmocka_unit_test(test_two_components_best),
+        cmocka_unit_test(test_many_components),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_circle),
+        cmocka_unit_test(test_tails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

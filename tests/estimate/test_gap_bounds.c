@@ -367,6 +367,27 @@ static void test_turned_products(void **state) {
     }
 }
 
+/* The decomposition of mixtures in the plane is below their gap, and of two unit normals it is that on the line. */
+static void test_planar_mixtures(void **state) {
+    (void)state;
+    static const char *const cases[] = {"weights=1/2/3", "sd=1/1.2/.9,correlation=.3/-.4/0",
+                                        "k=2,means=0/0/1/1,sd=1/.5", "k=2,means=-1/0/1/1,sd=.5,correlation=.8",
+                                        "k=4,means=0/0/1/0/1/1/0/1,sd=1/.9/.8/.7,weights=1/2/1/3"};
+    static sg_gap_bounds list, line;
+    sg_gap gap;
+    tally seen = {0};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        look("gaussian-mixture", cases[k], "score-matching", &gap, &list, &seen);
+        const double below = value_of(&list, "mixture", "lower");
+        assert_true(below > 0 && below < gap.gap_lower);
+        look("gaussian-mixture", cases[k], "preconditioned:with=constant,value=3", &gap, &line, &seen);
+        assert_near(value_of(&line, "mixture", "lower") / below, 3, 1e-12);
+    }
+    look("mixture", "m=1.5,w=.3", "score-matching", &gap, &line, NULL);
+    look("gaussian-mixture", "k=2,weights=.3/.7,means=-.9/-1.2/.9/1.2", "score-matching", &gap, &list, NULL);
+    assert_near(value_of(&list, "mixture", "lower") / value_of(&line, "mixture", "lower"), 1, 1e-12);
+}
+
 /* Low wells with a coupling: no curvature, and still a bound from both sides; deep ones have none, and say so. */
 static void test_coupled_wells(void **state) {
     (void)state;
@@ -483,14 +504,14 @@ static void test_memory(void **state) {
 int main(void) {
     gsl_set_error_handler_off();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_lines),  cmocka_unit_test(test_other_lines),
-        cmocka_unit_test(test_circle),        cmocka_unit_test(test_spins),
-        cmocka_unit_test(test_spin_values),   cmocka_unit_test(test_hypotheses),
-        cmocka_unit_test(test_heavy_tails),   cmocka_unit_test(test_irreversible),
-        cmocka_unit_test(test_memory),        cmocka_unit_test(test_random_planes),
-        cmocka_unit_test(test_normal_plane),  cmocka_unit_test(test_turned_products),
-        cmocka_unit_test(test_coupled_wells), cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_kinetic),
+        cmocka_unit_test(test_random_lines),    cmocka_unit_test(test_other_lines),
+        cmocka_unit_test(test_circle),          cmocka_unit_test(test_spins),
+        cmocka_unit_test(test_spin_values),     cmocka_unit_test(test_hypotheses),
+        cmocka_unit_test(test_heavy_tails),     cmocka_unit_test(test_irreversible),
+        cmocka_unit_test(test_memory),          cmocka_unit_test(test_random_planes),
+        cmocka_unit_test(test_planar_mixtures), cmocka_unit_test(test_normal_plane),
+        cmocka_unit_test(test_turned_products), cmocka_unit_test(test_coupled_wells),
+        cmocka_unit_test(test_blocks),          cmocka_unit_test(test_kinetic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

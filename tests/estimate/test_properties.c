@@ -34,6 +34,9 @@ static const struct {
     {"student", {{"nu", 60, 200, 0}, {"scale", 0.1, 10, 0}}, NULL}, /* moments of L S under every weight below */
     {"truncated-gaussian", {{"lo", -3, 0, 0}, {"s", 0.3, 5, 0}}, NULL},
     {"von-mises", {{"kappa", 0, 30, 0}}, NULL},
+    {"von-mises-fisher", {{"d", 2, 7, 1}, {"kappa", 0, 30, 0}}, NULL},
+    {"bingham", {{"d", 2, 3, 1}, {"concentrations", -12, 12, 0}}, NULL}, /* others have drawn nodes */
+    {"ab-model", {{"d", 1, 2, 1}, {"coupling", -0.5, 1.5, 0}}, NULL},
 };
 enum { RANGES = sizeof ranges / sizeof *ranges };
 
@@ -52,6 +55,9 @@ static const char *const also[] = {"ising(graph=complete,n=4,couplings=sk,beta=1
                                    "potts(graph=ring,n=4,q=3,beta=1.2,couplings=pm,free=all)",
                                    "potts(graph=path,n=3,q=4,beta=0.9,free=tied)",
                                    "hardcore(graph=bipartite,n=6,lambda=3)",
+                                   "bingham(concentrations=3/1)",
+                                   "bingham(concentrations=-2/6,free=x1x1/x2x3)",
+                                   "ab-model(d=2,space=reals,coupling=-0.4,eta=0.7)",
                                    "loglinear(model=@0)",
                                    "loglinear(model=@1,free=t0-1-2_1-1-1/t0-1-2_2-1-2/t1_2/t2-3_1-2)"};
 enum { ALSO = sizeof also / sizeof *also };
@@ -178,8 +184,7 @@ static void check_spectrum(const couple *c) {
     if (c->averaged) return;
     const sg_status status = sg_profile_new(c->model, c->loss, c->a, 40, &profile);
     if (status == SG_UNDEFINED && c->model->space.d > 1 && !c->finite) return;
-    if (status)
-        fail_msg("%s %s: %s", c->model->text, c->loss->text, sg_message());
+    if (status) fail_msg("%s %s: %s", c->model->text, c->loss->text, sg_message());
     if (profile->status) fail_msg("%s %s: %s", c->model->text, c->loss->text, profile->message);
     if (!c->finite) {
         below(c, "lower end of the gap", gap->gap_lower, profile->eigenvalue[0] + floor, 0);

@@ -13,7 +13,7 @@
 
 typedef struct {
     sg_model *model;
-    double key[2];          /* structure keys: a; k; omega; degree; a, g; nu; lo, hi */
+    double key[2];          /* structure keys: a; k; omega; degree; a, g; nu; lo, hi; d, sd */
     double theta[SG_REALS]; /* coordinates, inside */
     double reach;           /* most of the mass lies in [-reach, reach], roughly */
 } corner;
@@ -97,6 +97,18 @@ static inline void corner_mixture(sg_stream *s, corner *c) {
     c->reach = 8 + fmax(fabs(c->theta[1]), fabs(c->theta[2]));
 }
 
+/* Three components on the line with one standard deviation. */
+static inline void corner_gaussian_mixture(sg_stream *s, corner *c) {
+    double weight[3], sum = 0;
+    c->key[0] = 1;
+    c->key[1] = corner_scale(s, 0.05, 5);
+    for (int k = 0; k < 3; k++) sum += weight[k] = corner_scale(s, 1e-5, 1);
+    for (int k = 0; k < 2; k++) c->theta[k] = weight[k] / sum;
+    for (int k = 0; k < 3; k++) c->theta[2 + k] = corner_signed(s, 0.01, 20);
+    if (corner_uniform(s, 0, 1) < 0.2) c->theta[4] = c->theta[3];
+    c->reach = 20 + 8 * c->key[1];
+}
+
 static inline void corner_laplace(sg_stream *s, corner *c) {
     c->theta[0] = corner_scale(s, 1e-3, 1e3);
     c->reach = 10 / c->theta[0];
@@ -149,7 +161,7 @@ static const corner_maker corner_makers[] = {
     {"laplace", {NULL}, corner_laplace},           {"exponential", {NULL}, corner_laplace},
     {"logistic", {NULL}, corner_logistic},         {"student", {"nu"}, corner_student},
     {"uniform", {"lo", "hi"}, corner_uniform_law}, {"truncated-gaussian", {"lo", "hi"}, corner_truncated},
-    {"von-mises", {NULL}, corner_von_mises},
+    {"von-mises", {NULL}, corner_von_mises},       {"gaussian-mixture", {"d", "sd"}, corner_gaussian_mixture},
 };
 enum { CORNER_FAMILIES = sizeof corner_makers / sizeof *corner_makers };
 

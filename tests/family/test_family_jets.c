@@ -69,6 +69,20 @@ static quad mixture(const double *key, const quad *t, quad x) {
     return logf128((t[0] * first + (1 - t[0]) * second) / sqrtf128(2 * M_PIf128));
 }
 
+static quad gaussian_mixture(const double *key, const quad *t, quad x) {
+    const quad s = key[1], weight[3] = {t[0], t[1], 1 - t[0] - t[1]};
+    quad sum = 0, top = 0;
+    for (int k = 0; k < 3; k++) {
+        const quad z = (x - t[2 + k]) / s;
+        if (k == 0 || -z * z / 2 > top) top = -z * z / 2;
+    }
+    for (int k = 0; k < 3; k++) {
+        const quad z = (x - t[2 + k]) / s;
+        sum += weight[k] * expf128(-z * z / 2 - top);
+    }
+    return top + logf128(sum / (s * sqrtf128(2 * M_PIf128)));
+}
+
 static quad laplace(const double *key, const quad *t, quad x) {
     (void)key;
     return -t[0] * fabsf128(x);
@@ -114,7 +128,7 @@ static const definition definitions[] = {
     {"laplace", laplace, 4},         {"exponential", exponential, 4},
     {"logistic", logistic, 8},       {"student", student, 8},
     {"uniform", linear, 4},          {"truncated-gaussian", gaussian, 4},
-    {"von-mises", von_mises, 4},
+    {"von-mises", von_mises, 4},     {"gaussian-mixture", gaussian_mixture, 16},
 };
 
 /* --------------------------------------------------------------- differences */
@@ -143,6 +157,12 @@ static void set_lengths(place *p, double x) {
         *shift = 1 / (1 + fabs(theta[1] - theta[2]));
         p->length[0] = fmin(theta[0], 1 - theta[0]);
         p->length[1] = p->length[2] = 1 / (1 + far);
+    }
+    if (strcmp(family, "gaussian-mixture") == 0) {
+        const double s = key[1], last = 1 - theta[0] - theta[1];
+        *shift = s;
+        for (int k = 0; k < 3; k++) *shift = fmin(*shift, p->length[2 + k] = s / (1 + fabs(x - theta[2 + k]) / s));
+        for (int k = 0; k < 2; k++) p->length[k] = fmin(theta[k], last);
     }
     if (strcmp(family, "laplace") == 0) *shift = own; /* both sides of the kink are apart */
     if (strcmp(family, "logistic") == 0 || strcmp(family, "student") == 0) {

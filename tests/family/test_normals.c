@@ -290,7 +290,7 @@ static void jets_are_derivatives(void **state) {
     sg_stream s;
     (void)state;
     sg_stream_open(&s, 20261001, SG_PURPOSE_TEST, 0);
-    for (int trial = 0; trial < (second_tier() ? 640 : 64); trial++) {
+    for (int trial = 0; trial < (second_tier() ? 640 : 32); trial++) {
         mixture m;
         workspace w;
         double z[Z];

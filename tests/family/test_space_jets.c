@@ -16,6 +16,7 @@
 #include <math.h>
 
 #include "../model.h"
+#include "family/ab-model.h"
 
 typedef _Float128 quad;
 
@@ -32,6 +33,32 @@ static quad gaussian(const sg_model *model, const quad *t, const quad *x) {
     return sum;
 }
 
+/* x^c/c or log x */
+static quad power(quad x, double c) {
+    return c > 0 ? powf128(x, c) / c : logf128(x);
+}
+
+static quad ab_model(const sg_model *model, const quad *t, const quad *x) {
+    const sg_ab *own = model->own;
+    const int d = model->space.d;
+    quad sum = 0;
+    for (int i = 0; i < d; i++)
+        for (int j = 0; j < d; j++) {
+            const quad other = own->a > 0 ? powf128(x[j], own->a) : power(x[j], 0);
+            sum -= t[sg_ab_pair(i, j)] * power(x[i], own->a) * other / 2;
+        }
+    for (int j = 0; j < d && !own->centred; j++) sum += t[d * (d + 1) / 2 + j] * power(x[j], own->b);
+    return sum;
+}
+
+/* A bimodal law with a = 1.5, a double well and a normal law. */
+static quad product(const sg_model *model, const quad *t, const quad *x) {
+    const quad y = x[1], z = x[2];
+    (void)model;
+    return t[0] * (x[0] * x[0] - x[0] * x[0] * x[0] * x[0] / (2 * 2.25Q)) + t[1] * erff128(x[0]) + t[2] * y +
+           t[3] * y * y - t[4] * y * y * y * y + t[5] * z - t[6] * z * z / 2;
+}
+
 static const struct {
     const char *text;
     quad (*logp)(const sg_model *model, const quad *theta, const quad *x);
@@ -39,6 +66,14 @@ static const struct {
     {"gaussian:d=2,rho=0.3", gaussian},
     {"gaussian:d=3,rho=-0.2,condition=9,axes=turned", gaussian},
     {"gaussian:d=7,rho=0.5,correlation=ar1", gaussian},
+    {"ab-model:d=2", ab_model},
+    {"ab-model:d=2,a=0.5,b=0.5,eta=1", ab_model},
+    {"ab-model:d=2,a=1,b=0,eta=0.5", ab_model},
+    {"ab-model:d=3,a=0,b=0,centred=yes", ab_model},
+    {"ab-model:d=2,a=1.5,b=0.7", ab_model},
+    {"ab-model:d=3,a=2,b=3,graph=complete,coupling=2", ab_model},
+    {"ab-model:d=3,space=reals,graph=ring", ab_model},
+    {"product:of=bimodal:a=1.5/double-well:h=2/gaussian,copies=1", product},
 };
 
 /* --------------------------------------------------------------- differences */
@@ -146,7 +181,8 @@ static void open_workspace(const sg_model *model, int want, workspace *w) {
         for (int r = 0; member_of(&w->jet, k) && r < rows_of(model, k) * SG_BLOCK; r++) member_of(&w->jet, k)[r] = NAN;
 }
 
-/* Points about the origin, one of them with a coordinate 0; theta at and about the truth. */
+/* Points about the origin, one of them with a coordinate 0 (on the orthant: exponentials of half of them); theta at and
+ * about the truth. */
 static void draw_place(sg_stream *stream, int trial, const sg_model *model, workspace *w, double *theta) {
     double z[FULL_MOST];
     sg_stream_normal(stream, (size_t)model->full, z);
@@ -154,6 +190,8 @@ static void draw_place(sg_stream *stream, int trial, const sg_model *model, work
     for (int a = 0; a < model->space.d; a++) {
         sg_stream_normal(stream, POINTS, w->block.x + a * SG_BLOCK);
         if (a > 0) w->block.x[a * SG_BLOCK] = 0;
+        for (int i = 0; i < POINTS && model->space.shape == SG_ORTHANT; i++)
+            w->block.x[a * SG_BLOCK + i] = exp(0.5 * w->block.x[a * SG_BLOCK + i]);
     }
 }
 

@@ -328,8 +328,7 @@ static void describe(const run *r, const plan *p, sg_trajectory *out) {
     out->inner = p->inner > 0 ? p->step / inner_steps(p) : 0;
     if (r->sampler)
         snprintf(out->start, sizeof out->start, "%s",
-                 sg_sampler_error(r->sampler) > 0 && r->model->space.shape == SG_FINITE ? "draws that are not exact"
-                                                                                        : "exact draws");
+                 sg_sampler_exact(r->sampler) ? "exact draws" : "draws that are not exact");
     else
         snprintf(out->start, sizeof out->start,
                  "half of the chains with all sites in state %d, half in %d, burn-in %.4g",
