@@ -63,8 +63,8 @@ static inline bool weighted_by_coordinates(const void *options) {
     return true;
 }
 
-static inline int weighted_cuts(const void *options, double *at) {
-    (void)options;
+static inline int weighted_cuts(const void *options, const sg_model *model, double *at) {
+    (void)options, (void)model;
     at[0] = 3;
     return h_now == H_MINIMUM;
 }

@@ -183,7 +183,7 @@ typedef struct sg_row {
     /* Where D_j(x_j) is not smooth, for every coordinate: at [SG_CUTS_MOST], ascending; returns how many.  NULL:
      * nowhere.
      */
-    int (*cuts)(const void *options, double *at);
+    int (*cuts)(const void *options, const sg_model *model, double *at);
     /* Is D the same number everywhere, or diag h(x_j), whatever theta?  What fits by coordinates live on.  NULL: only
      * where there is no `diffusion`. */
     bool (*by_coordinates)(const void *options);
@@ -301,6 +301,8 @@ SG_MUST_CHECK sg_status sg_loss_reference(const sg_loss *loss, const sg_model *m
 SG_MUST_CHECK sg_status sg_loss_prepare(const sg_loss *loss, const sg_model *model, const sg_panels *panels,
                                         sg_prepared **prepared);
 void sg_loss_release(const sg_loss *loss, sg_prepared *prepared);
+/* sg_row.cuts */
+int sg_loss_cuts(const sg_loss *loss, const sg_model *model, double at[SG_CUTS_MOST]);
 /* log D at the nodes of panels [n], for kind SG_DIFFUSION (zeros where D = 1).  Errors: SG_MISFIT (another kind),
  * SG_UNDERFLOW (D not finite or 0). */
 SG_MUST_CHECK sg_status sg_loss_log_diffusion(const sg_loss *loss, const sg_prepared *prepared, const sg_panels *panels,

@@ -376,6 +376,11 @@ SG_MUST_CHECK sg_status sg_model_panels(const sg_model *model, const double *the
 /* The same cut at another depth (sg_panels_new; 200 above): what a deeper cut changes is the error of the cut. */
 SG_MUST_CHECK sg_status sg_model_panels_deep(const sg_model *model, const double *theta, double depth, int level,
                                              sg_panels **panels);
+/* The same with edges of panels at `cuts` <= SG_CUTS_MOST points `at` inside the space, where a function of a loss has
+ * a kink. */
+#define SG_CUTS_MOST 8
+SG_MUST_CHECK sg_status sg_model_panels_cut(const sg_model *model, const double *theta, double depth, int level,
+                                            int cuts, const double *at, sg_panels **panels);
 
 /* ------------------------------------------------------------------- nodes */
 
@@ -423,9 +428,8 @@ SG_MUST_CHECK sg_status sg_nodes_new(const sg_model *model, const double *theta,
                                      sg_nodes **nodes);
 /*
  * The same on continuous spaces for integrands that are not smooth where a coordinate, any of them, is one of cut
- * [cuts], ascending: no box of cubature goes across (panels and drawn nodes are as above).
+ * [cuts], ascending: no panel and no box of cubature goes across (drawn nodes are as above).
  */
-#define SG_CUTS_MOST 8
 SG_MUST_CHECK sg_status sg_nodes_cut(const sg_model *model, const double *theta, int level, int cuts, const double *cut,
                                      sg_nodes **nodes);
 void sg_nodes_delete(sg_nodes *nodes);

@@ -36,6 +36,9 @@ typedef struct {
      * is not evaluated, and so may p; the member itself is NULL for D = 1 */
     void (*log_p)(const void *context, int n, const double *x, double *log_p);
     void (*diffusion)(const void *context, int n, const double *x, double *diffusion);
+    /* Coordinates, along every axis, at which D has a kink: elements end there, and their frame is not turned. */
+    int cuts;
+    double cut[SG_CUTS_MOST];
 } sg_grid_problem;
 
 typedef struct {

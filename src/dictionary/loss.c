@@ -221,6 +221,10 @@ void sg_loss_release(const sg_loss *loss, sg_prepared *prepared) {
     if (loss && prepared) loss->row->release(prepared);
 }
 
+int sg_loss_cuts(const sg_loss *loss, const sg_model *model, double at[SG_CUTS_MOST]) {
+    return loss->row->cuts ? loss->row->cuts(loss->options, model, at) : 0;
+}
+
 static sg_status check_diffusion(const sg_loss *loss, const sg_block *block, const double *D) {
     for (int i = 0; i < block->n; i++) {
         if (D[i] > 0 && D[i] < INFINITY) continue;

@@ -20,7 +20,7 @@ const sg_field sg_preconditioner_options[] = {
      .initial = "constant",
      .choices = "constant|power|exponential|stein|matrix|coordinates|riemannian",
      .help = "D(x): value | (p/max p)^exponent | exp(exponent p/max p) | Stein kernel of the score of direction | "
-             "matrix | diag h(distance to the face or end) | ((Hess log p)^2 + softness^2)^-1/2"},
+             "matrix | diag h(x_a), 0 at faces and ends | ((Hess log p)^2 + softness^2)^-1/2"},
     {.key = "value",
      .type = SG_FIELD_REAL,
      .role = SG_OPTION,
@@ -58,7 +58,7 @@ const sg_field sg_preconditioner_options[] = {
      .offset = offsetof(sg_preconditioner, h),
      .initial = "power",
      .choices = "power|log1p",
-     .help = "of coordinates: h(x) = min(x^degree, cap) | min(log(1 + x), cap)"},
+     .help = "of coordinates, at the distance t from the face or the ends: min(t^degree, cap) | min(log(1 + t), cap)"},
     {.key = "degree",
      .type = SG_FIELD_REAL,
      .role = SG_OPTION,

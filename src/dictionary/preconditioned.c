@@ -111,14 +111,6 @@ static sg_status fits(const void *own, const sg_model *model) {
     return sg_diffusion_faces("loss preconditioned", c->h == SG_H_LOG1P ? 1 : c->degree, model);
 }
 
-/* Where h comes to its cap. */
-static int cuts(const void *own, double *at) {
-    const sg_preconditioner *c = own;
-    if (c->with != SG_WITH_COORDINATES || !(c->cap > 0)) return 0;
-    at[0] = c->h == SG_H_LOG1P ? expm1(c->cap) : pow(c->cap, 1 / c->degree);
-    return 1;
-}
-
 static bool by_coordinates(const void *own) {
     const int with = ((const sg_preconditioner *)own)->with;
     return with == SG_WITH_CONSTANT || with == SG_WITH_COORDINATES;
@@ -258,20 +250,39 @@ static void of_density(const constants *own, const sg_block *block, double *D, d
     }
 }
 
-/* h of the distance from the nearer end, and its derivative. */
+/*
+ * h of the distance t from the end; from both ends of an interval, 1/t = 1/(x - lo) + 1/(hi - x), which is smooth where
+ * the least of both has a kink.  And its derivative.
+ */
 static void of_coordinate(const constants *own, int n, const double *restrict x, double *restrict D,
                           double *restrict div) {
     const double lo = own->model->space.lo, hi = own->model->space.hi, degree = own->c.degree;
     const double cap = own->c.cap > 0 ? own->c.cap : INFINITY;
     const bool logarithm = own->c.h == SG_H_LOG1P, linear = !logarithm && degree == 1;
     for (int i = 0; i < n; i++) {
-        const bool low = !(hi - x[i] < x[i] - lo);
-        const double t = low ? x[i] - lo : hi - x[i];
+        const double low = x[i] - lo, high = hi - x[i], share = isinf(high) ? 1 : isinf(low) ? 0 : high / (hi - lo);
+        const double t = isinf(low) ? high : low * share, along = isinf(low) ? -1 : isinf(high) ? 1 : 2 * share - 1;
         const double h = linear ? t : logarithm ? log1p(t) : pow(t, degree);
         const double slope = linear ? 1 : logarithm ? 1 / (1 + t) : degree * (h / t);
         D[i] = h < cap ? h : cap;
-        div[i] = h < cap ? (low ? slope : -slope) : 0;
+        div[i] = h < cap ? slope * along : 0;
     }
+}
+
+/* Where h comes to its cap. */
+static int cuts(const void *own, const sg_model *model, double *at) {
+    const sg_preconditioner *c = own;
+    const double lo = model->space.lo, hi = model->space.hi, middle = 0.5 * (lo + hi);
+    if (c->with != SG_WITH_COORDINATES || c->cap == 0) return 0;
+    const double t = c->h == SG_H_LOG1P ? expm1(c->cap) : pow(c->cap, 1 / c->degree);
+    if (!isfinite(t)) return 0;
+    at[0] = isinf(hi) ? lo + t : hi - t;
+    if (isinf(hi) || isinf(lo)) return 1;
+    const double square = (hi - lo) * (0.25 * (hi - lo) - t); /* (x - lo)(hi - x) = t (hi - lo) */
+    if (!(square > 0)) return 0;
+    at[0] = middle - sqrt(square);
+    at[1] = middle + sqrt(square);
+    return 2;
 }
 
 static void diffusion(const sg_prepared *prepared, const sg_block *block, double *D, double *div) {

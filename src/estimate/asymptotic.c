@@ -269,7 +269,7 @@ out:
 static sg_status take_nodes(const sg_model *model, const sg_loss *loss, int level, sg_nodes **nodes) {
     sg_panels *panels = NULL;
     double cut[SG_CUTS_MOST];
-    const int cuts = loss->row->cuts ? loss->row->cuts(loss->options, cut) : 0;
+    const int cuts = sg_loss_cuts(loss, model, cut);
     if (!loss->row->spread || model->space.d > 1 || model->space.shape != SG_LINE)
         return sg_nodes_cut(model, model->truth, level, cuts, cut, nodes);
     sg_status status = sg_model_panels_deep(model, model->truth, 60, level, &panels);

@@ -276,7 +276,8 @@ sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asym
         sg_bound_khr_upper(&asymptotic->khr, asymptotic->restricted_poincare, &out->khr_restricted);
         if (gap) sg_bound_khr_upper(&asymptotic->khr, 1 / gap->gap_lower, &out->khr_poincare);
     }
-    if (model->space.shape == SG_CIRCLE || model->space.d > 1) return SG_OK; /* the bounds below are those of a line */
+    const bool line = model->space.d == 1 && model->space.shape != SG_CIRCLE && model->space.shape != SG_ORTHANT;
+    if (!line) return SG_OK; /* the bounds below are those of a line */
     sg_status status = line_bounds(model, loss, out);
     /* laws that are rough at 0 have no panels, and then none of these bounds */
     if (status && status != SG_NO_MEMORY && model->space.shape == SG_ORTHANT) return SG_OK;

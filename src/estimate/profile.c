@@ -235,7 +235,8 @@ sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_as
     int m = model->m;
     *out = NULL;
     if (count <= 0) count = DEFAULT_PAIRS;
-    if (loss->row->kind == SG_DIFFUSION && (model->space.d > 1 || loss->row->more)) {
+    if (loss->row->kind == SG_DIFFUSION &&
+        (model->space.d > 1 || loss->row->more || model->space.shape == SG_ORTHANT)) {
         status = sg_fail(SG_UNDEFINED, "spectral profiles of diffusions are computed in one dimension only");
         goto out;
     }

@@ -42,8 +42,19 @@ static sg_status check_space(const sg_model *model) {
     return sg_fail(SG_REFUSED, "%s has no quadrature on the line: take a family in one dimension", model->text);
 }
 
-sg_status sg_model_panels_deep(const sg_model *model, const double *theta, double depth, int level,
-                               sg_panels **panels) {
+/* Landmarks of the law, and cuts as places where it has no width to speak of. */
+static void mark(const sg_model *model, const double *theta, int cuts, const double *at, sg_landmarks *marks) {
+    if (model->family->landmarks) model->family->landmarks(model, theta, marks);
+    double width = INFINITY;
+    for (int k = 0; k < marks->count; k++) width = fmin(width, marks->scale[k]);
+    for (int k = 0; k < cuts && marks->count < SG_LANDMARKS; k++) {
+        marks->at[marks->count] = at[k];
+        marks->scale[marks->count++] = isfinite(width) ? width : 1;
+    }
+}
+
+sg_status sg_model_panels_cut(const sg_model *model, const double *theta, double depth, int level, int cuts,
+                              const double *at, sg_panels **panels) {
     sg_arena *arena = NULL;
     sg_jet jet;
     source from = {.model = model, .theta = theta, .jet = &jet};
@@ -63,7 +74,7 @@ sg_status sg_model_panels_deep(const sg_model *model, const double *theta, doubl
         status = sg_fail(SG_NO_MEMORY, "the arena of the panels is too small");
         goto out;
     }
-    if (model->family->landmarks) model->family->landmarks(model, theta, &marks);
+    mark(model, theta, cuts, at, &marks);
     sg_density density = {.context = &from,
                           .evaluate = evaluate,
                           .tests = 3 * model->full,
@@ -77,6 +88,11 @@ sg_status sg_model_panels_deep(const sg_model *model, const double *theta, doubl
 out:
     sg_arena_delete(arena);
     return status;
+}
+
+sg_status sg_model_panels_deep(const sg_model *model, const double *theta, double depth, int level,
+                               sg_panels **panels) {
+    return sg_model_panels_cut(model, theta, depth, level, 0, NULL, panels);
 }
 
 sg_status sg_model_panels(const sg_model *model, const double *theta, int level, sg_panels **panels) {
@@ -296,7 +312,7 @@ static sg_status new_nodes(const sg_model *model, const double *theta, int level
         status = has_cubature(model) ? fill_space(model, theta, &FINE[model->space.d], level, cuts, cut, made)
                                      : sg_nodes_fill_drawn(theta, level, made);
     } else {
-        status = sg_model_panels(model, theta, level, &made->panels);
+        status = sg_model_panels_cut(model, theta, PANELS_DEPTH, level, cuts, cut, &made->panels);
         if (status == SG_OK) made->n = made->panels->n, made->mass = (double *)made->panels->mass;
     }
     if (status != SG_OK) {

@@ -201,7 +201,7 @@ static int add_edge(const search *s, int a, double at, double least, int count, 
     return count;
 }
 
-/* How far the law is smooth on either side of a place. */
+/* How far the law is smooth on either side of a place; it is beyond breaks that are those of the integrand alone. */
 static double reach_of(const search *s, int a, double place) {
     const sg_density_space *q = s->density;
     double lo = s->whole.lo[a], hi = s->whole.hi[a];

@@ -38,10 +38,10 @@ static sg_gap_solver *solver_of(const sg_model *model, const sg_loss *loss) {
     if (loss->row->kind == SG_RESAMPLE) return resampling;
     if (loss->row->kind == SG_DIFFUSION && model->space.shape == SG_SPHERE) return sg_gap_on_sphere;
     if (loss->row->kind == SG_DIFFUSION && model->space.shape == SG_CIRCLE) return sg_gap_on_circle;
-    if (loss->row->kind == SG_DIFFUSION && model->space.d == 1 && !loss->row->more) return sg_gap_on_line;
+    const bool orthant = model->space.shape == SG_ORTHANT, flat = model->space.shape == SG_RD || orthant;
+    if (loss->row->kind == SG_DIFFUSION && model->space.d == 1 && !orthant && !loss->row->more) return sg_gap_on_line;
     if (loss->row->kind == SG_DIFFUSION && loss->row->diffusion && loss->row->more)
         return model->space.d + loss->row->more <= 3 ? sg_gap_on_grid : refused;
-    const bool flat = model->space.shape == SG_RD || model->space.shape == SG_ORTHANT;
     if (loss->row->kind == SG_DIFFUSION && flat && model->space.d <= 3 && !loss->row->more) return sg_gap_on_grid;
     if (loss->row->kind == SG_KINETIC && model->space.shape == SG_LINE) return sg_gap_kinetic;
     if (loss->row->kind == SG_JUMP && model->family->rates) return sg_gap_of_rates;

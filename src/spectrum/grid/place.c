@@ -5,12 +5,13 @@
 #include "work.h"
 
 enum { SPLITS = 12, LEAST_ORDER = 4 };
+static const double NEAR = 0.1; /* of the width of a slab: an edge so near to a cut is moved onto it */
 
 sg_status sg_grid_look(sg_grid_work *w) {
     static const int resolution[] = {0, 600, 64, 26}, most[] = {0, 10000, 320, 40};
     const sg_grid_settings *s = &w->s;
     const int d = w->problem->d;
-    bool turn = !s->fixed_frame && !s->cells[0];
+    bool turn = !s->fixed_frame && !s->cells[0] && !w->problem->cuts;
     sg_frame frame;
     sg_status status = sg_grid_fit_frame(w->problem, turn, w->deeper, &frame, NULL);
     for (int cells = resolution[d], next; !status; cells = next) {
@@ -75,6 +76,27 @@ static sg_status settle(sg_grid_work *w) {
     return status;
 }
 
+/* An edge at each cut: a near one is moved there, otherwise there is one more. */
+static void cut_slabs(const sg_grid_problem *p, int a, sg_partition_of_box *slabs) {
+    double *edge = slabs->edge[a];
+    for (int c = 0; c < p->cuts; c++) {
+        const double at = p->cut[c];
+        int k = 0;
+        while (k < slabs->count[a] && !(at < edge[k + 1])) k++;
+        if (k == slabs->count[a] || !(at > edge[k])) continue;
+        const double near = NEAR * (edge[k + 1] - edge[k]);
+        if (k > 0 && at - edge[k] < near) {
+            edge[k] = at;
+        } else if (k + 1 < slabs->count[a] && edge[k + 1] - at < near) {
+            edge[k + 1] = at;
+        } else if (slabs->count[a] < SG_SLABS) {
+            memmove(edge + k + 2, edge + k + 1, (size_t)(slabs->count[a] - k) * sizeof *edge);
+            edge[k + 1] = at;
+            slabs->count[a]++;
+        }
+    }
+}
+
 sg_status sg_grid_place(sg_grid_work *w, double error) {
     const double share = 1e-4 * w->s.tol;
     const int least = LEAST_ORDER < w->s.order ? LEAST_ORDER : w->s.order;
@@ -83,6 +105,7 @@ sg_status sg_grid_place(sg_grid_work *w, double error) {
         given_slabs(w);
     else
         status = sg_scout_slabs(w->scout, least, w->s.order, error, share, &w->slabs);
+    for (int a = 0; a < w->problem->d && !status; a++) cut_slabs(w->problem, a, &w->slabs);
     return status ? status : settle(w);
 }
 

@@ -52,8 +52,11 @@ static sg_status put_diffusion(const problem *p, grid *g) {
 
 static sg_status lay(problem *p, double depth) {
     clear(p);
-    sg_status status = sg_model_panels_deep(p->model, p->model->truth, depth, 0, &p->coarse.panels);
-    if (!status) status = sg_model_panels_deep(p->model, p->model->truth, depth + BEYOND, 1, &p->fine.panels);
+    const double *truth = p->model->truth;
+    double cut[SG_CUTS_MOST];
+    const int cuts = sg_loss_cuts(p->loss, p->model, cut);
+    sg_status status = sg_model_panels_cut(p->model, truth, depth, 0, cuts, cut, &p->coarse.panels);
+    if (!status) status = sg_model_panels_cut(p->model, truth, depth + BEYOND, 1, cuts, cut, &p->fine.panels);
     if (!status) status = sg_loss_prepare(p->loss, p->model, p->coarse.panels, &p->prepared);
     if (!status) status = put_diffusion(p, &p->coarse);
     if (!status) status = put_diffusion(p, &p->fine);
