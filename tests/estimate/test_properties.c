@@ -60,6 +60,7 @@ static const char *const also[] = {"ising(graph=complete,n=4,couplings=sk,beta=1
                                    "bingham(concentrations=-2/6,free=x1x1/x2x3)",
                                    "ab-model(d=2,space=reals,coupling=-0.4,eta=0.7)",
                                    "gaussian(d=2,rho=-0.6,condition=7,axes=turned)",
+                                   "polynomial(d=2,B=1,free=x1^2/x1x2/x2^2)",
                                    "product(of=bimodal:a=1.5/double-well:h=1,copies=1)",
                                    "loglinear(model=@0)",
                                    "loglinear(model=@1,free=t0-1-2_1-1-1/t0-1-2_2-1-2/t1_2/t2-3_1-2)"};
