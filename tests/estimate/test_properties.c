@@ -37,6 +37,7 @@ static const struct {
     {"von-mises-fisher", {{"d", 2, 7, 1}, {"kappa", 0, 30, 0}}, NULL},
     {"bingham", {{"d", 2, 3, 1}, {"concentrations", -12, 12, 0}}, NULL}, /* others have drawn nodes */
     {"ab-model", {{"d", 1, 2, 1}, {"coupling", -0.5, 1.5, 0}}, NULL},
+    {"product", {{"copies", 2, 2, 1}}, NULL},
 };
 enum { RANGES = sizeof ranges / sizeof *ranges };
 
@@ -58,6 +59,9 @@ static const char *const also[] = {"ising(graph=complete,n=4,couplings=sk,beta=1
                                    "bingham(concentrations=3/1)",
                                    "bingham(concentrations=-2/6,free=x1x1/x2x3)",
                                    "ab-model(d=2,space=reals,coupling=-0.4,eta=0.7)",
+                                   "gaussian(d=2,rho=-0.6,condition=7,axes=turned)",
+                                   "polynomial(d=2,B=1,free=x1^2/x1x2/x2^2)",
+                                   "product(of=bimodal:a=1.5/double-well:h=1,copies=1)",
                                    "loglinear(model=@0)",
                                    "loglinear(model=@1,free=t0-1-2_1-1-1/t0-1-2_2-1-2/t1_2/t2-3_1-2)"};
 enum { ALSO = sizeof also / sizeof *also };
