@@ -134,7 +134,8 @@ typedef struct {
  * circle the lower sides of the circle cut open, whose gap is smaller, and Holley and Stroock's; single flips of
  * two-state sites: pairwise conditions (for rates above those of the heat bath by comparison of Dirichlet forms), paths
  * and test functions, C_LS up to 2^8 states; blocks of sites by comparison with single ones; D = 1 on R^2 and R^3:
- * convexity, conditional gaps, test functions (1 s in R^3), mixtures from their components; underdamped Langevin;
+ * convexity, conditional gaps, test functions (1 s in R^3), mixtures from their components; on spheres
+ * convexity with the curvature of the sphere, and linear test functions; underdamped Langevin;
  * resampling; tensorization of entropy for rows that resample blocks of sites, of any number of states.  `gap` (may be
  * NULL) tells whether the law is cut where it matters, and gives C_P where a bound takes it.  About 0.5 s.  Errors:
  * SG_NO_MEMORY, and those of panels and rows; a bound that fails is in the list and says why.
