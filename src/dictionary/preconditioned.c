@@ -2,6 +2,7 @@
  * Preconditioned score matching (QR, LYU): the loss D |s|^2/2 + D Lap log p + grad D . s with D(x) fixed at a reference
  * theta, the generator D Lap + (D s + grad D) . grad, the diffusion dX = (D s + grad D) dt + sqrt(2 D) dB.
  */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -315,6 +316,14 @@ static void step(const sg_prepared *prepared, sg_walk *walk) {
     sg_diffusion_step(diffusion, SG_D_SCALAR, prepared, walk);
 }
 
+static sg_status ranges(const void *own, const sg_model *model, sg_range range[SG_RANGES_MOST], int *count) {
+    const choices *c = own;
+    (void)model;
+    *count = c->with == POWER || c->with == EXPONENTIAL;
+    range[0] = (sg_range){"exponent", -0.95, 4, NAN};
+    return SG_OK;
+}
+
 const sg_row sg_row_preconditioned = {
     .name = "preconditioned",
     .dynamics = "preconditioned-langevin",
@@ -337,4 +346,5 @@ const sg_row sg_row_preconditioned = {
     .step = step,
     .settle = settle,
     .runs = runs,
+    .ranges = ranges,
 };
