@@ -31,7 +31,7 @@ typedef struct {
     sg_reals theta; /* n = 0: not given */
     size_t memory;  /* bytes a thread */
     double epsilon, step;
-    int threads, cell, replicate, chains, thin, count, points; /* chains, count, points = 0: not given */
+    int threads, cell, replicate, chains, thin, count, points, starts; /* chains, .. starts = 0: not given */
     int trajectory;                                            /* steps; 0: not given */
     bool json, smoke, fresh, bounds, seed_given, memory_given, help, version;
 } sim_args;
@@ -53,7 +53,8 @@ enum {
     SIM_TAKES_EPSILON = 1 << 15, /* --epsilon, --start, --points */
     SIM_TAKES_COUNT = 1 << 16,
     SIM_TAKES_BOUNDS = 1 << 17,
-    SIM_TAKES_TRAJECTORY = 1 << 18 /* and --step, --chains */
+    SIM_TAKES_TRAJECTORY = 1 << 18, /* and --step, --chains */
+    SIM_TAKES_STARTS = 1 << 19
 };
 
 typedef struct sim_command {

@@ -183,6 +183,13 @@ static sg_status fits(const void *own, const sg_model *model) {
     return choose_lift(own, model, model->truth, &lift);
 }
 
+/* Without its boundary terms the gradient has another mean; OMITTED is the loss that leaves them out. */
+static const char *theory_only(const void *own) {
+    const choices *c = own;
+    if (c->design != PRINTED || c->boundary != INTERIOR) return NULL;
+    return "take boundary=exact, independent or shared, or boundary=omitted for the loss without boundary terms";
+}
+
 /* ------------------------------------------------------------------ the draws */
 
 static void spread(const sg_prepared *prepared, sg_spread *out) {
@@ -343,4 +350,5 @@ const sg_row sg_row_lifted = {
     .more = 1,
     .spread = spread,
     .point = point,
+    .theory_only = theory_only,
 };
