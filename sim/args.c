@@ -28,6 +28,8 @@ static const option options[] = {
      "sampler, in place of the loss that it is paired with"},
     {"--theta", "T1,T2,..", 0, AS_REALS, AT(theta), 0, 0, "replaces the truth (free parameters, or all of them)"},
     {"--data", "FILE", SIM_TAKES_DATA, AS_TEXT, AT(data), 0, 0, "CSV of numbers, one row a datum, or FILE.h5:/dataset"},
+    {"--starts", "N", SIM_TAKES_STARTS, AS_INT, AT(starts), 1, 10000,
+     "starting points of a fit that is not convex (default 8); the best estimate is kept"},
     {"-n", "N", SIM_TAKES_N, AS_COUNT, AT(n), 1, 1e12, "number of draws"},
     {"-o", "FILE", SIM_TAKES_OUTPUT, AS_TEXT, AT(output), 0, 0, "where to write"},
     {"--threads", "N", SIM_TAKES_THREADS, AS_INT, AT(threads), 1, 4096,

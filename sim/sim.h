@@ -28,11 +28,12 @@ typedef struct {
     const char *vary, *dynamics, *data, *output, *figure, *start;
     long long n;
     uint64_t seed;
-    sg_reals theta;                                                         /* n = 0: not given */
-    size_t memory;                                                          /* bytes a thread */
-    double epsilon, step, most_relaxation;                                  /* 0: any */
-    int evaluations, threads, cell, replicate, chains, thin, count, points; /* chains, count, points = 0: not given */
-    int trajectory;                                                         /* steps; 0: not given */
+    sg_reals theta;                        /* n = 0: not given */
+    size_t memory;                         /* bytes a thread */
+    double epsilon, step, most_relaxation; /* 0: any */
+    int evaluations, threads, cell, replicate, chains, thin, count, points,
+        starts;     /* chains, .. starts = 0: not given */
+    int trajectory; /* steps; 0: not given */
     bool json, smoke, fresh, bounds, seed_given, memory_given, help, version;
 } sim_args;
 
@@ -54,7 +55,8 @@ enum {
     SIM_TAKES_COUNT = 1 << 16,
     SIM_TAKES_BOUNDS = 1 << 17,
     SIM_TAKES_TRAJECTORY = 1 << 18, /* and --step, --chains */
-    SIM_TAKES_DESIGN = 1 << 19      /* --vary, --max-relaxation, --evaluations */
+    SIM_TAKES_DESIGN = 1 << 19,     /* --vary, --max-relaxation, --evaluations */
+    SIM_TAKES_STARTS = 1 << 20
 };
 
 typedef struct sim_command {

@@ -273,6 +273,9 @@ typedef struct sg_row {
      * a loss that fits the model.  NULL: none.  Errors: those of the model's scales.
      */
     sg_status (*ranges)(const void *options, const sg_model *model, sg_range range[SG_RANGES_MOST], int *count);
+    /* Why no estimator has the covariance of the loss with these options ("its ..., a clause"); NULL if one has.  NULL:
+     * one always has. */
+    const char *(*theory_only)(const void *options);
 } sg_row;
 
 extern const sg_row *const sg_rows[]; /* NULL-terminated: the registry */
@@ -294,8 +297,12 @@ typedef struct sg_loss {
  */
 SG_MUST_CHECK sg_status sg_loss_new(const char *text, sg_loss **loss);
 void sg_loss_delete(sg_loss *loss);
-/* Estimation needs sg_loss_fits; gap, mixing and sampling need sg_loss_runs only. */
+/* Theory of an estimator needs sg_loss_fits, fits to data sg_loss_estimates; gap, mixing and sampling need sg_loss_runs
+ * only. */
 SG_MUST_CHECK sg_status sg_loss_fits(const sg_loss *loss, const sg_model *model);
+SG_MUST_CHECK sg_status sg_loss_estimates(const sg_loss *loss, const sg_model *model);
+/* Is there an estimator, whatever the model?  NULL, or why not (sg_row.theory_only). */
+const char *sg_loss_theory_only(const sg_loss *loss);
 SG_MUST_CHECK sg_status sg_loss_runs(const sg_loss *loss, const sg_model *model);
 /*
  * Events in one unit of time of the generator, over the number of sites: what makes clocks comparable on finite spaces.

@@ -199,6 +199,13 @@ static sg_status ranges(const void *own, const sg_model *model, sg_range range[S
     return SG_OK;
 }
 
+/* Without its boundary terms the gradient has another mean; OMITTED is the loss that leaves them out. */
+static const char *theory_only(const void *own) {
+    const choices *c = own;
+    if (c->design != PRINTED || c->boundary != INTERIOR) return NULL;
+    return "take boundary=exact, independent or shared, or boundary=omitted for the loss without boundary terms";
+}
+
 /* ------------------------------------------------------------------ the draws */
 
 static void spread(const sg_prepared *prepared, sg_spread *out) {
@@ -360,4 +367,5 @@ const sg_row sg_row_lifted = {
     .spread = spread,
     .point = point,
     .ranges = ranges,
+    .theory_only = theory_only,
 };

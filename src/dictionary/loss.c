@@ -169,6 +169,17 @@ sg_status sg_loss_fits(const sg_loss *loss, const sg_model *model) {
     return loss->row->fits(loss->options, model);
 }
 
+const char *sg_loss_theory_only(const sg_loss *loss) {
+    return loss->row->theory_only ? loss->row->theory_only(loss->options) : NULL;
+}
+
+sg_status sg_loss_estimates(const sg_loss *loss, const sg_model *model) {
+    sg_status status = sg_loss_fits(loss, model);
+    const char *why = sg_loss_theory_only(loss);
+    if (status || !why) return status;
+    return sg_fail(SG_MISFIT, "loss %s is theory alone and estimates nothing: %s", loss->text, why);
+}
+
 sg_status sg_loss_runs(const sg_loss *loss, const sg_model *model) {
     return (loss->row->runs ? loss->row->runs : loss->row->fits)(loss->options, model);
 }
