@@ -193,7 +193,7 @@ sg_status sg_khr_terms_of(const sg_model *model, const sg_loss *loss, const sg_n
     khr_nodes k = {.n = nodes ? (int)nodes->n : 0, .m = model->m};
     size_t n = (size_t)k.n, m = (size_t)k.m;
     no_terms(out);
-    if (loss->row->kind != SG_DIFFUSION || loss->row->more || model->space.shape == SG_SPHERE) return SG_OK;
+    if (loss->row->kind != SG_DIFFUSION || loss->row->more) return SG_OK;
     double **vectors[] = {&k.drift, &k.laplacian, &k.divergence}, **scalars[] = {&k.jacobian2, &k.extended2, &k.score2};
     for (int i = 0; i < 3; i++) {
         if ((status = sg_new(vectors[i], n * m, sizeof(double)))) goto out;
