@@ -64,6 +64,7 @@ static void record_efficiency(const sim_reading *r, sg_record *out) {
     set_status(out->status_efficiency, r->efficiency_status);
     set_status(out->status_profile, r->profile_status);
     if (!a) return;
+    out->points = r->points;
     out->norm_gamma_mle = sg_norm2(a->m, a->gamma_mle);
     out->gamma_error = a->gamma_error;
     out->inefficiency_error = a->inefficiency_error;

@@ -68,6 +68,12 @@ typedef struct sg_asymptotic {
  * out->status. */
 SG_MUST_CHECK sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymptotic **out);
 void sg_asymptotic_delete(sg_asymptotic *asymptotic);
+/*
+ * The largest inefficiency alone, on the first of the two grids or on the same drawn nodes, and without its error: for
+ * searches, which compare many losses.  A third of the work and less.  NaN: no digit is left
+ * (finite sets).  Errors: those of sg_asymptotic_new.
+ */
+SG_MUST_CHECK sg_status sg_asymptotic_quick(const sg_model *model, const sg_loss *loss, double *worst);
 
 /*
  * Spectral form (theory: section "one generator" of the manual): with -L = sum l_k <phi_k, .> phi_k and S_j = sum c_jk

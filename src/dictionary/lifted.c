@@ -183,6 +183,22 @@ static sg_status fits(const void *own, const sg_model *model) {
     return choose_lift(own, model, model->truth, &lift);
 }
 
+/* Schedules from flat to steep, levels up to 100 R, beta from slower than x to far faster. */
+static sg_status ranges(const void *own, const sg_model *model, sg_range range[SG_RANGES_MOST], int *count) {
+    sg_lift lift;
+    double diameter2, lambda;
+    sg_status status = choose_lift(own, model, model->truth, &lift);
+    if (!status) status = sg_noised_scales(model, model->truth, &lambda, &diameter2);
+    if (status) return status;
+    const double R = diameter2 / lambda;
+    *count = 4;
+    range[0] = (sg_range){"decay", 0, 30, NAN};
+    range[1] = (sg_range){"power", -2, 4, NAN};
+    range[2] = (sg_range){"beta-max", R, 100 * R, lift.beta_max};
+    range[3] = (sg_range){"speed", 1e-3, 1e4, NAN};
+    return SG_OK;
+}
+
 /* ------------------------------------------------------------------ the draws */
 
 static void spread(const sg_prepared *prepared, sg_spread *out) {
@@ -343,4 +359,5 @@ const sg_row sg_row_lifted = {
     .more = 1,
     .spread = spread,
     .point = point,
+    .ranges = ranges,
 };

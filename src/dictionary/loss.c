@@ -221,6 +221,19 @@ void sg_loss_release(const sg_loss *loss, sg_prepared *prepared) {
     if (loss && prepared) loss->row->release(prepared);
 }
 
+sg_status sg_loss_points(const sg_loss *loss, const sg_model *model, double *points) {
+    sg_prepared *prepared = NULL;
+    sg_spread spread = {0};
+    *points = 1;
+    if (!loss->row->spread) return SG_OK;
+    sg_status status = sg_loss_prepare(loss, model, NULL, &prepared);
+    if (status) return status;
+    loss->row->spread(prepared, &spread);
+    *points = spread.draws ? spread.fixed + (double)spread.draws * spread.each : spread.rule;
+    sg_loss_release(loss, prepared);
+    return SG_OK;
+}
+
 static sg_status check_diffusion(const sg_loss *loss, const sg_block *block, const double *D) {
     for (int i = 0; i < block->n; i++) {
         if (D[i] > 0 && D[i] < INFINITY) continue;

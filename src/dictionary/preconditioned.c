@@ -350,6 +350,14 @@ static void step(const sg_prepared *prepared, sg_walk *walk) {
     sg_diffusion_step(diffusion, shape(prepared), prepared, walk);
 }
 
+static sg_status ranges(const void *own, const sg_model *model, sg_range range[SG_RANGES_MOST], int *count) {
+    const choices *c = own;
+    (void)model;
+    *count = c->with == POWER || c->with == EXPONENTIAL;
+    range[0] = (sg_range){"exponent", -0.95, 4, NAN};
+    return SG_OK;
+}
+
 const sg_row sg_row_preconditioned = {
     .name = "preconditioned",
     .dynamics = "preconditioned-langevin",
@@ -375,4 +383,5 @@ const sg_row sg_row_preconditioned = {
     .step = step,
     .settle = sg_preconditioner_settle,
     .runs = runs,
+    .ranges = ranges,
 };

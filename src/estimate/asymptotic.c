@@ -403,6 +403,31 @@ out:
     return SG_OK;
 }
 
+/* The largest inefficiency on one grid. */
+static sg_status quick_on_nodes(const sg_model *model, const sg_loss *loss, double *worst) {
+    grid_values v = {0};
+    sg_nodes *nodes = NULL;
+    sg_status status = new_values(model->m, &v);
+    if (!status) status = take_nodes(model, loss, 0, &nodes);
+    if (!status) status = on_grid(model, loss, nodes, false, &v, NULL);
+    if (!status) *worst = v.inefficiency[0];
+    sg_nodes_delete(nodes);
+    delete_values(&v);
+    return status;
+}
+
+sg_status sg_asymptotic_quick(const sg_model *model, const sg_loss *loss, double *worst) {
+    sg_asymptotic *a = NULL;
+    *worst = NAN;
+    sg_status status = sg_loss_fits(loss, model);
+    if (status) return status;
+    if (model->space.shape != SG_FINITE) return quick_on_nodes(model, loss, worst);
+    status = sg_asymptotic_new(model, loss, &a);
+    if (!status && a->status == SG_OK) *worst = a->inefficiency[a->m - 1];
+    sg_asymptotic_delete(a);
+    return status;
+}
+
 void sg_asymptotic_delete(sg_asymptotic *a) {
     if (!a) return;
     double *matrix[] = {a->theta,       a->gamma,   a->gamma_mle,    a->dirichlet, a->fisher,          a->whiten,
