@@ -351,9 +351,9 @@ static void step(const sg_prepared *prepared, sg_walk *walk) {
 }
 
 static sg_status ranges(const void *own, const sg_model *model, sg_range range[SG_RANGES_MOST], int *count) {
-    const choices *c = own;
+    const sg_preconditioner *c = own;
     (void)model;
-    *count = c->with == POWER || c->with == EXPONENTIAL;
+    *count = c->with == SG_WITH_POWER || c->with == SG_WITH_EXPONENTIAL;
     range[0] = (sg_range){"exponent", -0.95, 4, NAN};
     return SG_OK;
 }
