@@ -113,7 +113,7 @@ typedef struct {
 } search;
 
 /* Ranks: log inefficiency, then losses beyond the limit by how far, then those that failed. */
-static const double beyond = 1e3, failed = 1e4;
+static const double beyond = 1e3, slowest = 5e3, failed = 1e4;
 
 static bool by_log(const sg_range *range) {
     return range->lo > 0 && range->hi >= 10 * range->lo;
@@ -162,18 +162,18 @@ static void write_loss(const search *s, const double *unit, char text[LOSS_TEXT]
     }
 }
 
-/* The rank of a loss whose process is too slow; -1 for one that is fast enough. */
+/* The rank of a loss whose process is too slow; -1 for one that is fast enough.  No gap: slower than any. */
 static sg_status rank_by_speed(search *s, const sg_loss *loss, double *rank) {
     sg_gap gap;
     *rank = -1;
     if (s->settings->most_relaxation == INFINITY) return SG_OK;
     sg_status status = sg_spectrum_gap(s->model, loss, NULL, &gap, NULL);
     if (status) return status;
-    if ((gap.status && gap.status != SG_UNCERTIFIED) || !(gap.relaxation_time > 0))
-        return sg_fail(SG_REFUSED, "%.255s", gap.message);
-    s->fastest = fmin(s->fastest, gap.relaxation_time);
-    if (gap.relaxation_time > s->settings->most_relaxation)
-        *rank = beyond + log(gap.relaxation_time / s->settings->most_relaxation);
+    const bool known = !gap.status || gap.status == SG_UNCERTIFIED || gap.status == SG_UNDERFLOW;
+    const double log_time = known ? -M_LN10 * gap.log10_gap : INFINITY;
+    const double excess = log_time - log(s->settings->most_relaxation);
+    s->fastest = fmin(s->fastest, exp(log_time));
+    if (!(excess <= 0)) *rank = beyond + fmin(excess, slowest);
     return SG_OK;
 }
 
