@@ -353,7 +353,7 @@ void sg_normals_jet(const sg_normals *law, const double *theta, const sg_block *
     const target twice = target_of(jet->dtt, jet->dtt_dx, jet->dtt_dxx);
     const bool bends = jet->dxx || once.order == 2 || twice.order == 2;
     sg_normals_pass p;
-    sg_normals_open(law, theta, heat, &p);
+    sg_normals_open(law, theta, heat, jet->want & SG_DIAGONAL, &p);
     for (int first = 0; first < block->n; first += SG_LANES) {
         sg_normals_load(&p, block, first);
         if (bends || once.order == 1 || twice.order == 1) sg_normals_slopes(&p, bends);

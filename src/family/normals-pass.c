@@ -25,7 +25,7 @@ static const double *axes_of(const sg_normals_pass *p, int k) {
 
 /* ------------------------------------------------------------------ order 0 */
 
-void sg_normals_open(const sg_normals *law, const double *theta, bool heat, sg_normals_pass *p) {
+void sg_normals_open(const sg_normals *law, const double *theta, bool heat, bool diagonal, sg_normals_pass *p) {
     p->law = law;
     p->d = law->d;
     p->z = law->d + heat;
@@ -33,7 +33,7 @@ void sg_normals_open(const sg_normals *law, const double *theta, bool heat, sg_n
     p->mean = theta + law->count - 1;
     p->pairs = 0;
     for (int a = 0; a < p->z; a++)
-        for (int b = 0; b <= a; b++) {
+        for (int b = diagonal ? a : 0; b <= a; b++) {
             p->row[p->pairs] = (unsigned char)a;
             p->column[p->pairs++] = (unsigned char)b;
         }

@@ -16,7 +16,7 @@ typedef double sg_lanes[SG_LANES];
 
 typedef struct {
     const sg_normals *law;
-    int d, z, pairs; /* z = d, or d + 1 with t; second derivatives in z */
+    int d, z, pairs; /* z = d, or d + 1 with t; second derivatives in z that are kept */
     bool heat;
     unsigned char row[SG_NORMALS_PAIRS], column[SG_NORMALS_PAIRS]; /* of the second derivatives */
     double weight[SG_COMPONENTS];
@@ -35,7 +35,7 @@ typedef struct {
 } sg_normals_pass;
 
 /* What is the same for all points of a block. */
-void sg_normals_open(const sg_normals *law, const double *theta, bool heat, sg_normals_pass *p);
+void sg_normals_open(const sg_normals *law, const double *theta, bool heat, bool diagonal, sg_normals_pass *p);
 /* Responsibilities and all of order 0 at points first .. of the block. */
 void sg_normals_load(sg_normals_pass *p, const sg_block *block, int first);
 /* g, and C where `bends`. */
