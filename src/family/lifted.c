@@ -137,15 +137,19 @@ static void scale_level(int d, bool diagonal, int sets, double lambda, double *g
     }
 }
 
-static void add_rate(const view_data *own, int n, const double *beta, sg_jet *out) {
+static void add_rate(const view_data *own, int n, const double *restrict beta, sg_jet *out) {
     const int d = out->d;
-    double *dx = out->dx ? out->dx + (size_t)(d - 1) * B : NULL;
-    double *dxx = out->dxx ? out->dxx + (size_t)(sg_jet_seconds(out) - 1) * B : NULL;
-    for (int i = 0; i < n && (out->logp || dx || dxx); i++) {
-        double slope, bend, log_rate = sg_lift_log_rate(&own->lift, own->log_norm, beta[i], &slope, &bend);
-        if (out->logp) out->logp[i] += log_rate;
-        if (dx) dx[i] += slope;
-        if (dxx) dxx[i] += bend;
+    double *restrict dx = out->dx ? out->dx + (size_t)(d - 1) * B : NULL;
+    double *restrict dxx = out->dxx ? out->dxx + (size_t)(sg_jet_seconds(out) - 1) * B : NULL;
+    for (int i = 0; out->logp && i < n; i++)
+        out->logp[i] += sg_lift_log_rate(&own->lift, own->log_norm, beta[i], NULL, NULL);
+    for (int i = 0; dx && i < n; i++) {
+        const double v = 1 / (1 + beta[i]);
+        dx[i] += v * (own->lift.decay * v - own->lift.power);
+    }
+    for (int i = 0; dxx && i < n; i++) {
+        const double v = 1 / (1 + beta[i]);
+        dxx[i] += v * v * (own->lift.power - 2 * own->lift.decay * v);
     }
 }
 
