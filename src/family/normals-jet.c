@@ -234,7 +234,7 @@ static void store(const sg_normals_pass *p, const target *to, int index, int fir
             if (there[r])
                 memcpy(out, from[r], sizeof(sg_lanes));
             else
-                memset(out, 0, sizeof(sg_lanes));
+                SG_EACH_LANE(i) out[i] = 0;
         }
     }
 }
@@ -327,14 +327,19 @@ static void second_derivatives(const sg_normals_pass *p, const sg_jet *jet, cons
 
 /* E of d_a l under the responsibilities, or of its second derivatives. */
 static void mean_over_components(const sg_normals_pass *p, int order, int index, double *restrict out) {
-    memset(out, 0, sizeof(sg_lanes));
+    SG_EACH_LANE(i) out[i] = 0;
     for (int k = 0; k < p->law->count; k++) {
         sg_lanes one;
+        const double *restrict r = p->r[k], *restrict u = p->u[k][order == 1 && index < p->d ? index : 0];
+        if (order == 1 && index < p->d) {
+            SG_EACH_LANE(i) out[i] -= r[i] * u[i];
+            continue;
+        }
         if (order == 1)
             sg_normals_slope(p, k, index, one);
         else
             sg_normals_bend(p, k, index, one);
-        SG_EACH_LANE(i) out[i] += p->r[k][i] * one[i];
+        SG_EACH_LANE(i) out[i] += r[i] * one[i];
     }
 }
 

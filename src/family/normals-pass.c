@@ -174,7 +174,8 @@ static void find_top(sg_normals_pass *p, int *top) {
 static void load_responsibilities(sg_normals_pass *p) {
     const int count = p->law->count;
     int top[SG_LANES];
-    sg_lanes sum = {0};
+    sg_lanes sum;
+    zero(sum);
     find_top(p, top);
     for (int k = 0; k < count; k++) {
         double *restrict R = p->R[k];
@@ -338,7 +339,8 @@ bool sg_normals_bend_between(const sg_normals_pass *p, int k, int j, int e, doub
 void sg_normals_slopes(sg_normals_pass *p, bool bends) {
     const int count = p->law->count;
     sg_lanes delta[SG_NORMALS_Z];
-    for (int k = 0; k < count; k++) memset(p->g[k], 0, (size_t)p->z * sizeof(sg_lanes));
+    for (int k = 0; k < count; k++)
+        for (int a = 0; a < p->z; a++) zero(p->g[k][a]);
     for (int k = 0; k < count; k++)
         for (int j = 0; j < k; j++) {
             sg_normals_slopes_between(p, k, j, delta);
