@@ -64,8 +64,8 @@ enum {
 /*
  * Derivatives of log p at the points of a block.  With B = SG_BLOCK, D = d(d+1)/2, M = m(m+1)/2 (packed pairs (j,k), k
  * <= j, at j(j+1)/2 + k): logp [B]  dx [d][B]  dxx [D][B]  dt [m][B]  dt_dx [m][d][B]  dt_dxx [m][D][B]  dtt [M][B]
- * dtt_dx [M][d][B]  dtt_dxx [M][D][B]; with SG_DIAGONAL, D = d.  Members not asked for are NULL.  All 64-byte aligned; a family may fill the
- * padding from n to B with anything finite or not.
+ * dtt_dx [M][d][B]  dtt_dxx [M][D][B]; with SG_DIAGONAL, D = d.  Members not asked for are NULL.  All 64-byte aligned;
+ * a family may fill the padding from n to B with anything finite or not.
  */
 typedef struct {
     int m, d, want;

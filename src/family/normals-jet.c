@@ -96,7 +96,7 @@ static void spread(const sg_normals_pass *p, int order, int k, function *out) {
         sg_lanes bend;
         sg_normals_ratio_bend(p, k, e, bend);
         SG_EACH_LANE(i)
-            out->bend[e][i] = r[i] * ((rest[i] - r[i]) * bend[i] - 2 * r[i] * (first[i] * second[i]));
+        out->bend[e][i] = r[i] * ((rest[i] - r[i]) * bend[i] - 2 * r[i] * (first[i] * second[i]));
     }
 }
 
@@ -112,8 +112,8 @@ static void overlap(const sg_normals_pass *p, int order, int k, int l, function 
         sg_normals_ratio_bend(p, k, e, one);
         sg_normals_ratio_bend(p, l, e, other);
         SG_EACH_LANE(i)
-            out->bend[e][i] =
-                out->value[i] * (one[i] + other[i] + p->g[k][a][i] * p->g[l][b][i] + p->g[l][a][i] * p->g[k][b][i]);
+        out->bend[e][i] =
+            out->value[i] * (one[i] + other[i] + p->g[k][a][i] * p->g[l][b][i] + p->g[l][a][i] * p->g[k][b][i]);
     }
 }
 
@@ -129,8 +129,7 @@ static void weight_function(const sg_normals_pass *p, int order, int j, function
     if (order == 0) return;
     sg_normals_slopes_between(p, j, last, delta);
     SG_EACH_LANE(i) least[i] = p->R[j][i] < p->R[last][i] ? p->R[j][i] : p->R[last][i];
-    for (int a = 0; a < p->z; a++)
-        SG_EACH_LANE(i) {
+    for (int a = 0; a < p->z; a++) SG_EACH_LANE(i) {
             const double g = out->value[i] > 0 ? p->g[j][a][i] : p->g[last][a][i];
             out->slope[a][i] = least[i] * delta[a][i] + out->value[i] * g;
         }
@@ -169,8 +168,8 @@ static void weight_and_mean(const sg_normals_pass *p, int order, int j, int k, c
         sg_lanes bend;
         sg_normals_ratio_bend(p, k, e, bend);
         SG_EACH_LANE(i)
-            out->bend[e][i] = out->value[i] * bend[i] -
-                              r[i] * (W->slope[a][i] * p->g[k][b][i] + W->slope[b][i] * p->g[k][a][i] + W->bend[e][i]);
+        out->bend[e][i] = out->value[i] * bend[i] -
+                          r[i] * (W->slope[a][i] * p->g[k][b][i] + W->slope[b][i] * p->g[k][a][i] + W->bend[e][i]);
     }
 }
 

@@ -106,8 +106,7 @@ static void half_log_det(const sg_normals_pass *p, int k, double *restrict out) 
     const int axes = p->law->round ? 1 : p->d;
     const double times = 0.5 * p->d / axes;
     zero(out);
-    for (int e = 0; e < axes; e++)
-        SG_EACH_LANE(i) out[i] += times * log(p->h[k][e][i]);
+    for (int e = 0; e < axes; e++) SG_EACH_LANE(i) out[i] += times * log(p->h[k][e][i]);
 }
 
 static void load_log_phi(sg_normals_pass *p) {
@@ -158,14 +157,12 @@ static void find_top(sg_normals_pass *p, int *top) {
     const int count = p->law->count;
     bool moved = true;
     SG_EACH_LANE(i) top[i] = 0;
-    for (int k = 1; k < count; k++)
-        SG_EACH_LANE(i) top[i] = p->log_phi[k][i] > p->log_phi[top[i]][i] ? k : top[i];
+    for (int k = 1; k < count; k++) SG_EACH_LANE(i) top[i] = p->log_phi[k][i] > p->log_phi[top[i]][i] ? k : top[i];
     for (int round = 0; round < count && moved; round++) {
         int best[SG_LANES];
         memcpy(best, top, sizeof best);
         for (int k = 0; k < count; k++) log_ratio(p, k, top, p->R[k]);
-        for (int k = 0; k < count; k++)
-            SG_EACH_LANE(i) best[i] = p->R[k][i] > p->R[best[i]][i] ? k : best[i];
+        for (int k = 0; k < count; k++) SG_EACH_LANE(i) best[i] = p->R[k][i] > p->R[best[i]][i] ? k : best[i];
         moved = memcmp(best, top, sizeof best) != 0;
         memcpy(top, best, sizeof best);
     }
@@ -230,8 +227,7 @@ bool sg_normals_precision(const sg_normals_pass *p, int k, int power, int a, int
     if (p->law->round && a != b) return false;
     if (p->law->round) {
         memcpy(out, p->h[k][a], sizeof(sg_lanes));
-        for (int n = 1; n < power; n++)
-            SG_EACH_LANE(i) out[i] *= p->h[k][a][i];
+        for (int n = 1; n < power; n++) SG_EACH_LANE(i) out[i] *= p->h[k][a][i];
         return true;
     }
     if (!p->heat && power == 1) {
@@ -243,7 +239,7 @@ bool sg_normals_precision(const sg_normals_pass *p, int k, int power, int a, int
     for (int e = 0; e < p->d; e++) {
         const double *axis = axes_of(p, k) + e * p->d, product = axis[a] * axis[b], *restrict h = p->h[k][e];
         SG_EACH_LANE(i)
-            out[i] += product * (power == 1 ? h[i] : power == 2 ? h[i] * h[i] : h[i] * h[i] * h[i]);
+        out[i] += product * (power == 1 ? h[i] : power == 2 ? h[i] * h[i] : h[i] * h[i] * h[i]);
     }
     return true;
 }
@@ -254,8 +250,7 @@ void sg_normals_slope(const sg_normals_pass *p, int k, int a, double *restrict o
         return;
     }
     zero(out);
-    for (int e = 0; e < p->d; e++)
-        SG_EACH_LANE(i) out[i] += 0.5 * (p->u[k][e][i] * p->u[k][e][i] - p->h[k][e][i]);
+    for (int e = 0; e < p->d; e++) SG_EACH_LANE(i) out[i] += 0.5 * (p->u[k][e][i] * p->u[k][e][i] - p->h[k][e][i]);
 }
 
 void sg_normals_bend(const sg_normals_pass *p, int k, int e, double *restrict out) {
@@ -270,9 +265,8 @@ void sg_normals_bend(const sg_normals_pass *p, int k, int e, double *restrict ou
         return;
     }
     zero(out);
-    for (int n = 0; n < p->d; n++)
-        SG_EACH_LANE(i)
-            out[i] += 0.5 * p->h[k][n][i] * p->h[k][n][i] - p->u[k][n][i] * p->u2[k][n][i];
+    for (int n = 0; n < p->d; n++) SG_EACH_LANE(i)
+    out[i] += 0.5 * p->h[k][n][i] * p->h[k][n][i] - p->u[k][n][i] * p->u2[k][n][i];
 }
 
 /* ---------------------------------------------------- between two components */
@@ -294,11 +288,9 @@ static void means_between(const sg_normals_pass *p, int k, int j, int power, int
 /* (|u_k|^2 - |u_j|^2)/2 from u_k - u_j = -delta. */
 static void slope_in_t_between(const sg_normals_pass *p, int k, int j, const sg_lanes *delta, double *restrict out) {
     zero(out);
-    for (int a = 0; a < p->d; a++)
-        SG_EACH_LANE(i) out[i] -= 0.5 * delta[a][i] * (p->u[k][a][i] + p->u[j][a][i]);
+    for (int a = 0; a < p->d; a++) SG_EACH_LANE(i) out[i] -= 0.5 * delta[a][i] * (p->u[k][a][i] + p->u[j][a][i]);
     if (p->law->shared) return;
-    for (int e = 0; e < p->d; e++)
-        SG_EACH_LANE(i) out[i] -= 0.5 * (p->h[k][e][i] - p->h[j][e][i]);
+    for (int e = 0; e < p->d; e++) SG_EACH_LANE(i) out[i] -= 0.5 * (p->h[k][e][i] - p->h[j][e][i]);
 }
 
 void sg_normals_slopes_between(const sg_normals_pass *p, int k, int j, sg_lanes *delta) {
@@ -353,8 +345,7 @@ void sg_normals_slopes(sg_normals_pass *p, bool bends) {
         const int a = p->row[e], b = p->column[e];
         double *restrict C = p->C[e];
         zero(C);
-        for (int k = 0; k < count; k++)
-            SG_EACH_LANE(i) C[i] += p->r[k][i] * (p->g[k][a][i] * p->g[k][b][i]);
+        for (int k = 0; k < count; k++) SG_EACH_LANE(i) C[i] += p->r[k][i] * (p->g[k][a][i] * p->g[k][b][i]);
     }
 }
 
