@@ -239,12 +239,14 @@ static void place(const constants *own, const sg_block *data, double beta, const
 static void place_drawn(const constants *own, const sg_block *data, const double *z, const double *u, sg_block *out) {
     double *restrict beta = out->x + (size_t)own->d * B;
     sg_inverse_draw(own->level, B, u, beta);
+    _Alignas(SG_ALIGN) double size[B];
+    const double lambda = own->lift.lambda;
     for (int i = 0; i < B; i++) beta[i] = expm1(beta[i]);
+    for (int i = 0; i < B; i++) size[i] = sqrt(lambda * beta[i]);
     for (int a = 0; a < own->d; a++) {
         const double *restrict x = data->x + (size_t)a * B, *restrict noise = z + (size_t)a * B;
         double *restrict to = out->x + (size_t)a * B;
-        const double lambda = own->lift.lambda;
-        for (int i = 0; i < B; i++) to[i] = x[i] + sqrt(lambda * beta[i]) * noise[i];
+        for (int i = 0; i < B; i++) to[i] = x[i] + size[i] * noise[i];
     }
 }
 
@@ -356,7 +358,7 @@ const sg_row sg_row_lifted = {
     .fit = SG_GENERAL,
     .fits = fits,
     .roots = roots,
-    .jets = sg_diffusion_jets,
+    .jets = sg_diffusion_jets_diagonal,
     .prepare = prepare,
     .release = release,
     .datum = datum,
