@@ -14,7 +14,8 @@ enum { STATES_LISTED = 1 << 18 };
 typedef struct {
     double *gamma, *gamma_mle, *dirichlet, *fisher, *whiten, *metric_root, *cov_psi, *inefficiency, *noise,
         *gamma_mle_noised;
-    double *mean_psi, *size_psi, *error_psi, *bias; /* [m] E psi, (E psi^2)^1/2, error of the mean by draws; -H^-1 E psi */
+    double *mean_psi, *size_psi, *error_psi,
+        *bias; /* [m] E psi, (E psi^2)^1/2, error of the mean by draws; -H^-1 E psi */
     double restricted, condition, rho, norm;
     bool sampled; /* nodes or what the loss draws */
 } grid_values;
@@ -267,6 +268,13 @@ static sg_status turn(grouped *g, const double *whiten) {
     return status;
 }
 
+/* Are there so many points a datum that they are looked at once alone? */
+static bool costly(const sg_loss *loss, const sg_prepared *prepared) {
+    sg_spread spread = {0};
+    if (loss->row->spread) loss->row->spread(prepared, &spread);
+    return loss->row->spread && spread.rule != 1;
+}
+
 /* Moments of Hessians are taken on one grid alone, the first. */
 static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes, bool first, grid_values *v,
                          grid_values *spread) {
@@ -282,12 +290,12 @@ static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_no
     if ((status = plain_answers(model, g.all, draws, v))) goto out;
     if ((status = mean_answers(nodes, &g, v))) goto out;
     if ((status = dirichlet_of(model->m, v))) goto out;
-    if (drawing) {
+    if (costly(loss, prepared)) {
         status = turn(&g, v->whiten);
     } else {
         delete_grouped(&g);
         if ((status = sg_chart_new(model, model->truth, v->whiten, &white))) goto out;
-        status = fold(model, loss, prepared, white, nodes, true, &g);
+        status = fold(model, loss, prepared, white, nodes, !drawing || first, &g);
     }
     if (status) goto out;
     if ((status = whitened_answers(model, g.all, draws, v))) goto out;
@@ -343,9 +351,10 @@ static void judge_errors(sg_asymptotic *out, const grid_values *fine) {
  * whitening multiplies by the condition of R; they enter the squares quadratically (independent of the main part), and
  * linearly at eps.
  */
-static void estimate_errors(sg_asymptotic *out, const grid_values *coarse, const grid_values *fine) {
+static void estimate_errors(sg_asymptotic *out, bool squared, const grid_values *coarse, const grid_values *fine) {
     int m = out->m;
     double amplified = DBL_EPSILON * fine->condition, rounding = 16 * DBL_EPSILON + amplified * amplified;
+    if (squared) rounding += amplified * fine->condition; /* H is a sum of squares, not a factor */
     double difference = norm_of_difference(m, fine->gamma, coarse->gamma, out->gamma);
     out->gamma_error = difference + rounding * fine->norm;
     double worst = fine->inefficiency[0];
@@ -380,9 +389,10 @@ static void judge_bias(const sg_model *model, const char *theory_only, sg_asympt
     }
     if (!biased || theory_only || out->status) return;
     out->status = SG_UNCERTIFIED;
-    snprintf(out->message, sizeof out->message,
-             "the estimate is biased, for E psi = 0 fails: by %s to first order, however large n; gamma is of its spread",
-             list);
+    snprintf(
+        out->message, sizeof out->message,
+        "the estimate is biased, for E psi = 0 fails: by %s to first order, however large n; gamma is of its spread",
+        list);
 }
 
 static void take(sg_asymptotic *out, grid_values *fine) {
@@ -456,7 +466,7 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
     if ((status = take_nodes(model, loss, 1, &nodes[1]))) goto out;
     if ((status = on_grid(model, loss, nodes[0], true, &coarse, NULL))) goto out;
     if ((status = on_grid(model, loss, nodes[1], false, &fine, NULL))) goto out;
-    estimate_errors(out, &coarse, &fine);
+    estimate_errors(out, loss->row->spread != NULL, &coarse, &fine);
     take(out, &fine);
     judge_bias(model, sg_loss_theory_only(loss), out, &coarse, &fine);
     if (loss->row->spread) out->rho = coarse.rho;
@@ -502,9 +512,8 @@ sg_status sg_asymptotic_quick(const sg_model *model, const sg_loss *loss, double
 
 void sg_asymptotic_delete(sg_asymptotic *a) {
     if (!a) return;
-    double *matrix[] = {a->theta,       a->gamma,   a->gamma_mle,    a->dirichlet, a->fisher,          a->whiten,
-                        a->metric_root, a->cov_psi, a->inefficiency, a->noise,     a->gamma_mle_noised,
-                        a->bias};
+    double *matrix[] = {a->theta,       a->gamma,   a->gamma_mle,    a->dirichlet, a->fisher,           a->whiten,
+                        a->metric_root, a->cov_psi, a->inefficiency, a->noise,     a->gamma_mle_noised, a->bias};
     for (int k = 0; k < 12; k++) sg_delete(matrix[k]);
     sg_delete(a);
 }
