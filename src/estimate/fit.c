@@ -73,7 +73,8 @@ static sg_status new_coordinates(const double *reference, sg_fitter *f) {
     return status;
 }
 
-/* Jets with second theta-derivatives that are too large to be kept, of losses whose Hessian is near that of the roots. */
+/* Jets with second theta-derivatives that are too large to be kept, of losses whose Hessian is near that of the roots.
+ */
 static bool without_seconds(const sg_fitter *f) {
     const sg_model *model = f->model;
     const sg_row *row = f->loss->row;

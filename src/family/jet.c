@@ -5,7 +5,8 @@ enum { MEMBERS = 9 };
 /* Rows of SG_BLOCK numbers in each member, in the order of the bits of `want`. */
 static void rows_of(int m, int d, int want, size_t rows[MEMBERS]) {
     size_t parameters = (size_t)m, directions = (size_t)d;
-    size_t pairs = parameters * (parameters + 1) / 2, seconds = want & SG_DIAGONAL ? directions : directions * (directions + 1) / 2;
+    size_t pairs = parameters * (parameters + 1) / 2,
+           seconds = want & SG_DIAGONAL ? directions : directions * (directions + 1) / 2;
     rows[0] = 1;
     rows[1] = directions;
     rows[2] = seconds;
