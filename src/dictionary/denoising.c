@@ -121,7 +121,11 @@ static sg_status prepare(const void *options_of, const sg_model *model, const do
 }
 
 static sg_status fits(const void *own, const sg_model *model) {
-    (void)own;
+    if (model->space.d > 1 && ((const choices *)own)->draws == 0)
+        return sg_fail(
+            SG_MISFIT,
+            "the mean over all draws of loss denoising is computed in one dimension: take draws=10 or so for %s",
+            model->text);
     if (model->family->smooth) return SG_OK;
     return sg_fail(SG_MISFIT,
                    "denoising needs a law whose convolution with noise is known, such as mixture or gaussian-mixture: "

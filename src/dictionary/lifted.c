@@ -180,6 +180,11 @@ static sg_status fits(const void *own, const sg_model *model) {
                        "the boundary term of loss lifted given a datum is computed in one dimension: take "
                        "boundary=independent, boundary=shared or design=tapered for %s",
                        model->text);
+    if (model->space.d > 1 && c->draws == 0)
+        return sg_fail(
+            SG_MISFIT,
+            "the mean over all draws of loss lifted is computed in one dimension: take draws=10 or so for %s",
+            model->text);
     return choose_lift(own, model, model->truth, &lift);
 }
 
