@@ -74,15 +74,17 @@ const sim_command sim_command_fit = {
     .name = "fit",
     .usage = "fit FAMILY [-p key=value]... --loss LOSS --data FILE [--starts N] [--theta T1,..] [--json]",
     .summary = "estimate from your data, with sandwich standard errors and intervals",
-    .help = "Fits the free parameters to data by one loss.  Structure keys define the model; truth keys and --theta "
-            "only start fits that\n"
-            "are not convex (those of families that are no exponential families, from --starts points: the first is the "
-            "truth, the others\n"
-            "are drawn about it, and the estimate of the least loss is kept), and are the reference of preconditioners with at=truth.  Standard errors are those of the "
-            "estimating equation,\n"
-            "H^-1 M H^-1 / n with H its mean derivative: valid when the model is wrong.  DATA is a CSV of numbers (one "
-            "row a datum,\n"
-            "optional header line) or FILE.h5:/dataset.  A fit that fails is printed with its status, exit status 1.",
+    .help =
+        "Fits the free parameters to data by one loss.  Structure keys define the model; truth keys and --theta "
+        "only start fits that\n"
+        "are not convex (those of families that are no exponential families, from --starts points: the first is the "
+        "truth, the others\n"
+        "are drawn about it, and the estimate of the least loss is kept), and are the reference of preconditioners "
+        "with at=truth.  Standard errors are those of the "
+        "estimating equation,\n"
+        "H^-1 M H^-1 / n with H its mean derivative: valid when the model is wrong.  DATA is a CSV of numbers (one "
+        "row a datum,\n"
+        "optional header line) or FILE.h5:/dataset.  A fit that fails is printed with its status, exit status 1.",
     .example =
         "scoregap sample gaussian -p s=2 -n 1000 -o x.csv && scoregap fit gaussian --loss score-matching --data x.csv",
     .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DATA | SIM_TAKES_STARTS,

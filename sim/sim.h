@@ -32,7 +32,7 @@ typedef struct {
     size_t memory;  /* bytes a thread */
     double epsilon, step;
     int threads, cell, replicate, chains, thin, count, points, starts; /* chains, .. starts = 0: not given */
-    int trajectory;                                            /* steps; 0: not given */
+    int trajectory;                                                    /* steps; 0: not given */
     bool json, smoke, fresh, bounds, seed_given, memory_given, help, version;
 } sim_args;
 

@@ -31,13 +31,13 @@ typedef struct sg_asymptotic {
     double *inefficiency;      /* [m] generalized eigenvalues of gamma against gamma_mle, ascending */
     double inefficiency_error; /* of the largest, absolute */
     double restricted_poincare, restricted_poincare_error;
-    double *dirichlet;   /* [m,m] H; for information: nothing is computed from it */
-    double *fisher;      /* [m,m] Cov S */
-    double *whiten;      /* [m,m] W = R^-1: basis of the whitening chart */
-    double *metric_root; /* [m,m] R_S: inefficiency of a covariance C is the spectrum of R_S C R_S^T */
-    double *cov_psi;     /* [m,m] Cov psi */
-    double condition;    /* of R */
-    double mean_psi;     /* max_j |E psi_j| / (E psi_j^2)^{1/2}: zero but for a lost boundary term */
+    double *dirichlet;     /* [m,m] H; for information: nothing is computed from it */
+    double *fisher;        /* [m,m] Cov S */
+    double *whiten;        /* [m,m] W = R^-1: basis of the whitening chart */
+    double *metric_root;   /* [m,m] R_S: inefficiency of a covariance C is the spectrum of R_S C R_S^T */
+    double *cov_psi;       /* [m,m] Cov psi */
+    double condition;      /* of R */
+    double mean_psi;       /* max_j |E psi_j| / (E psi_j^2)^{1/2}: zero but for a lost boundary term */
     double mean_psi_error; /* of that, in the same unit: a standard error if `sampled`; 0 on finite sets */
     double *bias;          /* [m] -H^-1 E psi: what theta-hat tends to, less the truth, to first order */
     double rho; /* n * rho(n): max over v of Var(v'Av)/(v'Hv)^2, A the Hessian of one datum; a cell is asymptotic if
@@ -198,9 +198,9 @@ void sg_source_gather(sg_source *source, sg_gathered *gathered);
 /* --------------------------------------------------------------------- fit */
 
 /*
- * Second theta-derivatives of jets beyond 64 MiB a block are done without: the fit is then Gauss-Newton's, with the Gram
- * matrix of the roots for a Hessian, to 1e-9 in 400 steps, and the mean derivative of the standard errors by central
- * differences.
+ * Second theta-derivatives of jets beyond 64 MiB a block are done without: the fit is then Gauss-Newton's, with the
+ * Gram matrix of the roots for a Hessian, to 1e-9 in 400 steps, and the mean derivative of the standard errors by
+ * central differences.
  *
  * A fitter holds all that a fit of one loss needs (whitening chart, prepared row, workspace, packed data within the
  * budget) and is used by one thread; sg_fit touches no heap except where a two-step loss or a far-away likelihood must
@@ -244,10 +244,10 @@ SG_MUST_CHECK sg_status sg_fit_source(sg_fitter *fitter, const sg_source *source
 
 /*
  * The same from `starts` starting points, for losses that are not convex (families that are no exponential families;
- * others take one start, whatever is asked): the first is the fitter's reference; number k = 1, 2, .. is away from it by
- * a normal vector (stream `key`) times 1, 2, 4, 1, .. in coordinates in which the Gram matrix of the loss's roots there
- * is the identity, halved until it lies inside the parameter space.  The estimate is that of the least value, of equal
- * ones the first.  Cost: `starts` fits.
+ * others take one start, whatever is asked): the first is the fitter's reference; number k = 1, 2, .. is away from it
+ * by a normal vector (stream `key`) times 1, 2, 4, 1, .. in coordinates in which the Gram matrix of the loss's roots
+ * there is the identity, halved until it lies inside the parameter space.  The estimate is that of the least value, of
+ * equal ones the first.  Cost: `starts` fits.
  */
 typedef struct {
     int starts, best, other, failed; /* taken; that gave the least value to 1e-9, a larger one, none */

@@ -14,7 +14,8 @@ enum { STATES_LISTED = 1 << 18 };
 typedef struct {
     double *gamma, *gamma_mle, *dirichlet, *fisher, *whiten, *metric_root, *cov_psi, *inefficiency, *noise,
         *gamma_mle_noised;
-    double *mean_psi, *size_psi, *error_psi, *bias; /* [m] E psi, (E psi^2)^1/2, error of the mean by draws; -H^-1 E psi */
+    double *mean_psi, *size_psi, *error_psi,
+        *bias; /* [m] E psi, (E psi^2)^1/2, error of the mean by draws; -H^-1 E psi */
     double restricted, condition, rho, norm;
     bool sampled; /* nodes or what the loss draws */
 } grid_values;
@@ -380,9 +381,10 @@ static void judge_bias(const sg_model *model, const char *theory_only, sg_asympt
     }
     if (!biased || theory_only || out->status) return;
     out->status = SG_UNCERTIFIED;
-    snprintf(out->message, sizeof out->message,
-             "the estimate is biased, for E psi = 0 fails: by %s to first order, however large n; gamma is of its spread",
-             list);
+    snprintf(
+        out->message, sizeof out->message,
+        "the estimate is biased, for E psi = 0 fails: by %s to first order, however large n; gamma is of its spread",
+        list);
 }
 
 static void take(sg_asymptotic *out, grid_values *fine) {
@@ -477,9 +479,8 @@ out:
 
 void sg_asymptotic_delete(sg_asymptotic *a) {
     if (!a) return;
-    double *matrix[] = {a->theta,       a->gamma,   a->gamma_mle,    a->dirichlet, a->fisher,          a->whiten,
-                        a->metric_root, a->cov_psi, a->inefficiency, a->noise,     a->gamma_mle_noised,
-                        a->bias};
+    double *matrix[] = {a->theta,       a->gamma,   a->gamma_mle,    a->dirichlet, a->fisher,           a->whiten,
+                        a->metric_root, a->cov_psi, a->inefficiency, a->noise,     a->gamma_mle_noised, a->bias};
     for (int k = 0; k < 12; k++) sg_delete(matrix[k]);
     sg_delete(a);
 }

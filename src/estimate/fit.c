@@ -5,8 +5,6 @@
 #include "estimate/separation.h"
 
 static const double fold_condition = 1e12;
-/* Second theta-derivatives of jets take up to so many bytes; beyond, Gauss-Newton does without them. */
-static const size_t seconds_most = (size_t)64 << 20;
 static const double difference = 1e-5; /* of a standard deviation by the loss of one datum, for derivatives of psi */
 
 static void unpack(int m, const double *packed, double *a) {
@@ -73,16 +71,6 @@ static sg_status new_coordinates(const double *reference, sg_fitter *f) {
     return status;
 }
 
-/* Jets with second theta-derivatives that are too large to be kept, of losses whose Hessian is near that of the roots. */
-static bool without_seconds(const sg_fitter *f) {
-    const sg_model *model = f->model;
-    const sg_row *row = f->loss->row;
-    const int d = model->space.d + row->more;
-    if (model->space.shape == SG_FINITE || model->family->can & SG_LINEAR) return false;
-    const int jets = row->jets(model, SG_VALUE | SG_PSI | SG_CURVATURE);
-    return sg_chart_raw_bytes(model, f->chart, d, jets) + sg_jet_bytes(f->m, d, jets) > seconds_most;
-}
-
 /* What a lens must be able to say for the fits of this kind. */
 static int readings(const sg_fitter *f) {
     const int roots = f->loss->row->spread ? SG_DIRICHLET : SG_ROOT;
@@ -108,7 +96,7 @@ sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double
         goto out;
     }
     if ((status = sg_chart_new(model, reference, whiten, &f->chart))) goto out;
-    f->gauss = f->kind == SG_GENERAL && without_seconds(f);
+    f->gauss = f->kind == SG_GENERAL && !sg_lens_bends(model, loss, f->chart);
     if ((status = sg_lens_new(model, loss, f->chart, readings(f), SG_LOGP, &f->lens))) goto out;
     if ((status = new_scratch(f))) goto out;
     if ((status = new_partition(f))) goto out;

@@ -241,7 +241,8 @@ static bool acceptable(const newton *s, double t, double length, double decrease
     if (s->root) return ratio <= 1 - t / 4;
     if (s->trial_value <= s->value + 1e-4 * decrease) return true;
     double noise = 1e-10 * fmax(fabs(s->value), fabs(s->trial_value));
-    return t == 1 && ratio <= (s->quasi ? 0.95 : 0.5) && (largest(s->m, s->step) <= 1e-3 || s->trial_value <= s->value + noise);
+    return t == 1 && ratio <= (s->quasi ? 0.95 : 0.5) &&
+           (largest(s->m, s->step) <= 1e-3 || s->trial_value <= s->value + noise);
 }
 
 static bool model_is_exact(const newton *s, double length, double decrease) {
