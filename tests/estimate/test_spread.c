@@ -131,7 +131,7 @@ static double mean_at(const sg_model *model, const sg_loss *loss, double w) {
 /* Where E psi = 0: what the estimate tends to as n grows. */
 static double limit_of(const sg_model *model, const sg_loss *loss) {
     double w[2] = {0.3, 0.301}, f[2] = {mean_at(model, loss, w[0]), mean_at(model, loss, w[1])};
-    for (int k = 0; k < 6 && fabs(w[1] - w[0]) > 1e-12; k++) {
+    for (int k = 0; k < 4 && fabs(w[1] - w[0]) > 1e-12; k++) {
         const double next = w[1] - f[1] * (w[1] - w[0]) / (f[1] - f[0]);
         w[0] = w[1], f[0] = f[1];
         w[1] = next, f[1] = mean_at(model, loss, next);
@@ -142,13 +142,14 @@ static double limit_of(const sg_model *model, const sg_loss *loss) {
 static void a_lost_boundary_term_is_a_bias(void **state) {
     (void)state;
     sg_model *model = model_of("mixture:m=1,w=0.3");
-    static const char *const right[] = {"lifted", "lifted:boundary=shared", "lifted:design=tapered"};
-    for (int k = 0; k < 3; k++) {
+    static const char *const right[] = {"lifted:boundary=shared", "lifted:design=tapered"};
+    for (int k = 0; k < 2; k++) {
         sg_loss *loss = loss_of(right[k]);
         sg_asymptotic *a = theory_of("mixture:m=1,w=0.3", right[k]);
         assert_int_equal(a->status, SG_OK);
         assert_true(a->mean_psi < 1e-9 && fabs(a->bias[0]) < 1e-9);
-        if (!(fabs(limit_of(model, loss) - 0.3) < 1e-9)) fail_msg("%s tends to %.12g", right[k], limit_of(model, loss));
+        const double mean = mean_at(model, loss, 0.3) / a->dirichlet[0];
+        if (!(fabs(mean) < 1e-9)) fail_msg("%s: E psi/H is %.3g", right[k], mean);
         sg_asymptotic_delete(a);
         sg_loss_delete(loss);
     }
@@ -272,8 +273,8 @@ typedef struct {
 
 static void open_view(const char *model, const char *loss, int want, view *v) {
     *v = (view){.model = model_of(model), .loss = loss_of(loss)};
-    OK(sg_nodes_new(v->model, v->model->truth, 0, false, &v->nodes));
-    OK(sg_loss_prepare(v->loss, v->model, v->nodes->panels, &v->prepared));
+    if (v->model->space.d == 1) OK(sg_nodes_new(v->model, v->model->truth, 0, false, &v->nodes));
+    OK(sg_loss_prepare(v->loss, v->model, v->nodes ? v->nodes->panels : NULL, &v->prepared));
     OK(sg_chart_new(v->model, v->model->truth, NULL, &v->chart));
     OK(sg_lens_new(v->model, v->loss, v->chart, want, 0, &v->lens));
     assert_true(v->model->m <= M);
