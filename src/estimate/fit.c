@@ -271,23 +271,28 @@ static sg_status fit_once(sg_fitter *f, int *iterations) {
  * there */
 
 /* Central differences of mean psi, into f->a. */
-static void differences(sg_fitter *f) {
+static sg_status differences(sg_fitter *f) {
+    sg_status status = SG_OK;
     const int m = f->m;
     double *size = f->theta;
     sg_fitter_gram(f, &f->local, f->delta, f->a);
     for (int k = 0; k < m; k++) size[k] = difference / sqrt(f->a[k + k * m]);
-    for (int k = 0; k < m; k++) {
+    for (int k = 0; k < m && !status; k++) {
         const double at = f->delta[k];
-        for (int sign = -1; sign <= 1; sign += 2) {
+        for (int sign = -1; sign <= 1 && !status; sign += 2) {
             f->delta[k] = at + sign * size[k];
-            sg_fitter_pass(f, NULL, f->delta, SG_PSI, &f->means);
+            if (f->partition) status = sg_partition_at(f->partition, f->delta, &f->local);
+            if (status) break;
+            sg_fitter_pass(f, &f->local, f->delta, SG_PSI, &f->means);
             for (int j = 0; j < m; j++)
                 f->c[j + k * m] = (sign < 0 ? 0 : f->c[j + k * m]) + sign * f->means.psi[j] / (2 * size[k]);
         }
         f->delta[k] = at;
     }
+    if (f->partition && !status) status = sg_partition_at(f->partition, f->delta, &f->local);
     for (int j = 0; j < m; j++)
         for (int k = 0; k < m; k++) f->a[j + k * m] = 0.5 * (f->c[j + k * m] + f->c[k + j * m]);
+    return status;
 }
 
 static sg_status mean_derivative(sg_fitter *f) {
@@ -295,10 +300,7 @@ static sg_status mean_derivative(sg_fitter *f) {
         memcpy(f->a, f->local.hessian, (size_t)f->m * (size_t)f->m * sizeof(double));
         return SG_OK;
     }
-    if (f->gauss) {
-        differences(f);
-        return SG_OK;
-    }
+    if (f->gauss) return differences(f);
     if (f->kind == SG_GENERAL) sg_fitter_pass(f, &f->local, f->delta, SG_CURVATURE, &f->means);
     unpack(f->m, f->means.curvature, f->a);
     return SG_OK;
