@@ -178,8 +178,9 @@ static void print_covariance(const sg_model *model, const sg_asymptotic *a) {
     for (int j = 0; j < a->m; j++) printf(" %.10g", a->inefficiency[j]);
     printf("  (error of the largest %.2g)\n", a->inefficiency_error);
     printf("restricted Poincare   %.10g (error %.2g)\n", a->restricted_poincare, a->restricted_poincare_error);
-    printf("check                 |E psi| is %.2g standard deviations (%s %.2g)\n", a->mean_psi,
-           a->sampled ? "standard error" : "error", a->mean_psi_error);
+    printf("check                 |E psi| is %.2g standard deviations", a->mean_psi);
+    if (a->sampled) printf(" (standard error %.2g)", a->mean_psi_error);
+    printf("\n");
 }
 
 static void print_bounds(const answer *w) {

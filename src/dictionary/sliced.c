@@ -123,6 +123,13 @@ static int jets(const sg_model *model, int want) {
     return sg_diffusion_jets(model, want) | noise;
 }
 
+/* Those of the mean over directions. */
+static void fill_roots(bool linear, const sg_block *block, const sg_jet *jet, const sg_datum *out) {
+    sg_datum roots = *out;
+    roots.want = SG_ROOT;
+    sg_diffusion_datum(linear, NULL, block, jet, &roots);
+}
+
 /* v . g, g [d][B] */
 static void along(int n, int d, const double *v, const double *g, double *restrict out) {
     for (int a = 0; a < d; a++) {
@@ -211,6 +218,7 @@ static void datum(const sg_prepared *prepared, const sg_local *local, const sg_b
         if (out->noise_sum) add_noise(&s, own->c.law, block->weight, jet, out->noise_sum);
         return;
     }
+    if (out->root) fill_roots(own->linear, block, jet, out);
     if (jet->dx && !s.reduced) along(s.n, d, s.v, s.score, s.slope);
     if (out->value) apply(&s, 0.5, jet->dx, jet->dxx, out->value);
     for (int j = 0; out->psi && j < jet->m; j++)

@@ -5,8 +5,6 @@
 #include "estimate/separation.h"
 
 static const double fold_condition = 1e12;
-/* Second theta-derivatives of jets take up to so many bytes; beyond, Gauss-Newton does without them. */
-static const size_t seconds_most = (size_t)64 << 20;
 static const double difference = 1e-5; /* of a standard deviation by the loss of one datum, for derivatives of psi */
 
 static void unpack(int m, const double *packed, double *a) {
@@ -73,17 +71,6 @@ static sg_status new_coordinates(const double *reference, sg_fitter *f) {
     return status;
 }
 
-/* Jets with second theta-derivatives that are too large to be kept, of losses whose Hessian is near that of the roots.
- */
-static bool without_seconds(const sg_fitter *f) {
-    const sg_model *model = f->model;
-    const sg_row *row = f->loss->row;
-    const int d = model->space.d + row->more;
-    if (model->space.shape == SG_FINITE || model->family->can & SG_LINEAR) return false;
-    const int jets = row->jets(model, SG_VALUE | SG_PSI | SG_CURVATURE);
-    return sg_chart_raw_bytes(model, f->chart, d, jets) + sg_jet_bytes(f->m, d, jets) > seconds_most;
-}
-
 /* What a lens must be able to say for the fits of this kind. */
 static int readings(const sg_fitter *f) {
     const int roots = f->loss->row->spread ? SG_DIRICHLET : SG_ROOT;
@@ -109,7 +96,7 @@ sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double
         goto out;
     }
     if ((status = sg_chart_new(model, reference, whiten, &f->chart))) goto out;
-    f->gauss = f->kind == SG_GENERAL && without_seconds(f);
+    f->gauss = f->kind == SG_GENERAL && !sg_lens_bends(model, loss, f->chart);
     if ((status = sg_lens_new(model, loss, f->chart, readings(f), SG_LOGP, &f->lens))) goto out;
     if ((status = new_scratch(f))) goto out;
     if ((status = new_partition(f))) goto out;
@@ -284,23 +271,28 @@ static sg_status fit_once(sg_fitter *f, int *iterations) {
  * there */
 
 /* Central differences of mean psi, into f->a. */
-static void differences(sg_fitter *f) {
+static sg_status differences(sg_fitter *f) {
+    sg_status status = SG_OK;
     const int m = f->m;
     double *size = f->theta;
     sg_fitter_gram(f, &f->local, f->delta, f->a);
     for (int k = 0; k < m; k++) size[k] = difference / sqrt(f->a[k + k * m]);
-    for (int k = 0; k < m; k++) {
+    for (int k = 0; k < m && !status; k++) {
         const double at = f->delta[k];
-        for (int sign = -1; sign <= 1; sign += 2) {
+        for (int sign = -1; sign <= 1 && !status; sign += 2) {
             f->delta[k] = at + sign * size[k];
-            sg_fitter_pass(f, NULL, f->delta, SG_PSI, &f->means);
+            if (f->partition) status = sg_partition_at(f->partition, f->delta, &f->local);
+            if (status) break;
+            sg_fitter_pass(f, &f->local, f->delta, SG_PSI, &f->means);
             for (int j = 0; j < m; j++)
                 f->c[j + k * m] = (sign < 0 ? 0 : f->c[j + k * m]) + sign * f->means.psi[j] / (2 * size[k]);
         }
         f->delta[k] = at;
     }
+    if (f->partition && !status) status = sg_partition_at(f->partition, f->delta, &f->local);
     for (int j = 0; j < m; j++)
         for (int k = 0; k < m; k++) f->a[j + k * m] = 0.5 * (f->c[j + k * m] + f->c[k + j * m]);
+    return status;
 }
 
 static sg_status mean_derivative(sg_fitter *f) {
@@ -308,10 +300,7 @@ static sg_status mean_derivative(sg_fitter *f) {
         memcpy(f->a, f->local.hessian, (size_t)f->m * (size_t)f->m * sizeof(double));
         return SG_OK;
     }
-    if (f->gauss) {
-        differences(f);
-        return SG_OK;
-    }
+    if (f->gauss) return differences(f);
     if (f->kind == SG_GENERAL) sg_fitter_pass(f, &f->local, f->delta, SG_CURVATURE, &f->means);
     unpack(f->m, f->means.curvature, f->a);
     return SG_OK;

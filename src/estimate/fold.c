@@ -138,7 +138,7 @@ static sg_status read_blocks(const sg_model *model, const sg_loss *loss, const s
     const bool linear = model->family->can & SG_LINEAR, square = linear && loss->row->fit == SG_QUADRATIC;
     const bool drawing = loss->row->spread != NULL;
     if (drawing) loss->row->spread(prepared, &spread);
-    t->bends = (t->bends && keeps_moment(t->m)) || spread.own_hessian;
+    t->bends = (t->bends && keeps_moment(t->m) && sg_lens_bends(model, loss, chart)) || spread.own_hessian;
     int want = SG_PSI | (drawing ? SG_DIRICHLET | SG_NOISE : SG_ROOT);
     if (t->bends && (drawing || !square)) want |= SG_CURVATURE;
     if ((status = sg_lens_new(model, loss, chart, want, SG_DT, &lens))) goto out;
@@ -224,8 +224,15 @@ static sg_status factor_roots(tall *t, sg_fold *r) {
     return status;
 }
 
+/* Moments that nobody has summed are none. */
+static void drop_moment(sg_fold *r) {
+    sg_delete(r->moment);
+    r->moment = NULL;
+}
+
 static void add_moments(const tall *t, sg_fold *r) {
     const int m = t->m, pairs = m * (m + 1) / 2;
+    if (!t->curvature) drop_moment(r);
     for (int j = 0, p = 0; r->own_hessian && j < m; j++)
         for (int k = 0; k <= j; k++, p++) {
             double sum = 0;
@@ -343,6 +350,7 @@ sg_status sg_fold_join(int count, sg_fold *const *parts, int skip, sg_fold **out
     *out = NULL;
     sg_status status = new_rows(parts[0]->m, &r);
     if (status) goto out;
+    if (!parts[0]->moment) drop_moment(r);
     for (int p = 0; p < count; p++)
         if (p != skip) add_part(parts[p], r);
     for (int j = 0; j < r->m; j++) r->mean_psi[j] /= r->mass, r->mean_score[j] /= r->mass;

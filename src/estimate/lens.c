@@ -122,6 +122,16 @@ static sg_status open_jets(int want, int extra, sg_lens *lens) {
     return sg_datum_take(lens->arena, lens->m, lens->roots, want, &lens->datum_all);
 }
 
+static const size_t seconds_most = (size_t)64 << 20;
+
+bool sg_lens_bends(const sg_model *model, const sg_loss *loss, const sg_chart *chart) {
+    const sg_row *row = loss->row;
+    const int d = model->space.d + row->more;
+    if (model->space.shape == SG_FINITE || model->family->can & SG_LINEAR) return true;
+    const int jets = row->jets(model, SG_VALUE | SG_PSI | SG_CURVATURE);
+    return sg_chart_raw_bytes(model, chart, d, jets) + sg_jet_bytes(chart->m, d, jets) <= seconds_most;
+}
+
 sg_status sg_lens_new(const sg_model *model, const sg_loss *loss, const sg_chart *chart, int want, int extra,
                       sg_lens **out) {
     sg_status status = SG_OK;

@@ -51,6 +51,8 @@ sg_datum sg_lens_narrow_datum(const sg_datum *all, int want);
  * finite sets). */
 SG_MUST_CHECK sg_status sg_lens_new(const sg_model *model, const sg_loss *loss, const sg_chart *chart, int want,
                                     int extra, sg_lens **lens);
+/* Are the second theta-derivatives of the loss small enough to be looked at, 64 MiB a block? */
+bool sg_lens_bends(const sg_model *model, const sg_loss *loss, const sg_chart *chart);
 void sg_lens_delete(sg_lens *lens);
 /* Fills lens->jet and lens->datum at theta [full] for `block`; no allocation.  Finite sets: `local` is that of the free
  * parameters. */

@@ -185,6 +185,19 @@ printf '3\n3\n3\n3\n' > same.csv
 singular() { leaves 1 fit gaussian --loss score-matching --data same.csv --json && [ "$(first theta) $(text status)" = "null singular" ]; }
 check "equal data: an answer with its status, exit status 1" singular
 
+"$scoregap" sample mixture -p m=2 -p w=0.3 -n 400 --seed 3 -o mixed.csv
+json "a fit from many starts" 0 "$fit_keys starts best_starts other_starts failed_starts" fit mixture -p m=2 -p free=all --loss mle --data mixed.csv
+total() { [ "$(value starts)" = 8 ] && [ $(($(value best_starts) + $(value other_starts) + $(value failed_starts))) = 8 ]; }
+check "counts them" total
+alone() { leaves 0 fit mixture -p m=2 -p free=all --loss mle --data mixed.csv --starts 1 --json && [ "$(value starts) $(value best_starts)" = "1 1" ]; }
+check "one start" alone
+convex() { leaves 0 fit gaussian --loss score-matching --data five.csv --starts 5 --json && [ "$(value starts)" = 1 ]; }
+check "a convex fit takes one" convex
+refuses "no start" "out of range" fit gaussian --data five.csv --starts 0
+refuses "a loss that is theory alone" "estimates nothing" fit mixture --loss lifted:boundary=interior --data mixed.csv
+biased() { leaves 1 efficiency mixture -p m=1 -p w=0.3 --loss lifted:boundary=omitted --json && [ "$(text status)" = uncertified ] && grep -q 'biased' out && [ "$(first gamma)" != null ]; }
+check "a biased estimate is flagged" biased
+
 # ------------------------------------------------------------------- compare
 json "compare" 0 "losses loss theta se inefficiency gap recommended" compare bimodal -p a=2 --data x.csv --loss mle --loss score-matching
 check "compares two" test "$(grep -c '"loss":' out)" = 2
