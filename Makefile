@@ -170,7 +170,7 @@ help:
 	@echo "make deps               installs what is missing from packages.txt, nothing else"
 	@echo "make lint               layout, headers, symbols, format"
 	@echo "make verify             compares results with results/expected"
-	@echo "make bench              timings beside NumPy and SciPy's (ONLY='fused gap line grid cube moments', ROUNDS=, LARGE=1)"
+	@echo "make bench              timings beside NumPy and SciPy's (ONLY='fused gap line grid cube moments nodewise orthant lifted', ROUNDS=, LARGE=1)"
 	@echo "make install            program, libraries, headers, scoregap.pc, man page; make uninstall takes them away"
 	@echo "make clean              removes build/"
 	@echo

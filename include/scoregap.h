@@ -22,6 +22,7 @@
  *     trajectory.h  gaps estimated from long trajectories
  *     bound.h       bounds on gaps and asymptotic variances, each with its side in its name
  *     estimate.h    Gamma and Gamma_MLE by quadrature, fits with standard errors, Monte Carlo
+ *     design.h      the options of a loss that give up least, within a relaxation time
  *     store.h       result files (HDF5)
  *
  * A program that prints the worst inefficiency of score matching and the gap of Langevin's diffusion for a bimodal law:
@@ -64,6 +65,7 @@
 #include "scoregap/base.h"
 #include "scoregap/bound.h"
 #include "scoregap/chain.h"
+#include "scoregap/design.h"
 #include "scoregap/dictionary.h"
 #include "scoregap/entropy.h"
 #include "scoregap/estimate.h"

@@ -49,14 +49,21 @@ greens = "#A6D8C4 #5FBF9C #009E73 #00785A #005541 #003328"
 blues = "#9ECAE1 #56B4E9 #0072B2 #7B6FB0 #CC79A7 #7A3300"
 reds = "#F6C6A4 #EE9A62 #D55E00 #A84A00 #7C3700 #502300"
 shade_of(shades, k) = word(shades, k < 6 ? k : 6)
+draws_of(l) = otherwise(option(l, "draws"), "1")
+# The more draws, the darker; other schedules than the printed one come after.
+lifted_shade(l) = (option(l, "design") eq "tapered" ? 2 : 1) + (draws_of(l) eq "1" ? 0 : draws_of(l) eq "inf" ? 3 : 2)
+coordinates_colour(l) = option(l, "h") eq "log1p" ? "#CC79A7" : option(l, "degree") eq "2" ? "#D55E00" : strlen(option(l, "cap")) ? "#0072B2" : "#56B4E9"
 loss_colour(l) = is_a(l, "mle") ? "#000000" : is_a(l, "score-matching") ? "#0072B2" : \
     kind(l) eq "stein" ? (variant_of(l) == 0 ? "#D55E00" : variant_of(l) == 1 ? "#F2A97A" : "#7A3300") : \
     kind(l) eq "power" ? (variant_of(l) ? "#7FCDB0" : "#009E73") : kind(l) eq "exponential" ? (variant_of(l) ? "#E69F00" : "#CC79A7") : \
-    kind(l) eq "constant" ? "#56B4E9" : is_a(l, "pseudolikelihood") ? "#0072B2" : is_a(l, "masked") ? shade_of(greens, k_of(l)) : \
+    kind(l) eq "constant" ? "#56B4E9" : kind(l) eq "matrix" ? "#009E73" : kind(l) eq "riemannian" ? "#E69F00" : kind(l) eq "coordinates" ? coordinates_colour(l) : \
+    is_a(l, "lifted") ? shade_of(reds, lifted_shade(l)) : is_a(l, "denoising") ? (strlen(option(l, "sigma-max")) ? "#00785A" : "#5FBF9C") : \
+    is_a(l, "sliced") ? (option(l, "law") eq "gauss" ? "#56B4E9" : option(l, "law") eq "sphere" ? "#CC79A7" : "#0072B2") : is_a(l, "pseudolikelihood") ? "#0072B2" : is_a(l, "masked") ? shade_of(greens, k_of(l)) : \
     is_a(l, "masked-random") ? shade_of(reds, k_of(l)) : is_a(l, "probability-flow") ? "#E69F00" : is_a(l, "rise") ? "#CC79A7" : \
     is_a(l, "ratio-matching") ? "#56B4E9" : is_a(l, "concrete-score") ? "#7A3300" : "#7B6FB0"
 loss_dash(l) = is_a(l, "masked") ? 1 : is_a(l, "masked-random") ? 2 : 1 + variant_of(l)
-loss_mark(l) = is_a(l, "mle") ? 7 : is_a(l, "score-matching") || is_a(l, "pseudolikelihood") ? 5 : masks(l) ? (is_a(l, "masked") ? 9 : 11) : \
+loss_mark(l) = is_a(l, "mle") ? 7 : is_a(l, "lifted") ? (option(l, "design") eq "tapered" ? 11 : 9) : is_a(l, "denoising") ? 13 : is_a(l, "sliced") ? 15 : \
+    kind(l) eq "matrix" ? 9 : kind(l) eq "riemannian" ? 11 : kind(l) eq "coordinates" ? (option(l, "h") eq "log1p" ? 11 : option(l, "degree") eq "2" ? 13 : strlen(option(l, "cap")) ? 9 : 15) : is_a(l, "score-matching") || is_a(l, "pseudolikelihood") ? 5 : masks(l) ? (is_a(l, "masked") ? 9 : 11) : \
     is_a(l, "probability-flow") ? 13 : is_a(l, "rise") ? 15 : is_a(l, "ratio-matching") ? 11 : is_a(l, "concrete-score") ? 9 : kind(l) eq "stein" ? 13 - 2 * variant_of(l) : kind(l) eq "constant" ? 15 : 9 + 2 * variant_of(l)
 hollow(mark) = mark - 1 # every filled mark follows its outline
 minus(number) = number[1:1] eq "-" ? "−" . number[2:] : number
@@ -66,7 +73,17 @@ plain_name(l) = (name_end = strstrt(l, ":"), name_text = name_end ? l[1:name_end
     name_dash ? name_text[1:name_dash - 1] . " " . name_text[name_dash + 1:] : name_text)
 mask_title(l) = (is_a(l, "masked") ? "masks averaged" : "one random mask") . (strlen(option(l, "blocks")) ? ", " . option(l, "blocks") : "") . \
     (strlen(option(l, "rate")) ? ", rate " . option(l, "rate") : strlen(option(l, "k")) || x_key ne "k" ? ", k = " . k_of(l) : "")
-loss_title(l) = is_a(l, "mle") ? "maximum likelihood" : is_a(l, "score-matching") ? "score matching" : kind(l) eq "stein" ? "Stein kernel" . stein_of(l) . stein_place(l) : \
+schedule_title(l) = (strlen(option(l, "decay")) ? ", decay " . option(l, "decay") : "") . (strlen(option(l, "power")) ? ", power " . option(l, "power") : "") . \
+    (strlen(option(l, "beta-max")) ? ", β to " . option(l, "beta-max") : "") . (strlen(option(l, "speed")) ? ", speed " . option(l, "speed") : "")
+draws_title(l) = x_key eq "draws" || draws_of(l) eq "1" ? "" : draws_of(l) eq "inf" ? ", all draws" : ", " . draws_of(l) . " draws"
+lifted_title(l) = "lifted" . (option(l, "design") eq "tapered" ? ", tapered" : "") . (strlen(option(l, "boundary")) ? ", " . option(l, "boundary") : "") . schedule_title(l) . draws_title(l)
+denoising_title(l) = "denoising, σ = " . otherwise(option(l, "sigma"), "1") . (strlen(option(l, "sigma-max")) ? " to " . option(l, "sigma-max") : "") . draws_title(l)
+sliced_title(l) = "sliced, " . otherwise(option(l, "law"), "rademacher") . (option(l, "reduced") eq "yes" ? ", reduced" : "") . draws_title(l)
+matrix_title(l) = "D = " . (otherwise(option(l, "matrix"), "covariance") eq "covariance" ? "covariance" : option(l, "matrix") eq "hessian" ? "inverse Hessian" : option(l, "matrix"))
+coordinates_title(l) = (coordinates_h = option(l, "h") eq "log1p" ? "log(1 + x)" : otherwise(option(l, "degree"), "1") eq "1" ? "x" : "x^" . option(l, "degree"), \
+    "h = " . (strlen(option(l, "cap")) ? "min(" . coordinates_h . ", " . option(l, "cap") . ")" : coordinates_h))
+loss_title(l) = is_a(l, "lifted") ? lifted_title(l) : is_a(l, "denoising") ? denoising_title(l) : is_a(l, "sliced") ? sliced_title(l) : kind(l) eq "matrix" ? matrix_title(l) : \
+    kind(l) eq "coordinates" ? coordinates_title(l) : kind(l) eq "riemannian" ? "Riemannian D" : is_a(l, "mle") ? "maximum likelihood" : is_a(l, "score-matching") ? "score matching" : kind(l) eq "stein" ? "Stein kernel" . stein_of(l) . stein_place(l) : \
     kind(l) eq "power" ? "D = p to the " . minus(exponent(l)) : kind(l) eq "exponential" ? "D = exp(" . minus(exponent(l)) . " p/max p)" : \
     kind(l) eq "constant" ? "D = " . otherwise(option(l, "value"), "1") : masks(l) ? mask_title(l) : strlen(sites_of(l)) ? plain_name(l) . ", sites " . sites_of(l) : \
     is_a(l, "rise") ? "RISE" : plain_name(l)

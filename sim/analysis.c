@@ -31,7 +31,7 @@ static sg_status read_asymptotic(const sg_model *model, const sg_loss *loss, sim
     if (status != SG_OK) return keep(r, status, &r->efficiency_status);
     r->efficiency_status = r->asymptotic->status;
     note(r, r->asymptotic->message);
-    return SG_OK;
+    return sg_loss_points(loss, model, &r->points);
 }
 
 static sg_status read_profile(const sg_model *model, const sg_loss *loss, sim_reading *r) {

@@ -28,6 +28,8 @@ static const option options[] = {
      "sampler, in place of the loss that it is paired with"},
     {"--theta", "T1,T2,..", 0, AS_REALS, AT(theta), 0, 0, "replaces the truth (free parameters, or all of them)"},
     {"--data", "FILE", SIM_TAKES_DATA, AS_TEXT, AT(data), 0, 0, "CSV of numbers, one row a datum, or FILE.h5:/dataset"},
+    {"--starts", "N", SIM_TAKES_STARTS, AS_INT, AT(starts), 1, 10000,
+     "starting points of a fit that is not convex (default 8); the best estimate is kept"},
     {"-n", "N", SIM_TAKES_N, AS_COUNT, AT(n), 1, 1e12, "number of draws"},
     {"-o", "FILE", SIM_TAKES_OUTPUT, AS_TEXT, AT(output), 0, 0, "where to write"},
     {"--threads", "N", SIM_TAKES_THREADS, AS_INT, AT(threads), 1, 4096,
@@ -54,6 +56,12 @@ static const option options[] = {
     {"--count", "K", SIM_TAKES_COUNT, AS_INT, AT(count), 1, 2000, "print the first K nonzero eigenvalues as well"},
     {"--bounds", NULL, SIM_TAKES_BOUNDS, AS_FLAG, AT(bounds), 0, 0,
      "print every bound on the gap and on the log-Sobolev constant"},
+    {"--vary", "KEY=LO..HI,..", SIM_TAKES_DESIGN, AS_TEXT, AT(vary), 0, 0,
+     "options of the loss that are searched, with their ranges (default: the loss's own)"},
+    {"--max-relaxation", "T", SIM_TAKES_DESIGN, AS_REAL, AT(most_relaxation), 0, 1e300,
+     "longest relaxation time of the process that is allowed, in its own time"},
+    {"--evaluations", "N", SIM_TAKES_DESIGN, AS_INT, AT(evaluations), 3, 1e6,
+     "losses that are looked at, at most (default 150)"},
     {"--seed", "S", 0, AS_SEED, AT(seed), 0, 0, "seed of everything that is drawn, decimal or 0x.."},
     {"--memory", "BYTES", 0, AS_BYTES, AT(memory), 0, 0,
      "data kept between passes, a thread (default 64M); vectors of `gap` (default 1G)"},
@@ -205,6 +213,7 @@ static void defaults(sim_args *args) {
     args->epsilon = 0.25;
     args->cell = args->replicate = -1;
     args->thin = 1;
+    args->evaluations = 150;
     args->seed = 1;
 }
 

@@ -64,13 +64,14 @@ static void record_efficiency(const sim_reading *r, sg_record *out) {
     set_status(out->status_efficiency, r->efficiency_status);
     set_status(out->status_profile, r->profile_status);
     if (!a) return;
+    out->points = r->points;
     out->norm_gamma_mle = sg_norm2(a->m, a->gamma_mle);
     out->gamma_error = a->gamma_error;
     out->inefficiency_error = a->inefficiency_error;
     out->restricted_poincare_error = a->restricted_poincare_error;
     out->mean_psi = a->mean_psi;
     if (r->profile) out->profile_disagreement = r->profile->disagreement;
-    if (a->status != SG_OK) return;
+    if (!sg_asymptotic_known(a)) return;
     out->norm_gamma = sg_norm2(a->m, a->gamma);
     out->inefficiency_min = a->inefficiency[0];
     out->inefficiency_max = a->inefficiency[a->m - 1];
@@ -153,7 +154,7 @@ static sg_status put_profile(sg_result *part, int l, int m, const sg_profile *p)
 
 static sg_status put_efficiency(sg_result *part, int l, int m, const sim_reading *r) {
     const sg_asymptotic *a = r->asymptotic;
-    bool digits = a && a->status == SG_OK;
+    bool digits = sg_asymptotic_known(a);
     int square[2] = {m, m};
     sg_status status;
     if ((status = put(part, l, "gamma", "asymptotic covariance of sqrt(n) (theta_hat - theta)", 2, square,

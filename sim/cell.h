@@ -13,6 +13,7 @@ typedef struct {
     sg_profile *profile;
     sg_gap gap;
     double updates; /* sg_loss_updates: events in one unit of time a site; NaN: none */
+    double points;  /* sg_loss_points */
     sg_bounds bounds;
     sg_mixing mixing;
     sg_status mixing_status, efficiency_status, gap_status, bounds_status, profile_status;

@@ -43,7 +43,7 @@ static sg_status make_line(const sim_args *args, const sg_model *model, const si
     l->inefficiency = l->gap = NAN;
     if ((status = sg_loss_new(text, &l->loss))) return status;
     if ((status = sg_loss_fits(l->loss, model))) return status;
-    status = sim_fit_new(model, l->loss, data, &l->fit);
+    status = sim_fit_new(args, model, l->loss, data, &l->fit);
     if (status && sg_status_exit(status) == 2) return status;
     l->status = status ? status : l->fit->status;
     if (l->status) {
@@ -166,7 +166,7 @@ const sim_command sim_command_compare = {
             "were the truth, the\n"
             "worst-direction inefficiency against maximum likelihood and the spectral gap of the paired dynamics.",
     .example = "scoregap compare bimodal -p a=2 --data x.csv --loss mle --loss score-matching",
-    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DATA,
+    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DATA | SIM_TAKES_STARTS,
     .least = 1,
     .most = 1,
     .run = run,

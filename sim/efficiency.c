@@ -99,7 +99,7 @@ static void bounds_json(json_t *o, const answer *w) {
 static void covariance_json(json_t *o, const answer *w) {
     const sg_asymptotic *a = w->a;
     const sg_model *model = w->setting.model;
-    bool digits = a && a->status == SG_OK;
+    bool digits = sg_asymptotic_known(a);
     json_t *theta = json_array();
     for (int j = 0; j < model->m; j++) json_array_append_new(theta, sim_json_real(model->named[model->free[j]]));
     json_object_set_new(o, "parameters", sim_json_parameters(model));
@@ -113,7 +113,10 @@ static void covariance_json(json_t *o, const answer *w) {
     json_object_set_new(o, "restricted_poincare_error", sim_json_real(a ? a->restricted_poincare_error : NAN));
     json_object_set_new(o, "norm_gamma", sim_json_real(digits ? sg_norm2(a->m, a->gamma) : NAN));
     json_object_set_new(o, "norm_gamma_mle", sim_json_real(a ? sg_norm2(a->m, a->gamma_mle) : NAN));
+    json_object_set_new(o, "sampled", json_boolean(a && a->sampled));
     json_object_set_new(o, "mean_psi", sim_json_real(a ? a->mean_psi : NAN));
+    json_object_set_new(o, "mean_psi_error", sim_json_real(a ? a->mean_psi_error : NAN));
+    json_object_set_new(o, "bias", a ? sim_json_vector(a->m, a->bias) : json_null());
 }
 
 static int print_json(const answer *w, double seconds) {
@@ -168,14 +171,15 @@ static void print_profile(const sg_profile *p) {
 
 static void print_covariance(const sg_model *model, const sg_asymptotic *a) {
     print_matrix("Gamma_MLE (n Cov of maximum likelihood)", model, a->m, a->gamma_mle);
-    if (a->status != SG_OK) return;
+    if (!sg_asymptotic_known(a)) return;
     print_matrix("Gamma (n Cov of this loss)", model, a->m, a->gamma);
-    printf("  error estimate %.2g in operator norm\n", a->gamma_error);
+    printf("  %s %.2g in operator norm\n", a->sampled ? "standard error" : "error estimate", a->gamma_error);
     printf("inefficiency         ");
     for (int j = 0; j < a->m; j++) printf(" %.10g", a->inefficiency[j]);
     printf("  (error of the largest %.2g)\n", a->inefficiency_error);
     printf("restricted Poincare   %.10g (error %.2g)\n", a->restricted_poincare, a->restricted_poincare_error);
-    printf("check                 |E psi| is %.2g standard deviations\n", a->mean_psi);
+    printf("check                 |E psi| is %.2g standard deviations (%s %.2g)\n", a->mean_psi,
+           a->sampled ? "standard error" : "error", a->mean_psi_error);
 }
 
 static void print_bounds(const answer *w) {
@@ -229,7 +233,10 @@ const sim_command sim_command_efficiency = {
             "--theta), and Gamma_MLE;\n"
             "the inefficiencies are the generalized eigenvalues of the one against the other.  Each value has an error "
             "estimate from a\n"
-            "second grid.  Beside them: the Poincare constant and the restricted one, upper bounds, and the spectral "
+            "second grid; where nodes are drawn (JSON: sampled) gamma_error and the other errors are standard errors.  "
+            "A mean of psi that\n"
+            "is not 0 within them makes the estimate biased: it is printed (bias), and the status is uncertified.  "
+            "Beside them: the Poincare constant and the restricted one, upper bounds, and the spectral "
             "profile of the score,\n"
             "which explains the inefficiency as 1 + (coefficient of variation of the eigenvalues under the profile)^2.",
     .example = "scoregap efficiency bimodal -p a=3 --loss score-matching",

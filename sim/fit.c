@@ -20,6 +20,10 @@ static int print_json(const sg_model *model, const sg_loss *loss, const sim_data
     json_object_set_new(o, "covariance", fit->covariance ? sim_json_matrix(model->m, fit->covariance) : json_null());
     json_object_set_new(o, "n", json_integer(data->n));
     json_object_set_new(o, "iterations", json_integer(fit->iterations));
+    json_object_set_new(o, "starts", json_integer(fit->starts.starts));
+    json_object_set_new(o, "best_starts", json_integer(fit->starts.best));
+    json_object_set_new(o, "other_starts", json_integer(fit->starts.other));
+    json_object_set_new(o, "failed_starts", json_integer(fit->starts.failed));
     json_object_set_new(o, "status", json_string(sg_status_name(fit->status)));
     json_object_set_new(o, "message", json_string(fit->message));
     return sim_json_print(o) ? 0 : 1;
@@ -34,6 +38,9 @@ static void print_text(const sg_model *model, const sg_loss *loss, const sim_dat
         printf("  %-12s %14.8g %12.4g   [%.6g, %.6g]\n", name, fit->theta[j], fit->se[j],
                fit->theta[j] - quantile * fit->se[j], fit->theta[j] + quantile * fit->se[j]);
     }
+    if (fit->starts.starts > 1)
+        printf("%d starts: %d gave this minimum, %d others of a larger loss, %d none\n", fit->starts.starts,
+               fit->starts.best, fit->starts.other, fit->starts.failed);
     printf("standard errors: sandwich, with the mean derivative of the estimating equation (valid under "
            "misspecification)\n");
     printf("status: %s%s%s\n", sg_status_name(fit->status), *fit->message ? ": " : "", fit->message);
@@ -48,7 +55,7 @@ static int run(const sim_args *args) {
     sg_status status = sim_model(args, &model);
     if (!status) status = sim_loss(args, model, &loss);
     if (!status) status = sim_data_open(args, model, &data);
-    if (!status) status = sim_fit_new(model, loss, &data, &fit);
+    if (!status) status = sim_fit_new(args, model, loss, &data, &fit);
     if (status)
         leave = sim_fail(status);
     else if (args->json)
@@ -65,18 +72,22 @@ static int run(const sim_args *args) {
 
 const sim_command sim_command_fit = {
     .name = "fit",
-    .usage = "fit FAMILY [-p key=value]... --loss LOSS --data FILE [--theta T1,..] [--json]",
+    .usage = "fit FAMILY [-p key=value]... --loss LOSS --data FILE [--starts N] [--theta T1,..] [--json]",
     .summary = "estimate from your data, with sandwich standard errors and intervals",
-    .help = "Fits the free parameters to data by one loss.  Structure keys define the model; truth keys and --theta "
-            "only start fits that\n"
-            "are not convex, and are the reference of preconditioners with at=truth.  Standard errors are those of the "
-            "estimating equation,\n"
-            "H^-1 M H^-1 / n with H its mean derivative: valid when the model is wrong.  DATA is a CSV of numbers (one "
-            "row a datum,\n"
-            "optional header line) or FILE.h5:/dataset.  A fit that fails is printed with its status, exit status 1.",
+    .help =
+        "Fits the free parameters to data by one loss.  Structure keys define the model; truth keys and --theta "
+        "only start fits that\n"
+        "are not convex (those of families that are no exponential families, from --starts points: the first is the "
+        "truth, the others\n"
+        "are drawn about it, and the estimate of the least loss is kept), and are the reference of preconditioners "
+        "with at=truth.  Standard errors are those of the "
+        "estimating equation,\n"
+        "H^-1 M H^-1 / n with H its mean derivative: valid when the model is wrong.  DATA is a CSV of numbers (one "
+        "row a datum,\n"
+        "optional header line) or FILE.h5:/dataset.  A fit that fails is printed with its status, exit status 1.",
     .example =
         "scoregap sample gaussian -p s=2 -n 1000 -o x.csv && scoregap fit gaussian --loss score-matching --data x.csv",
-    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DATA,
+    .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DATA | SIM_TAKES_STARTS,
     .least = 1,
     .most = 1,
     .run = run,

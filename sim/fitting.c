@@ -140,14 +140,15 @@ static sg_status allocate(int m, bool squares, sim_fit **out) {
 
 /* The whitening of the data themselves: coordinates in which the estimating equation is well conditioned, whatever the
  * start. */
-static sg_status whitened_fit(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes,
+static sg_status whitened_fit(const sim_args *args, const sg_model *model, const sg_loss *loss, const sg_nodes *nodes,
                               const sg_source *source, double *whiten, sim_fit *out) {
+    const int starts = args->starts ? args->starts : sg_starts_usual(model, loss);
     sg_fitter *fitter = NULL;
     sg_fit fit = {.theta = out->theta, .covariance = out->covariance, .se = out->se};
     sg_status status = SG_OK;
     if (whiten) status = sg_data_whitening(model, loss, model->truth, nodes, source, whiten, &out->condition);
     if (!status) status = sg_fitter_new(model, loss, model->truth, whiten, nodes, &fitter);
-    if (!status) status = sg_fit_source(fitter, source, SG_FIT_SANDWICH, &fit);
+    if (!status) status = sg_fit_starts(fitter, source, SG_FIT_SANDWICH, starts, args->seed, &fit, &out->starts);
     sg_fitter_delete(fitter);
     out->status = fit.status;
     out->iterations = fit.iterations;
@@ -162,7 +163,8 @@ static sg_status gather(const sg_model *model, const sg_loss *loss, sg_source *s
     return status;
 }
 
-sg_status sim_fit_new(const sg_model *model, const sg_loss *loss, const sim_data *data, sim_fit **out) {
+sg_status sim_fit_new(const sim_args *args, const sg_model *model, const sg_loss *loss, const sim_data *data,
+                      sim_fit **out) {
     sg_status status = SG_OK;
     sg_nodes *nodes = NULL;
     sg_gathered *gathered = NULL;
@@ -176,7 +178,7 @@ sg_status sim_fit_new(const sg_model *model, const sg_loss *loss, const sim_data
     if (!coordinates && (status = sg_new(&whiten, (size_t)m * (size_t)m, sizeof(double)))) goto out;
     if ((status = sg_fit_nodes(model, loss, model->truth, false, &nodes))) goto out;
     if ((status = gather(model, loss, &source, &gathered))) goto out;
-    status = whitened_fit(model, loss, nodes, &source, whiten, fit);
+    status = whitened_fit(args, model, loss, nodes, &source, whiten, fit);
     if (status == SG_SINGULAR) { /* of the data: an answer, not a failure of the program */
         fit->status = status;
         for (int j = 0; j < m; j++) fit->theta[j] = fit->se[j] = NAN;

@@ -16,11 +16,13 @@ typedef struct {
     double *theta, *se, *covariance; /* [m], [m], [m,m]; covariance NULL: too many to write out */
     double condition;
     int iterations;
+    sg_starts starts;
     sg_status status; /* of the fit */
     char message[512];
 } sim_fit;
-/* Errors of set-up; a fit that fails is in out->status. */
-SG_MUST_CHECK sg_status sim_fit_new(const sg_model *model, const sg_loss *loss, const sim_data *data, sim_fit **out);
+/* By --starts and --seed.  Errors of set-up; a fit that fails is in out->status. */
+SG_MUST_CHECK sg_status sim_fit_new(const sim_args *args, const sg_model *model, const sg_loss *loss,
+                                    const sim_data *data, sim_fit **out);
 void sim_fit_delete(sim_fit *fit);
 
 #endif

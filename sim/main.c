@@ -7,10 +7,10 @@
 
 #include "args.h"
 
-static const sim_command *const commands[] = {&sim_command_list,   &sim_command_gap,   &sim_command_efficiency,
-                                              &sim_command_mixing, &sim_command_fit,   &sim_command_compare,
-                                              &sim_command_sample, &sim_command_check, &sim_command_run,
-                                              &sim_command_replay, &sim_command_table, &sim_command_plot};
+static const sim_command *const commands[] = {
+    &sim_command_list,    &sim_command_gap,    &sim_command_efficiency, &sim_command_mixing, &sim_command_fit,
+    &sim_command_compare, &sim_command_design, &sim_command_sample,     &sim_command_check,  &sim_command_run,
+    &sim_command_replay,  &sim_command_table,  &sim_command_plot};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_overview(FILE *out) {

@@ -90,6 +90,7 @@ static sg_status add_loss(const sim_experiment *e, const sim_loss_choice *choice
         return sg_yaml_fail(e->path, choice->at, SG_OUT_OF_RANGE, "a cell has more than %d losses", SIM_LOSSES);
     const bool fitted = e->measure & (SIM_EFFICIENCY | SIM_MONTECARLO);
     sg_status status = fitted ? sg_loss_fits(choice->loss, group->model) : sg_loss_runs(choice->loss, group->model);
+    if (status == SG_OK && e->measure & SIM_MONTECARLO) status = sg_loss_estimates(choice->loss, group->model);
     if (status != SG_OK) {
         status = sg_fail_within(status, "%s with %s", choice->loss->text, group->model->text);
         return sg_yaml_within(e->path, choice->at, status);

@@ -178,7 +178,7 @@ static int run(const sim_args *args) {
     int leave;
     if (!args->n) return sim_complain(2, "give the number of draws with -n");
     sg_status status = sim_setting_open(args, &s.setting);
-    if (!status && s.dynamics && args->step > 0) status = sg_walk_time(s.setting.loss, args->step);
+    if (!status && s.dynamics) status = sg_walk_time(s.setting.loss, args->step > 0 ? args->step : 1);
     if (!status) status = open_sampler(&s);
     leave = status ? sim_fail(status) : produce(args, &s);
     sg_walk_delete(s.walk);

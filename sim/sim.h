@@ -25,14 +25,15 @@ typedef struct {
     int pairs;
     const char *loss[SIM_LOSSES];
     int losses;
-    const char *dynamics, *data, *output, *figure, *start;
+    const char *vary, *dynamics, *data, *output, *figure, *start;
     long long n;
     uint64_t seed;
-    sg_reals theta; /* n = 0: not given */
-    size_t memory;  /* bytes a thread */
-    double epsilon, step;
-    int threads, cell, replicate, chains, thin, count, points; /* chains, count, points = 0: not given */
-    int trajectory;                                            /* steps; 0: not given */
+    sg_reals theta;                        /* n = 0: not given */
+    size_t memory;                         /* bytes a thread */
+    double epsilon, step, most_relaxation; /* 0: any */
+    int evaluations, threads, cell, replicate, chains, thin, count, points,
+        starts;     /* chains, .. starts = 0: not given */
+    int trajectory; /* steps; 0: not given */
     bool json, smoke, fresh, bounds, seed_given, memory_given, help, version;
 } sim_args;
 
@@ -53,7 +54,9 @@ enum {
     SIM_TAKES_EPSILON = 1 << 15, /* --epsilon, --start, --points */
     SIM_TAKES_COUNT = 1 << 16,
     SIM_TAKES_BOUNDS = 1 << 17,
-    SIM_TAKES_TRAJECTORY = 1 << 18 /* and --step, --chains */
+    SIM_TAKES_TRAJECTORY = 1 << 18, /* and --step, --chains */
+    SIM_TAKES_DESIGN = 1 << 19,     /* --vary, --max-relaxation, --evaluations */
+    SIM_TAKES_STARTS = 1 << 20
 };
 
 typedef struct sim_command {
@@ -68,8 +71,8 @@ typedef struct sim_command {
 
 /* One table, in the order of the help: sim/main.c. */
 extern const sim_command sim_command_list, sim_command_gap, sim_command_efficiency, sim_command_mixing, sim_command_fit,
-    sim_command_compare, sim_command_sample, sim_command_check, sim_command_run, sim_command_replay, sim_command_table,
-    sim_command_plot;
+    sim_command_compare, sim_command_design, sim_command_sample, sim_command_check, sim_command_run, sim_command_replay,
+    sim_command_table, sim_command_plot;
 
 /* Prints "scoregap: SENTENCE" with sg_message() (and the general sentence if that is empty) on standard error; returns
  * the exit status of `status`. */

@@ -125,6 +125,16 @@ typedef struct {
     double weight, factor;
 } sg_point;
 
+/*
+ * An option of a loss that is a real number, and the interval where a design is looked for; where the search starts
+ * (NaN: at the option's own value).
+ */
+#define SG_RANGES_MOST 8
+typedef struct {
+    char key[32];
+    double lo, hi, start;
+} sg_range;
+
 struct sg_walk;
 typedef struct sg_prepared sg_prepared; /* the row's own constants: opaque, immutable after prepare */
 
@@ -258,6 +268,14 @@ typedef struct sg_row {
      */
     sg_point (*point)(const sg_prepared *prepared, const sg_block *data, int k, const double *numbers, double *room,
                       sg_block *out);
+    /*
+     * The designs among which a search looks unless it is told others: fills range, the number of them in *count, for
+     * a loss that fits the model.  NULL: none.  Errors: those of the model's scales.
+     */
+    sg_status (*ranges)(const void *options, const sg_model *model, sg_range range[SG_RANGES_MOST], int *count);
+    /* Why no estimator has the covariance of the loss with these options ("its ..., a clause"); NULL if one has.  NULL:
+     * one always has. */
+    const char *(*theory_only)(const void *options);
 } sg_row;
 
 extern const sg_row *const sg_rows[]; /* NULL-terminated: the registry */
@@ -279,8 +297,12 @@ typedef struct sg_loss {
  */
 SG_MUST_CHECK sg_status sg_loss_new(const char *text, sg_loss **loss);
 void sg_loss_delete(sg_loss *loss);
-/* Estimation needs sg_loss_fits; gap, mixing and sampling need sg_loss_runs only. */
+/* Theory of an estimator needs sg_loss_fits, fits to data sg_loss_estimates; gap, mixing and sampling need sg_loss_runs
+ * only. */
 SG_MUST_CHECK sg_status sg_loss_fits(const sg_loss *loss, const sg_model *model);
+SG_MUST_CHECK sg_status sg_loss_estimates(const sg_loss *loss, const sg_model *model);
+/* Is there an estimator, whatever the model?  NULL, or why not (sg_row.theory_only). */
+const char *sg_loss_theory_only(const sg_loss *loss);
 SG_MUST_CHECK sg_status sg_loss_runs(const sg_loss *loss, const sg_model *model);
 /*
  * Events in one unit of time of the generator, over the number of sites: what makes clocks comparable on finite spaces.
@@ -290,6 +312,12 @@ SG_MUST_CHECK sg_status sg_loss_runs(const sg_loss *loss, const sg_model *model)
  * Errors: those of sg_row.lists, SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_loss_updates(const sg_loss *loss, const sg_model *model, double *updates);
+/*
+ * Points at which a fit looks in one pass over the data, a datum: 1, or those that losses in R^d that draw make of it
+ * (of the rule, where they take the mean over all draws).  What a pass costs is this many jets of the law, noised or
+ * not.  Errors: those of sg_row.prepare.
+ */
+SG_MUST_CHECK sg_status sg_loss_points(const sg_loss *loss, const sg_model *model, double *points);
 /*
  * Reference theta [full] of the loss when it is the truth or given (a pilot counts as the truth here: its limit).
  * Errors: SG_OUT_OF_RANGE (a wrong count of numbers), SG_NOT_INTEGRABLE.

@@ -31,23 +31,32 @@ typedef struct sg_asymptotic {
     double *inefficiency;      /* [m] generalized eigenvalues of gamma against gamma_mle, ascending */
     double inefficiency_error; /* of the largest, absolute */
     double restricted_poincare, restricted_poincare_error;
-    double *dirichlet;   /* [m,m] H; for information: nothing is computed from it */
-    double *fisher;      /* [m,m] Cov S */
-    double *whiten;      /* [m,m] W = R^-1: basis of the whitening chart */
-    double *metric_root; /* [m,m] R_S: inefficiency of a covariance C is the spectrum of R_S C R_S^T */
-    double *cov_psi;     /* [m,m] Cov psi */
-    double condition;    /* of R */
-    double mean_psi;     /* max_j |E psi_j| / (E psi_j^2)^{1/2}: zero but for a lost boundary term */
+    double *dirichlet;     /* [m,m] H; for information: nothing is computed from it */
+    double *fisher;        /* [m,m] Cov S */
+    double *whiten;        /* [m,m] W = R^-1: basis of the whitening chart */
+    double *metric_root;   /* [m,m] R_S: inefficiency of a covariance C is the spectrum of R_S C R_S^T */
+    double *cov_psi;       /* [m,m] Cov psi */
+    double condition;      /* of R */
+    double mean_psi;       /* max_j |E psi_j| / (E psi_j^2)^{1/2}: zero but for a lost boundary term */
+    double mean_psi_error; /* of that, in the same unit: a standard error if `sampled`; 0 on finite sets */
+    double *bias;          /* [m] -H^-1 E psi: what theta-hat tends to, less the truth, to first order */
     double rho; /* n * rho(n): max over v of Var(v'Av)/(v'Hv)^2, A the Hessian of one datum; a cell is asymptotic if
                    rho/n <= 0.01 */
     sg_khr_terms khr; /* terms of the KHR/QR bound; NaN for rows that are not diffusions */
-    sg_status status; /* SG_OK; SG_NO_DIGITS: an error reaches the size of its value; SG_SINGULAR */
+    sg_status status; /* SG_OK; SG_NO_DIGITS: an error reaches the size of its value; SG_SINGULAR; SG_UNCERTIFIED: the
+                         mean of psi is not 0, so that the estimate is biased, gamma being that of its spread to first
+                         order */
     char message[256];
     double *noise; /* [m,m] the part of cov_psi that is due to the draws of the loss itself; zero where it draws none */
     double *gamma_mle_noised; /* [m,m] inverse information of one noised datum (QR Theorem 14), for losses on noised
                                  data; zero otherwise.  restricted_poincare is then relative to it, not to gamma_mle */
-    bool sampled;             /* nodes were drawn: the errors are standard errors (a jackknife over 16 groups) */
+    bool sampled; /* nodes were drawn: the errors are standard errors (a jackknife over 16 groups); or, at nodes that
+                     were not, the draws of a loss: they are differences of two sets of draws */
 } sg_asymptotic;
+/* Are gamma and what follows from it numbers, certified or not? */
+static inline bool sg_asymptotic_known(const sg_asymptotic *a) {
+    return a && (a->status == SG_OK || a->status == SG_UNCERTIFIED);
+}
 /*
  * Finite sets: by sums over all states (or over counts, where the model's and the loss's sites are alike), exactly but
  * for rounding, of which the errors are bounds; psi is divided by the c of psi = c L S, so that dirichlet, cov_psi and
@@ -68,6 +77,12 @@ typedef struct sg_asymptotic {
  * out->status. */
 SG_MUST_CHECK sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymptotic **out);
 void sg_asymptotic_delete(sg_asymptotic *asymptotic);
+/*
+ * The largest inefficiency alone, on the first of the two grids or on the same drawn nodes, and without its error: for
+ * searches, which compare many losses.  A third of the work and less.  NaN: no digit is left
+ * (finite sets).  Errors: those of sg_asymptotic_new.
+ */
+SG_MUST_CHECK sg_status sg_asymptotic_quick(const sg_model *model, const sg_loss *loss, double *worst);
 
 /*
  * Spectral form (theory: section "one generator" of the manual): with -L = sum l_k <phi_k, .> phi_k and S_j = sum c_jk
@@ -134,7 +149,8 @@ typedef struct {
  * circle the lower sides of the circle cut open, whose gap is smaller, and Holley and Stroock's; single flips of
  * two-state sites: pairwise conditions (for rates above those of the heat bath by comparison of Dirichlet forms), paths
  * and test functions, C_LS up to 2^8 states; blocks of sites by comparison with single ones; D = 1 on R^2 and R^3:
- * convexity, conditional gaps, test functions (1 s in R^3), mixtures from their components; underdamped Langevin;
+ * convexity, conditional gaps, test functions (1 s in R^3), mixtures from their components; on spheres
+ * convexity with the curvature of the sphere, and linear test functions; underdamped Langevin;
  * resampling; tensorization of entropy for rows that resample blocks of sites, of any number of states.  `gap` (may be
  * NULL) tells whether the law is cut where it matters, and gives C_P where a bound takes it.  About 0.5 s.  Errors:
  * SG_NO_MEMORY, and those of panels and rows; a bound that fails is in the list and says why.
@@ -189,6 +205,10 @@ void sg_source_gather(sg_source *source, sg_gathered *gathered);
 /* --------------------------------------------------------------------- fit */
 
 /*
+ * Second theta-derivatives of jets beyond 64 MiB a block are done without: the fit is then Gauss-Newton's, with the
+ * Gram matrix of the roots for a Hessian, to 1e-9 in 400 steps, and the mean derivative of the standard errors by
+ * central differences.
+ *
  * A fitter holds all that a fit of one loss needs (whitening chart, prepared row, workspace, packed data within the
  * budget) and is used by one thread; sg_fit touches no heap except where a two-step loss or a far-away likelihood must
  * rebuild panels, or where a fit on a finite set that has failed is looked at for separation.
@@ -228,6 +248,22 @@ typedef struct {
 bool sg_fit_by_coordinates(const sg_model *model, const sg_loss *loss);
 /* Returns an error only for SG_NO_MEMORY and the like; a fit that fails says so in fit->status. */
 SG_MUST_CHECK sg_status sg_fit_source(sg_fitter *fitter, const sg_source *source, int want, sg_fit *fit);
+
+/*
+ * The same from `starts` starting points, for losses that are not convex (families that are no exponential families;
+ * others take one start, whatever is asked): the first is the fitter's reference; number k = 1, 2, .. is away from it
+ * by a normal vector (stream `key`) times 1, 2, 4, 1, .. in coordinates in which the Gram matrix of the loss's roots
+ * there is the identity, halved until it lies inside the parameter space.  The estimate is that of the least value, of
+ * equal ones the first.  Cost: `starts` fits.
+ */
+typedef struct {
+    int starts, best, other, failed; /* taken; that gave the least value to 1e-9, a larger one, none */
+    double value;                    /* the mean loss at the estimate; NaN where one start is taken */
+} sg_starts;
+/* 8, or 1 where the loss is convex. */
+int sg_starts_usual(const sg_model *model, const sg_loss *loss);
+SG_MUST_CHECK sg_status sg_fit_starts(sg_fitter *fitter, const sg_source *source, int want, int starts, uint64_t key,
+                                      sg_fit *fit, sg_starts *report);
 
 /* Factor R of the Dirichlet matrix of the data at theta [full], block by block (triangular update); whiten = R^-1.  For
  * a user's data. */

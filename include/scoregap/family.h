@@ -57,20 +57,26 @@ enum {
     SG_DTT = 64,    /* second theta-derivatives, packed; these three are zero for an exponential family */
     SG_DTT_DX = 128,
     SG_DTT_DXX = 256,
-    SG_JET_ALL = 511
+    SG_JET_ALL = 511,
+    SG_DIAGONAL = 512 /* second x-derivatives: only those twice along one axis (families that are SG_DIAGONALS) */
 };
 
 /*
  * Derivatives of log p at the points of a block.  With B = SG_BLOCK, D = d(d+1)/2, M = m(m+1)/2 (packed pairs (j,k), k
  * <= j, at j(j+1)/2 + k): logp [B]  dx [d][B]  dxx [D][B]  dt [m][B]  dt_dx [m][d][B]  dt_dxx [m][D][B]  dtt [M][B]
- * dtt_dx [M][d][B]  dtt_dxx [M][D][B] Members not asked for are NULL.  All 64-byte aligned; a family may fill the
- * padding from n to B with anything finite or not.
+ * dtt_dx [M][d][B]  dtt_dxx [M][D][B]; with SG_DIAGONAL, D = d.  Members not asked for are NULL.  All 64-byte aligned;
+ * a family may fill the padding from n to B with anything finite or not.
  */
 typedef struct {
     int m, d, want;
     double *logp, *dx, *dxx, *dt, *dt_dx, *dt_dxx, *dtt, *dtt_dx, *dtt_dxx;
     const int *parameter; /* [m] of which parameters, ascending (families that are SG_CHOICE); NULL: of all */
 } sg_jet;
+
+/* Rows of second x-derivatives, D above. */
+static inline int sg_jet_seconds(const sg_jet *jet) {
+    return jet->want & SG_DIAGONAL ? jet->d : jet->d * (jet->d + 1) / 2;
+}
 
 /* Takes the arrays of a jet from an arena; sg_jet_bytes tells how much.  Errors: SG_NO_MEMORY (arena full). */
 size_t sg_jet_bytes(int m, int d, int want);
@@ -87,6 +93,7 @@ enum {
     SG_HARD = 1 << 5,       /* some of its states are forbidden, p = 0 */
     SG_RATES = 1 << 6,      /* a Markov chain by its rates(): no density and no loss, the process alone */
     SG_CHOICE = 1 << 7,     /* jets may be of some parameters only (sg_jet.parameter), also those of smooth() */
+    SG_DIAGONALS = 1 << 9,  /* jets, also those of smooth(), may be SG_DIAGONAL */
     SG_KINK = 1 << 8        /* the gradient of log p jumps somewhere: integration by parts loses a term there */
 };
 

@@ -249,6 +249,8 @@ typedef struct {
     int most;      /* 100 */
     double radius; /* initial trust radius, 10 */
     bool root;     /* find the zero of the gradient without a value (estimating equations without a potential) */
+    bool quasi;    /* `hessian` is only near the Hessian, and positive semidefinite: convergence is linear, and near the
+                      end, where differences of the value drown in rounding, any contraction of the step is good enough */
 } sg_newton_settings;
 size_t sg_newton_work(int m);
 SG_MUST_CHECK sg_status sg_newton(int m, sg_objective evaluate, void *context, const sg_newton_settings *settings,

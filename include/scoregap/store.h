@@ -86,7 +86,8 @@ extern "C" {
     TEXT(mixing_start, 96, "1", "where the process of the mixing time starts")                                    \
     REAL(mixing_epsilon, "1", "total-variation distance at the mixing time")                                      \
     REAL(mixing_time_lower, "t", "lower end of its enclosure")                                                    \
-    REAL(mixing_time_upper, "t", "upper end of its enclosure; over all starts for the worst one")
+    REAL(mixing_time_upper, "t", "upper end of its enclosure; over all starts for the worst one")                 \
+    REAL(points, "1", "points at which one pass of a fit looks, a datum")
 
 #define SG_RECORD_TEXT(name, length, unit, description) char name[length];
 #define SG_RECORD_COUNT(name, unit, description) int32_t name;

@@ -14,6 +14,8 @@ extern double log(double);
 #pragma omp declare simd notinbranch
 extern double log1p(double);
 #pragma omp declare simd notinbranch
+extern double expm1(double);
+#pragma omp declare simd notinbranch
 extern double sin(double);
 #pragma omp declare simd notinbranch
 extern double cos(double);

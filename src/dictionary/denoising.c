@@ -121,7 +121,11 @@ static sg_status prepare(const void *options_of, const sg_model *model, const do
 }
 
 static sg_status fits(const void *own, const sg_model *model) {
-    (void)own;
+    if (model->space.d > 1 && ((const choices *)own)->draws == 0)
+        return sg_fail(
+            SG_MISFIT,
+            "the mean over all draws of loss denoising is computed in one dimension: take draws=10 or so for %s",
+            model->text);
     if (model->family->smooth) return SG_OK;
     return sg_fail(SG_MISFIT,
                    "denoising needs a law whose convolution with noise is known, such as mixture or gaussian-mixture: "
@@ -238,6 +242,18 @@ static void datum(const sg_prepared *prepared, const sg_local *local, const sg_b
     if (out->curvature) fill_curvature(&v, jet, out->curvature);
 }
 
+/* One level, from an eighth of the narrowest component's width to twice the distance of the farthest two. */
+static sg_status ranges(const void *own, const sg_model *model, sg_range range[SG_RANGES_MOST], int *count) {
+    const choices *c = own;
+    double lambda, diameter2;
+    sg_status status = sg_noised_scales(model, model->truth, &lambda, &diameter2);
+    if (status) return status;
+    const double least = 0.125 * sqrt(lambda), most = 2 * sqrt(diameter2 > lambda ? diameter2 : lambda);
+    *count = 1;
+    range[0] = (sg_range){"sigma", least, c->sigma_max > 0 ? fmin(most, 0.99 * c->sigma_max) : most, NAN};
+    return SG_OK;
+}
+
 const sg_row sg_row_denoising = {
     .name = "denoising",
     .dynamics = "smoothed-langevin",
@@ -258,4 +274,5 @@ const sg_row sg_row_denoising = {
     .more = 1,
     .spread = spread,
     .point = point,
+    .ranges = ranges,
 };

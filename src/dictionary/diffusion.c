@@ -71,11 +71,16 @@ int sg_diffusion_jets(const sg_model *model, int want) {
     return jets;
 }
 
+int sg_diffusion_jets_diagonal(const sg_model *model, int want) {
+    return sg_diffusion_jets(model, want) | (model->family->can & SG_DIAGONALS ? SG_DIAGONAL : 0);
+}
+
 /* D, its divergence and the drift at the points of one block; D NULL: 1. */
 typedef struct {
     int n, d;
     sg_d_shape shape;
     const double *D, *div, *factor, *score;
+    bool diagonal; /* so are second derivatives */
 } field;
 
 /* Row of the packed lower triangle that holds the second derivative along coordinates a >= b. */
@@ -83,11 +88,16 @@ static size_t packed(int a, int b) {
     return ((size_t)a * ((size_t)a + 1) / 2 + (size_t)b) * B;
 }
 
+/* The row of the second derivative twice along coordinate a. */
+static size_t twice(const field *v, int a) {
+    return v->diagonal ? (size_t)a * B : packed(a, a);
+}
+
 /* D scalar: D (share s . grad + trace hessian), the first row anew. */
 static void apply_scalar(const field *v, double share, const double *grad, const double *hessian,
                          double *restrict out) {
     for (int a = 0; a < v->d; a++) {
-        const double *restrict s = v->score + a * B, *restrict g = grad + a * B, *restrict h = hessian + packed(a, a);
+        const double *restrict s = v->score + a * B, *restrict g = grad + a * B, *restrict h = hessian + twice(v, a);
         if (a == 0)
             for (int i = 0; i < v->n; i++) out[i] = share * (s[i] * g[i]) + h[i];
         else
@@ -101,7 +111,7 @@ static void apply_scalar(const field *v, double share, const double *grad, const
 static void apply_diagonal(const field *v, double share, const double *grad, const double *hessian,
                            double *restrict out) {
     for (int a = 0; a < v->d; a++) {
-        const double *restrict s = v->score + a * B, *restrict g = grad + a * B, *restrict h = hessian + packed(a, a);
+        const double *restrict s = v->score + a * B, *restrict g = grad + a * B, *restrict h = hessian + twice(v, a);
         const double *restrict D = v->D + a * B;
         if (a == 0)
             for (int i = 0; i < v->n; i++) out[i] = D[i] * (share * (s[i] * g[i]) + h[i]);
@@ -222,7 +232,7 @@ static void add_product(const field *v, const double *first, const double *secon
 }
 
 static void fill_curvature(bool linear, const field *v, const sg_jet *jet, double *curvature) {
-    const int gradient = v->d * B, hessian = v->d * (v->d + 1) / 2 * B;
+    const int gradient = v->d * B, hessian = sg_jet_seconds(jet) * B;
     for (int j = 0, pair = 0; j < jet->m; j++)
         for (int k = 0; k <= j; k++, pair++) {
             double *out = curvature + pair * B;
@@ -237,8 +247,8 @@ static void fill_curvature(bool linear, const field *v, const sg_jet *jet, doubl
 void sg_diffusion_datum(bool linear, const sg_diffusivity *D, const sg_block *block, const sg_jet *jet,
                         sg_datum *datum) {
     const sg_diffusivity at = D ? *D : (sg_diffusivity){.shape = SG_D_SCALAR};
-    const field v = {block->n, block->d, at.shape, at.D, at.div, at.factor, jet->dx};
-    const int gradient = v.d * B, hessian = v.d * (v.d + 1) / 2 * B;
+    const field v = {block->n, block->d, at.shape, at.D, at.div, at.factor, jet->dx, jet->want & SG_DIAGONAL};
+    const int gradient = v.d * B, hessian = sg_jet_seconds(jet) * B;
     if (datum->want & SG_VALUE) apply(&v, 0.5, jet->dx, jet->dxx, datum->value);
     for (int j = 0; datum->want & SG_PSI && j < jet->m; j++)
         apply(&v, 1, jet->dt_dx + j * gradient, jet->dt_dxx + j * hessian, datum->psi + j * B);

@@ -41,6 +41,8 @@ SG_MUST_CHECK sg_status sg_diffusion_fits(const char *name, bool flux, const sg_
 
 int sg_diffusion_roots(const sg_model *model);
 int sg_diffusion_jets(const sg_model *model, int want);
+/* The same where D is a scalar or a diagonal: of second derivatives the diagonal, if the family gives it alone. */
+int sg_diffusion_jets_diagonal(const sg_model *model, int want);
 
 /*
  * The quadratic loss s . D s/2 + tr(D Hess log p) + div D . s of p_theta, D fixed, and its theta-derivatives:

@@ -180,7 +180,35 @@ static sg_status fits(const void *own, const sg_model *model) {
                        "the boundary term of loss lifted given a datum is computed in one dimension: take "
                        "boundary=independent, boundary=shared or design=tapered for %s",
                        model->text);
+    if (model->space.d > 1 && c->draws == 0)
+        return sg_fail(
+            SG_MISFIT,
+            "the mean over all draws of loss lifted is computed in one dimension: take draws=10 or so for %s",
+            model->text);
     return choose_lift(own, model, model->truth, &lift);
+}
+
+/* Schedules from flat to steep, levels up to 100 R, beta from slower than x to far faster. */
+static sg_status ranges(const void *own, const sg_model *model, sg_range range[SG_RANGES_MOST], int *count) {
+    sg_lift lift;
+    double diameter2, lambda;
+    sg_status status = choose_lift(own, model, model->truth, &lift);
+    if (!status) status = sg_noised_scales(model, model->truth, &lambda, &diameter2);
+    if (status) return status;
+    const double R = diameter2 / lambda;
+    *count = 4;
+    range[0] = (sg_range){"decay", 0, 30, NAN};
+    range[1] = (sg_range){"power", -2, 4, NAN};
+    range[2] = (sg_range){"beta-max", R, 100 * R, lift.beta_max};
+    range[3] = (sg_range){"speed", 1e-3, 1e4, NAN};
+    return SG_OK;
+}
+
+/* Without its boundary terms the gradient has another mean; OMITTED is the loss that leaves them out. */
+static const char *theory_only(const void *own) {
+    const choices *c = own;
+    if (c->design != PRINTED || c->boundary != INTERIOR) return NULL;
+    return "take boundary=exact, independent or shared, or boundary=omitted for the loss without boundary terms";
 }
 
 /* ------------------------------------------------------------------ the draws */
@@ -216,12 +244,14 @@ static void place(const constants *own, const sg_block *data, double beta, const
 static void place_drawn(const constants *own, const sg_block *data, const double *z, const double *u, sg_block *out) {
     double *restrict beta = out->x + (size_t)own->d * B;
     sg_inverse_draw(own->level, B, u, beta);
+    _Alignas(SG_ALIGN) double size[B];
+    const double lambda = own->lift.lambda;
     for (int i = 0; i < B; i++) beta[i] = expm1(beta[i]);
+    for (int i = 0; i < B; i++) size[i] = sqrt(lambda * beta[i]);
     for (int a = 0; a < own->d; a++) {
         const double *restrict x = data->x + (size_t)a * B, *restrict noise = z + (size_t)a * B;
         double *restrict to = out->x + (size_t)a * B;
-        const double lambda = own->lift.lambda;
-        for (int i = 0; i < B; i++) to[i] = x[i] + sqrt(lambda * beta[i]) * noise[i];
+        for (int i = 0; i < B; i++) to[i] = x[i] + size[i] * noise[i];
     }
 }
 
@@ -333,7 +363,7 @@ const sg_row sg_row_lifted = {
     .fit = SG_GENERAL,
     .fits = fits,
     .roots = roots,
-    .jets = sg_diffusion_jets,
+    .jets = sg_diffusion_jets_diagonal,
     .prepare = prepare,
     .release = release,
     .datum = datum,
@@ -343,4 +373,6 @@ const sg_row sg_row_lifted = {
     .more = 1,
     .spread = spread,
     .point = point,
+    .ranges = ranges,
+    .theory_only = theory_only,
 };

@@ -169,6 +169,17 @@ sg_status sg_loss_fits(const sg_loss *loss, const sg_model *model) {
     return loss->row->fits(loss->options, model);
 }
 
+const char *sg_loss_theory_only(const sg_loss *loss) {
+    return loss->row->theory_only ? loss->row->theory_only(loss->options) : NULL;
+}
+
+sg_status sg_loss_estimates(const sg_loss *loss, const sg_model *model) {
+    sg_status status = sg_loss_fits(loss, model);
+    const char *why = sg_loss_theory_only(loss);
+    if (status || !why) return status;
+    return sg_fail(SG_MISFIT, "loss %s is theory alone and estimates nothing: %s", loss->text, why);
+}
+
 sg_status sg_loss_runs(const sg_loss *loss, const sg_model *model) {
     return (loss->row->runs ? loss->row->runs : loss->row->fits)(loss->options, model);
 }
@@ -223,6 +234,19 @@ void sg_loss_release(const sg_loss *loss, sg_prepared *prepared) {
 
 int sg_loss_cuts(const sg_loss *loss, const sg_model *model, double at[SG_CUTS_MOST]) {
     return loss->row->cuts ? loss->row->cuts(loss->options, model, at) : 0;
+}
+
+sg_status sg_loss_points(const sg_loss *loss, const sg_model *model, double *points) {
+    sg_prepared *prepared = NULL;
+    sg_spread spread = {0};
+    *points = 1;
+    if (!loss->row->spread) return SG_OK;
+    sg_status status = sg_loss_prepare(loss, model, NULL, &prepared);
+    if (status) return status;
+    loss->row->spread(prepared, &spread);
+    *points = spread.draws ? spread.fixed + (double)spread.draws * spread.each : spread.rule;
+    sg_loss_release(loss, prepared);
+    return SG_OK;
 }
 
 static sg_status check_diffusion(const sg_loss *loss, const sg_block *block, const double *D) {

@@ -101,12 +101,20 @@ static sg_status runs(const void *own, const sg_model *model) {
 }
 
 /* D p S' of a Stein kernel is an integral of p S from either end, and h vanishes there. */
+/* Cubature is cut at p = e^-60 of its top, so that p^(1 + 2 STEEPEST) is e^-30 there. */
+static const double STEEPEST = -0.25;
+
 static sg_status fits(const void *own, const sg_model *model) {
     const sg_preconditioner *c = own;
     const bool coordinates = c->with == SG_WITH_COORDINATES;
     sg_status status = runs(own, model);
     if (status != SG_OK) return status;
     status = sg_diffusion_fits("loss preconditioned", c->with != SG_WITH_STEIN && !coordinates, model);
+    if (status == SG_OK && c->with == SG_WITH_POWER && model->space.d > 1 && c->exponent < STEEPEST)
+        return sg_fail(SG_MISFIT,
+                       "exponent = %g of loss preconditioned is too steep for %s: the covariance of the loss goes by "
+                       "p^(1 + 2 exponent), which cubature in the plane and in space cuts too early below %g",
+                       c->exponent, model->text, STEEPEST);
     if (status != SG_OK || !coordinates) return status;
     return sg_diffusion_faces("loss preconditioned", c->h == SG_H_LOG1P ? 1 : c->degree, model);
 }
@@ -361,6 +369,14 @@ static void step(const sg_prepared *prepared, sg_walk *walk) {
     sg_diffusion_step(diffusion, shape(prepared), prepared, walk);
 }
 
+static sg_status ranges(const void *own, const sg_model *model, sg_range range[SG_RANGES_MOST], int *count) {
+    const sg_preconditioner *c = own;
+    (void)model;
+    *count = c->with == SG_WITH_POWER || c->with == SG_WITH_EXPONENTIAL;
+    range[0] = (sg_range){"exponent", -0.95, 4, NAN};
+    return SG_OK;
+}
+
 const sg_row sg_row_preconditioned = {
     .name = "preconditioned",
     .dynamics = "preconditioned-langevin",
@@ -386,4 +402,5 @@ const sg_row sg_row_preconditioned = {
     .step = step,
     .settle = sg_preconditioner_settle,
     .runs = runs,
+    .ranges = ranges,
 };

@@ -85,6 +85,10 @@ void sg_walk_delete(sg_walk *walk) {
 }
 
 sg_status sg_walk_time(const sg_loss *loss, double dt) {
+    if (!loss->row->step)
+        return sg_fail(SG_MISFIT,
+                       "no step of %s is known: sample by langevin, or leave the dynamics out for exact draws",
+                       loss->row->dynamics);
     if (!(dt > 0)) return sg_fail(SG_OUT_OF_RANGE, "the time step %g of a walk must be positive", dt);
     if (loss->row->kind != SG_KERNEL || (dt == floor(dt) && dt <= UINT32_MAX)) return SG_OK;
     return sg_fail(SG_OUT_OF_RANGE, "a step of %s is a whole number of updates, not %g: take 1", loss->row->dynamics,

@@ -193,7 +193,7 @@ sg_status sg_khr_terms_of(const sg_model *model, const sg_loss *loss, const sg_n
     khr_nodes k = {.n = nodes ? (int)nodes->n : 0, .m = model->m};
     size_t n = (size_t)k.n, m = (size_t)k.m;
     no_terms(out);
-    if (loss->row->kind != SG_DIFFUSION || loss->row->more || model->space.shape == SG_SPHERE) return SG_OK;
+    if (loss->row->kind != SG_DIFFUSION || loss->row->more) return SG_OK;
     double **vectors[] = {&k.drift, &k.laplacian, &k.divergence}, **scalars[] = {&k.jacobian2, &k.extended2, &k.score2};
     for (int i = 0; i < 3; i++) {
         if ((status = sg_new(vectors[i], n * m, sizeof(double)))) goto out;
@@ -271,7 +271,7 @@ sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asym
     clear(out);
     out->kantorovich = loss->row->kind == SG_RESAMPLE ? sg_bound_kantorovich_upper(1, 1) : INFINITY;
     if (loss->row->kind == SG_JUMP && model->space.shape == SG_FINITE) return jump_bounds(model, loss, gap, out);
-    if (loss->row->kind != SG_DIFFUSION) return SG_OK;
+    if (loss->row->kind != SG_DIFFUSION || loss->row->more) return SG_OK;
     if (asymptotic) {
         sg_bound_khr_upper(&asymptotic->khr, asymptotic->restricted_poincare, &out->khr_restricted);
         if (gap) sg_bound_khr_upper(&asymptotic->khr, 1 / gap->gap_lower, &out->khr_poincare);

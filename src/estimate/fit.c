@@ -5,6 +5,9 @@
 #include "estimate/separation.h"
 
 static const double fold_condition = 1e12;
+/* Second theta-derivatives of jets take up to so many bytes; beyond, Gauss-Newton does without them. */
+static const size_t seconds_most = (size_t)64 << 20;
+static const double difference = 1e-5; /* of a standard deviation by the loss of one datum, for derivatives of psi */
 
 static void unpack(int m, const double *packed, double *a) {
     for (int j = 0, p = 0; j < m; j++)
@@ -20,6 +23,7 @@ static sg_status new_scratch(sg_fitter *f) {
     sg_status status = SG_OK;
     size_t m = (size_t)f->m, full = (size_t)f->model->full, tall = (size_t)SG_BLOCK * (size_t)f->lens->roots + m;
     if ((status = sg_new(&f->delta, m, sizeof(double)))) return status;
+    if ((status = sg_new(&f->start, m, sizeof(double)))) return status;
     if ((status = sg_new(&f->theta, m, sizeof(double)))) return status;
     if ((status = sg_new(&f->full, full, sizeof(double)))) return status;
     if ((status = sg_new(&f->a, m * m, sizeof(double)))) return status;
@@ -69,13 +73,33 @@ static sg_status new_coordinates(const double *reference, sg_fitter *f) {
     return status;
 }
 
+/* Jets with second theta-derivatives that are too large to be kept, of losses whose Hessian is near that of the roots.
+ */
+static bool without_seconds(const sg_fitter *f) {
+    const sg_model *model = f->model;
+    const sg_row *row = f->loss->row;
+    const int d = model->space.d + row->more;
+    if (model->space.shape == SG_FINITE || model->family->can & SG_LINEAR) return false;
+    const int jets = row->jets(model, SG_VALUE | SG_PSI | SG_CURVATURE);
+    return sg_chart_raw_bytes(model, f->chart, d, jets) + sg_jet_bytes(f->m, d, jets) > seconds_most;
+}
+
+/* What a lens must be able to say for the fits of this kind. */
+static int readings(const sg_fitter *f) {
+    const int roots = f->loss->row->spread ? SG_DIRICHLET : SG_ROOT;
+    if (f->kind == SG_QUADRATIC) return SG_PSI | SG_ROOT;
+    if (f->kind == SG_SUFFICIENT) return SG_PSI;
+    const int second = f->gauss ? 0 : SG_CURVATURE;
+    return SG_PSI | SG_VALUE | second | (f->model->space.shape == SG_FINITE ? 0 : roots);
+}
+
 sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double *reference, const double *whiten,
                         const sg_nodes *nodes, sg_fitter **out) {
     sg_status status = SG_OK;
     sg_fitter *f = NULL;
     sg_at at = SG_AT_TRUTH;
     *out = NULL;
-    if ((status = sg_loss_fits(loss, model))) goto out;
+    if ((status = sg_loss_estimates(loss, model))) goto out;
     if ((status = sg_new(&f, 1, sizeof *f))) goto out;
     f->model = model, f->loss = loss, f->nodes = nodes, f->m = model->m;
     f->panels = nodes ? nodes->panels : NULL;
@@ -84,9 +108,9 @@ sg_status sg_fitter_new(const sg_model *model, const sg_loss *loss, const double
         status = new_coordinates(reference, f);
         goto out;
     }
-    int want = SG_PSI | (f->kind == SG_QUADRATIC ? SG_ROOT : f->kind == SG_GENERAL ? SG_VALUE | SG_CURVATURE : 0);
     if ((status = sg_chart_new(model, reference, whiten, &f->chart))) goto out;
-    if ((status = sg_lens_new(model, loss, f->chart, want, SG_LOGP, &f->lens))) goto out;
+    f->gauss = f->kind == SG_GENERAL && without_seconds(f);
+    if ((status = sg_lens_new(model, loss, f->chart, readings(f), SG_LOGP, &f->lens))) goto out;
     if ((status = new_scratch(f))) goto out;
     if ((status = new_partition(f))) goto out;
     if ((status = sg_loss_reference(loss, model, f->full, &at))) goto out;
@@ -123,8 +147,8 @@ void sg_fitter_delete(sg_fitter *f) {
     delete_local(&f->raw);
     sg_pass_means_clear(&f->means);
     sg_pass_means_clear(&f->middle);
-    double *scratch[] = {f->delta, f->theta, f->full, f->a, f->b, f->c, f->stack, f->work, f->newton};
-    for (int k = 0; k < 9; k++) sg_delete(scratch[k]);
+    double *scratch[] = {f->delta, f->start, f->theta, f->full, f->a, f->b, f->c, f->stack, f->work, f->newton};
+    for (int k = 0; k < 10; k++) sg_delete(scratch[k]);
     sg_delete(f);
 }
 
@@ -133,6 +157,11 @@ void sg_fitter_pass(sg_fitter *f, const sg_local *local, const double *delta, in
     if (f->lens->view) local = &f->raw;
     sg_pass(f->lens, f->prepared, local, f->full, f->source, want, means);
     f->passes++;
+}
+
+void sg_fitter_gram(sg_fitter *f, const sg_local *local, const double *delta, double *gram) {
+    sg_fitter_pass(f, local, delta, f->loss->row->spread ? SG_DIRICHLET : SG_ROOT, &f->means);
+    unpack(f->m, f->means.curvature, gram);
 }
 
 /* ---- quadratic losses: delta = -A^-1 mean psi, through a triangular factor where the Gram matrix is nearly singular
@@ -195,7 +224,8 @@ static sg_status sufficient_objective(void *context, const double *delta, double
 static sg_status general_objective(void *context, const double *delta, double *value, double *gradient,
                                    double *hessian) {
     sg_fitter *f = context;
-    int want = (value ? SG_VALUE : 0) | (gradient ? SG_PSI : 0) | (hessian ? SG_CURVATURE : 0);
+    const int second = !f->gauss ? SG_CURVATURE : f->loss->row->spread ? SG_DIRICHLET : SG_ROOT;
+    int want = (value ? SG_VALUE : 0) | (gradient ? SG_PSI : 0) | (hessian ? second : 0);
     sg_chart_theta(f->chart, delta, f->full);
     if (!f->model->family->inside(f->model, f->full)) {
         f->refusals++;
@@ -233,7 +263,8 @@ static bool suspected(sg_fitter *f, sg_status status) {
 }
 
 static sg_status fit_newton(sg_fitter *f, sg_objective objective, int *iterations) {
-    const sg_newton_settings settings = {.tol = 1e-10, .most = 100, .radius = 10};
+    const sg_newton_settings settings = {
+        .tol = f->gauss ? 1e-9 : 1e-10, .most = f->gauss ? 400 : 100, .radius = 10, .quasi = f->gauss};
     f->refusals = 0;
     sg_status status = sg_newton(f->m, objective, f, &settings, f->delta, iterations, f->newton);
     if (f->lens->view) return suspected(f, status) ? sg_separation(f, status) : status;
@@ -241,7 +272,7 @@ static sg_status fit_newton(sg_fitter *f, sg_objective objective, int *iteration
 }
 
 static sg_status fit_once(sg_fitter *f, int *iterations) {
-    memset(f->delta, 0, (size_t)f->m * sizeof(double));
+    memcpy(f->delta, f->start, (size_t)f->m * sizeof(double));
     *iterations = 1;
     if (f->kind == SG_QUADRATIC) return fit_quadratic(f);
     if (f->kind == SG_GENERAL) return fit_newton(f, general_objective, iterations);
@@ -252,9 +283,33 @@ static sg_status fit_once(sg_fitter *f, int *iterations) {
 /* ---- standard errors: A^-1 M A^-1 / n with A the mean derivative at theta-hat, M the centred second moment of psi
  * there */
 
+/* Central differences of mean psi, into f->a. */
+static void differences(sg_fitter *f) {
+    const int m = f->m;
+    double *size = f->theta;
+    sg_fitter_gram(f, &f->local, f->delta, f->a);
+    for (int k = 0; k < m; k++) size[k] = difference / sqrt(f->a[k + k * m]);
+    for (int k = 0; k < m; k++) {
+        const double at = f->delta[k];
+        for (int sign = -1; sign <= 1; sign += 2) {
+            f->delta[k] = at + sign * size[k];
+            sg_fitter_pass(f, NULL, f->delta, SG_PSI, &f->means);
+            for (int j = 0; j < m; j++)
+                f->c[j + k * m] = (sign < 0 ? 0 : f->c[j + k * m]) + sign * f->means.psi[j] / (2 * size[k]);
+        }
+        f->delta[k] = at;
+    }
+    for (int j = 0; j < m; j++)
+        for (int k = 0; k < m; k++) f->a[j + k * m] = 0.5 * (f->c[j + k * m] + f->c[k + j * m]);
+}
+
 static sg_status mean_derivative(sg_fitter *f) {
     if (f->kind == SG_SUFFICIENT) {
         memcpy(f->a, f->local.hessian, (size_t)f->m * (size_t)f->m * sizeof(double));
+        return SG_OK;
+    }
+    if (f->gauss) {
+        differences(f);
         return SG_OK;
     }
     if (f->kind == SG_GENERAL) sg_fitter_pass(f, &f->local, f->delta, SG_CURVATURE, &f->means);
@@ -328,6 +383,7 @@ static sg_status fit_any(sg_fitter *f, int want, sg_fit *fit) {
     if (f->nodewise) return fit_nodewise(f, fit);
     if (f->sites) return sg_site_fits_run(f, &fit->iterations, fit->theta);
     if (f->two_step) return sg_two_step_fit(f, want, &fit->iterations);
+    if (f->many) return sg_starts_run(f, f->many, fit_once, &fit->iterations);
     return fit_once(f, &fit->iterations);
 }
 
@@ -388,6 +444,17 @@ sg_status sg_fit_source(sg_fitter *f, const sg_source *source, int want, sg_fit 
     }
     fit->passes = f->passes;
     return SG_OK;
+}
+
+sg_status sg_fit_starts(sg_fitter *f, const sg_source *source, int want, int starts, uint64_t key, sg_fit *fit,
+                        sg_starts *report) {
+    const sg_starts_room many = {.starts = starts, .key = key, .report = report};
+    const bool whole = f->coordinates || f->nodewise || f->sites || f->two_step;
+    if (!whole) f->many = &many;
+    const sg_status status = sg_fit_source(f, source, want, fit);
+    f->many = NULL;
+    if (whole) *report = (sg_starts){.starts = 1, .best = fit->status ? 0 : 1, .failed = fit->status ? 1 : 0};
+    return status;
 }
 
 sg_status sg_data_whitening(const sg_model *model, const sg_loss *loss, const double *theta, const sg_nodes *nodes,

@@ -6,6 +6,7 @@
 #include "estimate/nodewise.h"
 #include "estimate/pass.h"
 #include "estimate/site-fits.h"
+#include "estimate/starts.h"
 
 typedef struct sg_two_step sg_two_step;
 
@@ -24,6 +25,9 @@ struct sg_fitter {
     sg_local raw;            /* finite sets: E F at the origin, in the free parameters */
     sg_pass_means means, middle;
     double *delta, *theta, *full; /* [m], [m], [full] */
+    double *start;                /* [m] of the iteration: 0 but for fits from many starts */
+    bool gauss;                   /* the Hessian is the Gram matrix of the roots */
+    const sg_starts_room *many;   /* of the fit under way; NULL: one start */
     double *a, *b, *c, *stack, *work, *newton;
     const sg_source *source; /* of the fit under way */
     int passes, refusals;
@@ -35,6 +39,8 @@ struct sg_fitter {
 };
 
 void sg_fitter_pass(sg_fitter *f, const sg_local *local, const double *delta, int want, sg_pass_means *means);
+/* Mean Gram matrix [m,m] of the roots (readings of continuous spaces and general losses). */
+void sg_fitter_gram(sg_fitter *f, const sg_local *local, const double *delta, double *gram);
 /* Free parameters theta [m] at f->delta; leaves the coordinates in f->full. */
 void sg_fitter_theta(sg_fitter *f, double *theta);
 /* Finite sets: how the free parameters [m] move along a vector of the chart [m]. */

@@ -117,11 +117,11 @@ static sg_status make_local(const sg_model *model, const sg_loss *loss, const sg
     return status;
 }
 
-/* The draws of a loss without a rule: the same for every theta and chart. */
+/* The draws of a loss without a rule: the same for every theta, chart and options, so that designs compare in pairs. */
 static void open_theory(const sg_model *model, const sg_loss *loss, sg_stream *stream) {
     char data[640], text[1024];
     sg_model_data_text(model, sizeof data, data);
-    snprintf(text, sizeof text, "theory;%s;loss=%s", data, loss->text);
+    snprintf(text, sizeof text, "theory;%s;loss=%s", data, loss->row->name);
     sg_stream_open(stream, sg_hash64(text), SG_PURPOSE_LOSS, 0);
 }
 

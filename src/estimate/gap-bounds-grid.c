@@ -99,7 +99,7 @@ sg_status sg_gap_bounds_grid(const sg_model *model, const sg_loss *loss, sg_gap_
         status = lower(t, d.low, list); /* energies of D lie between its eigenvalues times those of D = 1 */
         if (!status) status = sg_gap_bounds_trial(t, d.high, list);
     }
-    if (!status) status = sg_gap_bounds_mixture(model, d.constant, d.low, list);
+    if (!status) status = sg_gap_bounds_mixture(model, d.constant && d.low == d.high, d.low, list);
     sg_turned_delete(t);
     return status;
 }

@@ -71,6 +71,13 @@ static void add_block(const sg_lens *lens, int n, int want, sg_pass_means *means
         for (int p = 0; p < pairs; p++) means->curvature[p] += sum_of(n, datum->curvature + p * SG_BLOCK);
 }
 
+/* Of losses that draw, whose points are summed as they are looked at. */
+static void take_dirichlet(const sg_lens *lens, sg_pass_means *means) {
+    for (int j = 0, p = 0; j < lens->m; j++)
+        for (int k = 0; k <= j; k++, p++)
+            means->curvature[p] = lens->datum_all.dirichlet_sum[j + (size_t)k * (size_t)lens->m];
+}
+
 static void clear_means(int m, sg_pass_means *means) {
     int pairs = m * (m + 1) / 2;
     means->value = 0;
@@ -189,7 +196,11 @@ void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, 
              const sg_source *source, int want, sg_pass_means *means) {
     int m = lens->m, pairs = m * (m + 1) / 2;
     double scale = 1 / (double)source->n;
+    _Alignas(SG_ALIGN) double one[SG_BLOCK];
     clear_means(m, means);
+    if (want & SG_DIRICHLET) sg_lens_clear(lens);
+    for (int i = 0; i < SG_BLOCK; i++) one[i] = 1;
+    lens->mass = one;
     if (lens->view) pass_sites(lens, prepared, local, theta, source, want, means);
     for (long long b = 0; !lens->view && b < sg_source_blocks(source); b++) {
         sg_stream stream;
@@ -198,6 +209,8 @@ void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, 
         sg_lens_look(lens, prepared, local, theta, &lens->block, want & ~SG_PASS_SQUARES, 0);
         add_block(lens, lens->block.n, want, means);
     }
+    lens->mass = NULL;
+    if (want & SG_DIRICHLET) take_dirichlet(lens, means);
     means->value *= scale;
     for (int j = 0; j < m; j++) means->psi[j] *= scale;
     for (int p = 0; p < pairs; p++) means->curvature[p] *= scale, means->psi2[p] *= scale;

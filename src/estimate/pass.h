@@ -17,8 +17,9 @@ enum { SG_PASS_SQUARES = 1 << 16 }; /* with SG_PSI: also psi2 */
 SG_MUST_CHECK sg_status sg_pass_means_new(int m, sg_pass_means *means);
 void sg_pass_means_clear(sg_pass_means *means);
 
-/* `want`: SG_VALUE, SG_PSI, SG_ROOT (Gram), SG_CURVATURE, SG_PASS_SQUARES.  No allocation; blocks are added in order.
- * Finite sets: `local` is that of the free parameters, and the means are along the chart. */
+/* `want`: SG_VALUE, SG_PSI, SG_ROOT (Gram; of losses that draw SG_DIRICHLET), SG_CURVATURE, SG_PASS_SQUARES.  No
+ * allocation; blocks are added in order. Finite sets: `local` is that of the free parameters, and the means are along
+ * the chart. */
 void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, const double *theta,
              const sg_source *source, int want, sg_pass_means *means);
 

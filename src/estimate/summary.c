@@ -148,7 +148,7 @@ static sg_status moments(sg_summary *s, const sg_montecarlo_plan *plan, const sg
     sg_status status = sg_moments_of(plan->replicates, s->m, r->theta, use, truth, &out);
     if (status) return status;
     for (int k = 0; k < s->m * s->m; k++) s->covariance[k] *= (double)plan->n, s->covariance_se[k] *= (double)plan->n;
-    return a && a->status == SG_OK ? worst_variance(s, plan, r, use, a) : SG_OK;
+    return sg_asymptotic_known(a) ? worst_variance(s, plan, r, use, a) : SG_OK;
 }
 
 sg_status sg_summary_new(const sg_montecarlo_plan *plan, const sg_montecarlo *montecarlo, int loss,

@@ -161,7 +161,7 @@ static void contract_twice(const sg_chart *chart, const sg_jet *raw, int rows, i
 
 void sg_chart_jet(const sg_model *model, const sg_chart *chart, const double *theta, const sg_block *block, sg_jet *raw,
                   sg_jet *jet) {
-    const int d = raw->d, seconds = d * (d + 1) / 2, n = block->n;
+    const int d = raw->d, seconds = sg_jet_seconds(raw), n = block->n;
     if (block->count)
         model->family->counted(model, theta, n, block->count, raw->logp, raw->dt);
     else

@@ -361,7 +361,7 @@ const sg_family sg_family_gaussian_mixture = {
     .summary = "p(x) = sum_k w_k N(x; mu_k, Sigma_k) in R^d, Sigma_k fixed",
     .keys = keys,
     .keys_size = sizeof(gaussian_mixture),
-    .can = SG_NORMALIZED | SG_NODES | SG_SAMPLER | SG_CHOICE,
+    .can = SG_NORMALIZED | SG_NODES | SG_SAMPLER | SG_CHOICE | SG_DIAGONALS,
     .free_initial = "all",
     .groups = groups,
     .make = make,

@@ -3,9 +3,10 @@
 enum { MEMBERS = 9 };
 
 /* Rows of SG_BLOCK numbers in each member, in the order of the bits of `want`. */
-static void rows_of(int m, int d, size_t rows[MEMBERS]) {
+static void rows_of(int m, int d, int want, size_t rows[MEMBERS]) {
     size_t parameters = (size_t)m, directions = (size_t)d;
-    size_t pairs = parameters * (parameters + 1) / 2, seconds = directions * (directions + 1) / 2;
+    size_t pairs = parameters * (parameters + 1) / 2,
+           seconds = want & SG_DIAGONAL ? directions : directions * (directions + 1) / 2;
     rows[0] = 1;
     rows[1] = directions;
     rows[2] = seconds;
@@ -19,7 +20,7 @@ static void rows_of(int m, int d, size_t rows[MEMBERS]) {
 
 size_t sg_jet_bytes(int m, int d, int want) {
     size_t rows[MEMBERS], bytes = 0;
-    rows_of(m, d, rows);
+    rows_of(m, d, want, rows);
     for (int k = 0; k < MEMBERS; k++)
         if (want >> k & 1) bytes += rows[k] * SG_BLOCK * sizeof(double);
     return bytes;
@@ -27,7 +28,7 @@ size_t sg_jet_bytes(int m, int d, int want) {
 
 sg_status sg_jet_take(sg_arena *arena, int m, int d, int want, sg_jet *jet) {
     size_t rows[MEMBERS];
-    rows_of(m, d, rows);
+    rows_of(m, d, want, rows);
     *jet = (sg_jet){.m = m, .d = d, .want = want};
     double **member[MEMBERS] = {&jet->logp,   &jet->dx,  &jet->dxx,    &jet->dt,     &jet->dt_dx,
                                 &jet->dt_dxx, &jet->dtt, &jet->dtt_dx, &jet->dtt_dxx};

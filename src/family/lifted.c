@@ -126,25 +126,30 @@ static void scale_rows(int count, double factor, double *row) {
     for (int i = 0; i < count; i++) row[i] *= factor;
 }
 
-static void scale_level(int d, int sets, double lambda, double *gradient, double *hessian) {
-    const int last = d - 1, pairs = d * (d + 1) / 2;
+/* Of the second derivatives: the last row of the triangle, or the last number alone. */
+static void scale_level(int d, bool diagonal, int sets, double lambda, double *gradient, double *hessian) {
+    const int last = d - 1, pairs = diagonal ? d : d * (d + 1) / 2, mixed = diagonal ? 0 : last;
     for (int k = 0; gradient && k < sets; k++) scale_rows(B, lambda, gradient + ((size_t)k * d + last) * B);
     for (int k = 0; hessian && k < sets; k++) {
-        double *row = hessian + ((size_t)k * pairs + last * d / 2) * B;
-        scale_rows(d * B, lambda, row);
-        scale_rows(B, lambda, row + (size_t)last * B);
+        double *own = hessian + ((size_t)k * pairs + pairs - 1) * B;
+        scale_rows((mixed + 1) * B, lambda, own - (size_t)mixed * B);
+        scale_rows(B, lambda, own);
     }
 }
 
-static void add_rate(const view_data *own, int n, const double *beta, sg_jet *out) {
+static void add_rate(const view_data *own, int n, const double *restrict beta, sg_jet *out) {
     const int d = out->d;
-    double *dx = out->dx ? out->dx + (size_t)(d - 1) * B : NULL;
-    double *dxx = out->dxx ? out->dxx + (size_t)(d * (d + 1) / 2 - 1) * B : NULL;
-    for (int i = 0; i < n && (out->logp || dx || dxx); i++) {
-        double slope, bend, log_rate = sg_lift_log_rate(&own->lift, own->log_norm, beta[i], &slope, &bend);
-        if (out->logp) out->logp[i] += log_rate;
-        if (dx) dx[i] += slope;
-        if (dxx) dxx[i] += bend;
+    double *restrict dx = out->dx ? out->dx + (size_t)(d - 1) * B : NULL;
+    double *restrict dxx = out->dxx ? out->dxx + (size_t)(sg_jet_seconds(out) - 1) * B : NULL;
+    for (int i = 0; out->logp && i < n; i++)
+        out->logp[i] += sg_lift_log_rate(&own->lift, own->log_norm, beta[i], NULL, NULL);
+    for (int i = 0; dx && i < n; i++) {
+        const double v = 1 / (1 + beta[i]);
+        dx[i] += v * (own->lift.decay * v - own->lift.power);
+    }
+    for (int i = 0; dxx && i < n; i++) {
+        const double v = 1 / (1 + beta[i]);
+        dxx[i] += v * v * (own->lift.power - 2 * own->lift.decay * v);
     }
 }
 
@@ -152,6 +157,7 @@ static void jet(const sg_model *view, const double *theta, const sg_block *block
     const view_data *own = view->own;
     const int d = view->space.d, m = out->m, pairs = m * (m + 1) / 2;
     const double lambda = own->lift.lambda;
+    const bool diagonal = out->want & SG_DIAGONAL;
     double *beta = block->x + (size_t)(d - 1) * B;
     _Alignas(SG_ALIGN) double kept[B];
     /* The block is lent to `smooth` with t in place of beta. */
@@ -160,9 +166,9 @@ static void jet(const sg_model *view, const double *theta, const sg_block *block
     own->base->family->smooth(own->base, theta, block, out);
     memcpy(beta, kept, sizeof kept);
     if (lambda != 1) {
-        scale_level(d, 1, lambda, out->dx, out->dxx);
-        scale_level(d, m, lambda, out->dt_dx, out->dt_dxx);
-        scale_level(d, pairs, lambda, out->dtt_dx, out->dtt_dxx);
+        scale_level(d, diagonal, 1, lambda, out->dx, out->dxx);
+        scale_level(d, diagonal, m, lambda, out->dt_dx, out->dt_dxx);
+        scale_level(d, diagonal, pairs, lambda, out->dtt_dx, out->dtt_dxx);
     }
     add_rate(own, block->n, beta, out);
 }

@@ -316,7 +316,7 @@ const sg_family sg_family_mixture = {
     .summary = "p(x) = w N(x; mu1, I) + (1 - w) N(x; mu2, I) in R^d",
     .keys = keys,
     .keys_size = sizeof(mixture),
-    .can = SG_NORMALIZED | SG_NODES | SG_SAMPLER | SG_CHOICE,
+    .can = SG_NORMALIZED | SG_NODES | SG_SAMPLER | SG_CHOICE | SG_DIAGONALS,
     .free_initial = "weight",
     .groups = groups,
     .make = make,

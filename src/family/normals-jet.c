@@ -23,9 +23,9 @@ static void no_rows(const sg_normals_pass *p, function *f) {
 /* out = or += x y; returns that out is something. */
 static inline bool add_row(double *restrict out, bool begun, const double *restrict x, const double *restrict y) {
     if (begun)
-        for (int i = 0; i < SG_LANES; i++) out[i] += x[i] * y[i];
+        SG_EACH_LANE(i) out[i] += x[i] * y[i];
     else
-        for (int i = 0; i < SG_LANES; i++) out[i] = x[i] * y[i];
+        SG_EACH_LANE(i) out[i] = x[i] * y[i];
     return true;
 }
 
@@ -51,9 +51,9 @@ static void multiply(const sg_normals_pass *p, int order, const function *f, con
 
 static void subtract_row(double *restrict out, bool begun, const double *restrict x) {
     if (begun)
-        for (int i = 0; i < SG_LANES; i++) out[i] -= x[i];
+        SG_EACH_LANE(i) out[i] -= x[i];
     else
-        for (int i = 0; i < SG_LANES; i++) out[i] = -x[i];
+        SG_EACH_LANE(i) out[i] = -x[i];
 }
 
 static void subtract(const sg_normals_pass *p, int order, const function *f, function *out) {
@@ -90,30 +90,30 @@ static void spread(const sg_normals_pass *p, int order, int k, function *out) {
     all_rows(p, out);
     add_row(out->value, false, r, rest);
     for (int a = 0; a < p->z && order > 0; a++)
-        for (int i = 0; i < SG_LANES; i++) out->slope[a][i] = (rest[i] - r[i]) * (r[i] * p->g[k][a][i]);
+        SG_EACH_LANE(i) out->slope[a][i] = (rest[i] - r[i]) * (r[i] * p->g[k][a][i]);
     for (int e = 0; e < p->pairs && order > 1; e++) {
         const double *first = p->g[k][p->row[e]], *second = p->g[k][p->column[e]];
         sg_lanes bend;
         sg_normals_ratio_bend(p, k, e, bend);
-        for (int i = 0; i < SG_LANES; i++)
-            out->bend[e][i] = r[i] * ((rest[i] - r[i]) * bend[i] - 2 * r[i] * (first[i] * second[i]));
+        SG_EACH_LANE(i)
+        out->bend[e][i] = r[i] * ((rest[i] - r[i]) * bend[i] - 2 * r[i] * (first[i] * second[i]));
     }
 }
 
 /* -r_k r_l */
 static void overlap(const sg_normals_pass *p, int order, int k, int l, function *out) {
     all_rows(p, out);
-    for (int i = 0; i < SG_LANES; i++) out->value[i] = -(p->r[k][i] * p->r[l][i]);
+    SG_EACH_LANE(i) out->value[i] = -(p->r[k][i] * p->r[l][i]);
     for (int a = 0; a < p->z && order > 0; a++)
-        for (int i = 0; i < SG_LANES; i++) out->slope[a][i] = out->value[i] * (p->g[k][a][i] + p->g[l][a][i]);
+        SG_EACH_LANE(i) out->slope[a][i] = out->value[i] * (p->g[k][a][i] + p->g[l][a][i]);
     for (int e = 0; e < p->pairs && order > 1; e++) {
         const int a = p->row[e], b = p->column[e];
         sg_lanes one, other;
         sg_normals_ratio_bend(p, k, e, one);
         sg_normals_ratio_bend(p, l, e, other);
-        for (int i = 0; i < SG_LANES; i++)
-            out->bend[e][i] =
-                out->value[i] * (one[i] + other[i] + p->g[k][a][i] * p->g[l][b][i] + p->g[l][a][i] * p->g[k][b][i]);
+        SG_EACH_LANE(i)
+        out->bend[e][i] =
+            out->value[i] * (one[i] + other[i] + p->g[k][a][i] * p->g[l][b][i] + p->g[l][a][i] * p->g[k][b][i]);
     }
 }
 
@@ -128,9 +128,8 @@ static void weight_function(const sg_normals_pass *p, int order, int j, function
     sg_normals_weight_row(p, j, out->value);
     if (order == 0) return;
     sg_normals_slopes_between(p, j, last, delta);
-    for (int i = 0; i < SG_LANES; i++) least[i] = p->R[j][i] < p->R[last][i] ? p->R[j][i] : p->R[last][i];
-    for (int a = 0; a < p->z; a++)
-        for (int i = 0; i < SG_LANES; i++) {
+    SG_EACH_LANE(i) least[i] = p->R[j][i] < p->R[last][i] ? p->R[j][i] : p->R[last][i];
+    for (int a = 0; a < p->z; a++) SG_EACH_LANE(i) {
             const double g = out->value[i] > 0 ? p->g[j][a][i] : p->g[last][a][i];
             out->slope[a][i] = least[i] * delta[a][i] + out->value[i] * g;
         }
@@ -140,7 +139,7 @@ static void weight_function(const sg_normals_pass *p, int order, int j, function
         sg_normals_ratio_bend(p, j, e, one);
         sg_normals_ratio_bend(p, last, e, other);
         sg_normals_bend_between(p, j, last, e, between);
-        for (int i = 0; i < SG_LANES; i++) {
+        SG_EACH_LANE(i) {
             const double G = out->value[i] > 0 ? one[i] : other[i];
             const double apart = delta[a][i] * p->g[j][b][i] + p->g[last][a][i] * delta[b][i] + between[i];
             out->bend[e][i] = least[i] * apart + out->value[i] * G;
@@ -159,25 +158,25 @@ static void weight_and_mean(const sg_normals_pass *p, int order, int j, int k, c
     const double sign = k == j ? 1 : -1;
     all_rows(p, out);
     if (k == j || k == last)
-        for (int i = 0; i < SG_LANES; i++) out->value[i] = sign * (R[i] * rest[i] + other[i] * r[i]);
+        SG_EACH_LANE(i) out->value[i] = sign * (R[i] * rest[i] + other[i] * r[i]);
     else
-        for (int i = 0; i < SG_LANES; i++) out->value[i] = -W->value[i] * r[i];
+        SG_EACH_LANE(i) out->value[i] = -W->value[i] * r[i];
     for (int a = 0; a < p->z && order > 0; a++)
-        for (int i = 0; i < SG_LANES; i++) out->slope[a][i] = out->value[i] * p->g[k][a][i] - r[i] * W->slope[a][i];
+        SG_EACH_LANE(i) out->slope[a][i] = out->value[i] * p->g[k][a][i] - r[i] * W->slope[a][i];
     for (int e = 0; e < p->pairs && order > 1; e++) {
         const int a = p->row[e], b = p->column[e];
         sg_lanes bend;
         sg_normals_ratio_bend(p, k, e, bend);
-        for (int i = 0; i < SG_LANES; i++)
-            out->bend[e][i] = out->value[i] * bend[i] -
-                              r[i] * (W->slope[a][i] * p->g[k][b][i] + W->slope[b][i] * p->g[k][a][i] + W->bend[e][i]);
+        SG_EACH_LANE(i)
+        out->bend[e][i] = out->value[i] * bend[i] -
+                          r[i] * (W->slope[a][i] * p->g[k][b][i] + W->slope[b][i] * p->g[k][a][i] + W->bend[e][i]);
     }
 }
 
 /* --------------------------------------------------------- functions of means */
 
 static void negate(double *out) {
-    for (int i = 0; i < SG_LANES; i++) out[i] = -out[i];
+    SG_EACH_LANE(i) out[i] = -out[i];
 }
 
 /* u_c = (P y)_c of component k: u_a = P_ca, u_t = -(P^2 y)_c, u_at = -(P^2)_ca, u_tt = 2 (P^3 y)_c. */
@@ -187,13 +186,13 @@ static void mean_function(const sg_normals_pass *p, int order, int k, int c, fun
     if (order == 0) return;
     for (int a = 0; a < p->d; a++) out->slopes[a] = sg_normals_precision(p, k, 1, c, a, out->slope[a]);
     if (!p->heat) return;
-    for (int i = 0; i < SG_LANES; i++) out->slope[p->d][i] = -p->u2[k][c][i];
+    SG_EACH_LANE(i) out->slope[p->d][i] = -p->u2[k][c][i];
     out->slopes[p->d] = true;
     for (int e = 0; e < p->pairs && order > 1; e++) {
         const int a = p->column[e];
         if (p->row[e] < p->d) continue;
         out->bends[e] = a == p->d || sg_normals_precision(p, k, 2, c, a, out->bend[e]);
-        for (int i = 0; i < SG_LANES; i++) out->bend[e][i] = a == p->d ? 2 * p->u3[k][c][i] : -out->bend[e][i];
+        SG_EACH_LANE(i) out->bend[e][i] = a == p->d ? 2 * p->u3[k][c][i] : -out->bend[e][i];
     }
 }
 
@@ -207,7 +206,7 @@ static bool precision_function(const sg_normals_pass *p, int order, int k, int b
     if (order == 1) return true;
     const int e = p->pairs - 1; /* (t, t) */
     out->bends[e] = sg_normals_precision(p, k, 3, b, c, out->bend[e]);
-    for (int i = 0; i < SG_LANES; i++) out->bend[e][i] *= 2;
+    SG_EACH_LANE(i) out->bend[e][i] *= 2;
     return true;
 }
 
@@ -234,7 +233,7 @@ static void store(const sg_normals_pass *p, const target *to, int index, int fir
             if (there[r])
                 memcpy(out, from[r], sizeof(sg_lanes));
             else
-                memset(out, 0, sizeof(sg_lanes));
+                SG_EACH_LANE(i) out[i] = 0;
         }
     }
 }
@@ -327,14 +326,19 @@ static void second_derivatives(const sg_normals_pass *p, const sg_jet *jet, cons
 
 /* E of d_a l under the responsibilities, or of its second derivatives. */
 static void mean_over_components(const sg_normals_pass *p, int order, int index, double *restrict out) {
-    memset(out, 0, sizeof(sg_lanes));
+    SG_EACH_LANE(i) out[i] = 0;
     for (int k = 0; k < p->law->count; k++) {
         sg_lanes one;
+        const double *restrict r = p->r[k], *restrict u = p->u[k][order == 1 && index < p->d ? index : 0];
+        if (order == 1 && index < p->d) {
+            SG_EACH_LANE(i) out[i] -= r[i] * u[i];
+            continue;
+        }
         if (order == 1)
             sg_normals_slope(p, k, index, one);
         else
             sg_normals_bend(p, k, index, one);
-        for (int i = 0; i < SG_LANES; i++) out[i] += p->r[k][i] * one[i];
+        SG_EACH_LANE(i) out[i] += r[i] * one[i];
     }
 }
 
@@ -344,7 +348,7 @@ static void log_density(const sg_normals_pass *p, const sg_jet *jet, int first) 
     for (int e = 0; e < p->pairs && jet->dxx; e++) {
         double *restrict out = jet->dxx + e * SG_BLOCK + first;
         mean_over_components(p, 2, e, out);
-        for (int i = 0; i < SG_LANES; i++) out[i] += p->C[e][i];
+        SG_EACH_LANE(i) out[i] += p->C[e][i];
     }
 }
 
@@ -353,7 +357,8 @@ void sg_normals_jet(const sg_normals *law, const double *theta, const sg_block *
     const target twice = target_of(jet->dtt, jet->dtt_dx, jet->dtt_dxx);
     const bool bends = jet->dxx || once.order == 2 || twice.order == 2;
     sg_normals_pass p;
-    sg_normals_open(law, theta, heat, &p);
+    sg_normals_open(law, theta, heat, jet->want & SG_DIAGONAL, &p);
+    p.logp_wanted = jet->logp;
     for (int first = 0; first < block->n; first += SG_LANES) {
         sg_normals_load(&p, block, first);
         if (bends || once.order == 1 || twice.order == 1) sg_normals_slopes(&p, bends);

@@ -8,15 +8,15 @@
 static const double HALF_LOG_2PI = 0.91893853320467274178;
 
 static inline void zero(double *restrict out) {
-    memset(out, 0, sizeof(sg_lanes));
+    SG_EACH_LANE(i) out[i] = 0;
 }
 
 static inline void add_scaled(double *restrict out, double scale, const double *restrict x) {
-    for (int i = 0; i < SG_LANES; i++) out[i] += scale * x[i];
+    SG_EACH_LANE(i) out[i] += scale * x[i];
 }
 
 static inline void add_product(double *restrict out, const double *restrict x, const double *restrict y) {
-    for (int i = 0; i < SG_LANES; i++) out[i] += x[i] * y[i];
+    SG_EACH_LANE(i) out[i] += x[i] * y[i];
 }
 
 static const double *axes_of(const sg_normals_pass *p, int k) {
@@ -25,7 +25,7 @@ static const double *axes_of(const sg_normals_pass *p, int k) {
 
 /* ------------------------------------------------------------------ order 0 */
 
-void sg_normals_open(const sg_normals *law, const double *theta, bool heat, sg_normals_pass *p) {
+void sg_normals_open(const sg_normals *law, const double *theta, bool heat, bool diagonal, sg_normals_pass *p) {
     p->law = law;
     p->d = law->d;
     p->z = law->d + heat;
@@ -33,7 +33,7 @@ void sg_normals_open(const sg_normals *law, const double *theta, bool heat, sg_n
     p->mean = theta + law->count - 1;
     p->pairs = 0;
     for (int a = 0; a < p->z; a++)
-        for (int b = 0; b <= a; b++) {
+        for (int b = diagonal ? a : 0; b <= a; b++) {
             p->row[p->pairs] = (unsigned char)a;
             p->column[p->pairs++] = (unsigned char)b;
         }
@@ -56,7 +56,7 @@ static void load_precisions(sg_normals_pass *p, const double *t) {
             if (known)
                 memcpy(h, p->law->shared ? p->h[0][e] : p->h[k][0], sizeof(sg_lanes));
             else
-                for (int i = 0; i < SG_LANES; i++) h[i] = 1 / (t ? variance + t[i] : variance);
+                SG_EACH_LANE(i) h[i] = 1 / (t ? variance + t[i] : variance);
         }
 }
 
@@ -65,13 +65,13 @@ static void load_round(sg_normals_pass *p, int k, const double *x) {
     for (int a = 0; a < p->d; a++) {
         const double mean = p->mean[k * p->d + a], *restrict h = p->h[k][a], *restrict from = x + a * SG_BLOCK;
         double *restrict y = p->y[k][a], *restrict u = p->u[k][a];
-        for (int i = 0; i < SG_LANES; i++) {
+        SG_EACH_LANE(i) {
             y[i] = from[i] - mean;
             u[i] = h[i] * y[i];
         }
         if (!p->heat) continue;
         double *restrict u2 = p->u2[k][a], *restrict u3 = p->u3[k][a];
-        for (int i = 0; i < SG_LANES; i++) {
+        SG_EACH_LANE(i) {
             u2[i] = h[i] * u[i];
             u3[i] = h[i] * u2[i];
         }
@@ -83,7 +83,7 @@ static void load_turned(sg_normals_pass *p, int k, const double *x) {
     const double *axes = axes_of(p, k);
     for (int a = 0; a < p->d; a++) {
         const double mean = p->mean[k * p->d + a];
-        for (int i = 0; i < SG_LANES; i++) away[a][i] = x[a * SG_BLOCK + i] - mean;
+        SG_EACH_LANE(i) away[a][i] = x[a * SG_BLOCK + i] - mean;
         zero(p->u[k][a]);
         zero(p->u2[k][a]);
         zero(p->u3[k][a]);
@@ -95,7 +95,7 @@ static void load_turned(sg_normals_pass *p, int k, const double *x) {
         memcpy(part, p->y[k][e], sizeof part);
         for (int power = 1; power <= (p->heat ? 3 : 1); power++) {
             sg_lanes *to = power == 1 ? p->u[k] : power == 2 ? p->u2[k] : p->u3[k];
-            for (int i = 0; i < SG_LANES; i++) part[i] *= h[i];
+            SG_EACH_LANE(i) part[i] *= h[i];
             for (int a = 0; a < p->d; a++) add_scaled(to[a], axis[a], part);
         }
     }
@@ -106,8 +106,7 @@ static void half_log_det(const sg_normals_pass *p, int k, double *restrict out) 
     const int axes = p->law->round ? 1 : p->d;
     const double times = 0.5 * p->d / axes;
     zero(out);
-    for (int e = 0; e < axes; e++)
-        for (int i = 0; i < SG_LANES; i++) out[i] += times * log(p->h[k][e][i]);
+    for (int e = 0; e < axes; e++) SG_EACH_LANE(i) out[i] += times * log(p->h[k][e][i]);
 }
 
 static void load_log_phi(sg_normals_pass *p) {
@@ -118,26 +117,36 @@ static void load_log_phi(sg_normals_pass *p) {
         memcpy(out, norm, sizeof norm);
         for (int e = 0; e < p->d; e++) {
             const double *restrict h = p->h[k][e], *restrict y = p->y[k][e];
-            for (int i = 0; i < SG_LANES; i++) out[i] -= 0.5 * h[i] * y[i] * y[i];
+            SG_EACH_LANE(i) out[i] -= 0.5 * h[i] * y[i] * y[i];
         }
     }
 }
 
-/*
- * log phi_k - log phi_top, top the component of each point.  Of one covariance: linear in x, (mu_k - mu_top)' P times
- * the mean of the two y.
- */
+/* log phi_k - log phi_j of one covariance: linear in x, (mu_k - mu_j)' P times the mean of the two y. */
+static void log_ratio_to(const sg_normals_pass *p, int k, int j, double *restrict out) {
+    zero(out);
+    for (int e = 0; e < p->d; e++) {
+        const double apart = p->turned[k][e] - p->turned[j][e];
+        const double *restrict h = p->h[k][e], *restrict one = p->y[k][e], *restrict other = p->y[j][e];
+        if (apart == 0) continue;
+        SG_EACH_LANE(i) out[i] += h[i] * apart * (0.5 * one[i] + 0.5 * other[i]);
+    }
+}
+
+/* log phi_k - log phi_top, top the component of each point. */
 static void log_ratio(const sg_normals_pass *p, int k, const int *top, double *restrict out) {
     if (!p->law->shared) {
-        for (int i = 0; i < SG_LANES; i++) out[i] = p->log_phi[k][i] - p->log_phi[top[i]][i];
+        SG_EACH_LANE(i) out[i] = p->log_phi[k][i] - p->log_phi[top[i]][i];
         return;
     }
-    zero(out);
-    for (int e = 0; e < p->d; e++)
-        for (int i = 0; i < SG_LANES; i++) {
-            const double apart = p->turned[k][e] - p->turned[top[i]][e];
-            out[i] += p->h[k][e][i] * apart * (0.5 * p->y[k][e][i] + 0.5 * p->y[top[i]][e][i]);
-        }
+    sg_lanes ratio;
+    for (int j = 0; j < p->law->count; j++) {
+        bool here = false;
+        for (int i = 0; i < SG_LANES; i++) here |= top[i] == j;
+        if (!here) continue;
+        log_ratio_to(p, k, j, ratio);
+        SG_EACH_LANE(i) out[i] = top[i] == j ? ratio[i] : out[i];
+    }
 }
 
 /*
@@ -147,15 +156,13 @@ static void log_ratio(const sg_normals_pass *p, int k, const int *top, double *r
 static void find_top(sg_normals_pass *p, int *top) {
     const int count = p->law->count;
     bool moved = true;
-    for (int i = 0; i < SG_LANES; i++) top[i] = 0;
-    for (int k = 1; k < count; k++)
-        for (int i = 0; i < SG_LANES; i++) top[i] = p->log_phi[k][i] > p->log_phi[top[i]][i] ? k : top[i];
+    SG_EACH_LANE(i) top[i] = 0;
+    for (int k = 1; k < count; k++) SG_EACH_LANE(i) top[i] = p->log_phi[k][i] > p->log_phi[top[i]][i] ? k : top[i];
     for (int round = 0; round < count && moved; round++) {
         int best[SG_LANES];
         memcpy(best, top, sizeof best);
         for (int k = 0; k < count; k++) log_ratio(p, k, top, p->R[k]);
-        for (int k = 0; k < count; k++)
-            for (int i = 0; i < SG_LANES; i++) best[i] = p->R[k][i] > p->R[best[i]][i] ? k : best[i];
+        for (int k = 0; k < count; k++) SG_EACH_LANE(i) best[i] = p->R[k][i] > p->R[best[i]][i] ? k : best[i];
         moved = memcmp(best, top, sizeof best) != 0;
         memcpy(top, best, sizeof best);
     }
@@ -164,17 +171,22 @@ static void find_top(sg_normals_pass *p, int *top) {
 static void load_responsibilities(sg_normals_pass *p) {
     const int count = p->law->count;
     int top[SG_LANES];
-    sg_lanes sum = {0};
+    sg_lanes sum;
+    zero(sum);
     find_top(p, top);
     for (int k = 0; k < count; k++) {
         double *restrict R = p->R[k];
-        for (int i = 0; i < SG_LANES; i++) R[i] = exp(R[i]);
+        SG_EACH_LANE(i) R[i] = exp(R[i]);
         add_scaled(sum, p->weight[k], R);
     }
-    for (int i = 0; i < SG_LANES; i++) p->logp[i] = p->log_phi[top[i]][i] - p->d * HALF_LOG_2PI + log(sum[i]);
+    if (p->logp_wanted) {
+        sg_lanes log_sum;
+        SG_EACH_LANE(i) log_sum[i] = log(sum[i]);
+        SG_EACH_LANE(i) p->logp[i] = p->log_phi[top[i]][i] - p->d * HALF_LOG_2PI + log_sum[i];
+    }
     for (int k = 0; k < count; k++) {
-        for (int i = 0; i < SG_LANES; i++) p->R[k][i] /= sum[i];
-        for (int i = 0; i < SG_LANES; i++) p->r[k][i] = p->weight[k] * p->R[k][i];
+        SG_EACH_LANE(i) p->R[k][i] /= sum[i];
+        SG_EACH_LANE(i) p->r[k][i] = p->weight[k] * p->R[k][i];
     }
     for (int k = 0; k < count; k++) {
         zero(p->rest[k]);
@@ -201,9 +213,9 @@ void sg_normals_weight_row(const sg_normals_pass *p, int j, double *restrict out
     const int last = p->law->count - 1;
     const double *restrict one = p->R[j], *restrict other = p->R[last];
     int top[SG_LANES];
-    for (int i = 0; i < SG_LANES; i++) top[i] = last;
+    SG_EACH_LANE(i) top[i] = last;
     log_ratio(p, j, top, out);
-    for (int i = 0; i < SG_LANES; i++) {
+    SG_EACH_LANE(i) {
         const double s = tanh(0.5 * out[i]), large = one[i] > other[i] ? one[i] : other[i];
         out[i] = large * (2 * s / (1 + fabs(s)));
     }
@@ -215,39 +227,37 @@ bool sg_normals_precision(const sg_normals_pass *p, int k, int power, int a, int
     if (p->law->round && a != b) return false;
     if (p->law->round) {
         memcpy(out, p->h[k][a], sizeof(sg_lanes));
-        for (int n = 1; n < power; n++)
-            for (int i = 0; i < SG_LANES; i++) out[i] *= p->h[k][a][i];
+        for (int n = 1; n < power; n++) SG_EACH_LANE(i) out[i] *= p->h[k][a][i];
         return true;
     }
     if (!p->heat && power == 1) {
         const double entry = p->law->precision[((size_t)k * (size_t)p->d + (size_t)a) * (size_t)p->d + (size_t)b];
-        for (int i = 0; i < SG_LANES; i++) out[i] = entry;
+        SG_EACH_LANE(i) out[i] = entry;
         return true;
     }
     zero(out);
     for (int e = 0; e < p->d; e++) {
         const double *axis = axes_of(p, k) + e * p->d, product = axis[a] * axis[b], *restrict h = p->h[k][e];
-        for (int i = 0; i < SG_LANES; i++)
-            out[i] += product * (power == 1 ? h[i] : power == 2 ? h[i] * h[i] : h[i] * h[i] * h[i]);
+        SG_EACH_LANE(i)
+        out[i] += product * (power == 1 ? h[i] : power == 2 ? h[i] * h[i] : h[i] * h[i] * h[i]);
     }
     return true;
 }
 
 void sg_normals_slope(const sg_normals_pass *p, int k, int a, double *restrict out) {
     if (a < p->d) {
-        for (int i = 0; i < SG_LANES; i++) out[i] = -p->u[k][a][i];
+        SG_EACH_LANE(i) out[i] = -p->u[k][a][i];
         return;
     }
     zero(out);
-    for (int e = 0; e < p->d; e++)
-        for (int i = 0; i < SG_LANES; i++) out[i] += 0.5 * (p->u[k][e][i] * p->u[k][e][i] - p->h[k][e][i]);
+    for (int e = 0; e < p->d; e++) SG_EACH_LANE(i) out[i] += 0.5 * (p->u[k][e][i] * p->u[k][e][i] - p->h[k][e][i]);
 }
 
 void sg_normals_bend(const sg_normals_pass *p, int k, int e, double *restrict out) {
     const int a = p->row[e], b = p->column[e];
     if (a < p->d) {
         if (!sg_normals_precision(p, k, 1, a, b, out)) zero(out);
-        for (int i = 0; i < SG_LANES; i++) out[i] = -out[i];
+        SG_EACH_LANE(i) out[i] = -out[i];
         return;
     }
     if (b < p->d) {
@@ -255,9 +265,8 @@ void sg_normals_bend(const sg_normals_pass *p, int k, int e, double *restrict ou
         return;
     }
     zero(out);
-    for (int n = 0; n < p->d; n++)
-        for (int i = 0; i < SG_LANES; i++)
-            out[i] += 0.5 * p->h[k][n][i] * p->h[k][n][i] - p->u[k][n][i] * p->u2[k][n][i];
+    for (int n = 0; n < p->d; n++) SG_EACH_LANE(i)
+    out[i] += 0.5 * p->h[k][n][i] * p->h[k][n][i] - p->u[k][n][i] * p->u2[k][n][i];
 }
 
 /* ---------------------------------------------------- between two components */
@@ -266,24 +275,22 @@ void sg_normals_bend(const sg_normals_pass *p, int k, int e, double *restrict ou
 static void means_between(const sg_normals_pass *p, int k, int j, int power, int a, double *restrict out) {
     if (p->law->round) {
         const double apart = p->turned[k][a] - p->turned[j][a], *restrict h = p->h[k][a];
-        for (int i = 0; i < SG_LANES; i++) out[i] = apart * (power == 1 ? h[i] : h[i] * h[i]);
+        SG_EACH_LANE(i) out[i] = apart * (power == 1 ? h[i] : h[i] * h[i]);
         return;
     }
     zero(out);
     for (int e = 0; e < p->d; e++) {
         const double *restrict h = p->h[k][e], part = axes_of(p, k)[e * p->d + a] * (p->turned[k][e] - p->turned[j][e]);
-        for (int i = 0; i < SG_LANES; i++) out[i] += part * (power == 1 ? h[i] : h[i] * h[i]);
+        SG_EACH_LANE(i) out[i] += part * (power == 1 ? h[i] : h[i] * h[i]);
     }
 }
 
 /* (|u_k|^2 - |u_j|^2)/2 from u_k - u_j = -delta. */
 static void slope_in_t_between(const sg_normals_pass *p, int k, int j, const sg_lanes *delta, double *restrict out) {
     zero(out);
-    for (int a = 0; a < p->d; a++)
-        for (int i = 0; i < SG_LANES; i++) out[i] -= 0.5 * delta[a][i] * (p->u[k][a][i] + p->u[j][a][i]);
+    for (int a = 0; a < p->d; a++) SG_EACH_LANE(i) out[i] -= 0.5 * delta[a][i] * (p->u[k][a][i] + p->u[j][a][i]);
     if (p->law->shared) return;
-    for (int e = 0; e < p->d; e++)
-        for (int i = 0; i < SG_LANES; i++) out[i] -= 0.5 * (p->h[k][e][i] - p->h[j][e][i]);
+    for (int e = 0; e < p->d; e++) SG_EACH_LANE(i) out[i] -= 0.5 * (p->h[k][e][i] - p->h[j][e][i]);
 }
 
 void sg_normals_slopes_between(const sg_normals_pass *p, int k, int j, sg_lanes *delta) {
@@ -291,7 +298,7 @@ void sg_normals_slopes_between(const sg_normals_pass *p, int k, int j, sg_lanes 
         if (p->law->shared)
             means_between(p, k, j, 1, a, delta[a]);
         else
-            for (int i = 0; i < SG_LANES; i++) delta[a][i] = p->u[j][a][i] - p->u[k][a][i];
+            SG_EACH_LANE(i) delta[a][i] = p->u[j][a][i] - p->u[k][a][i];
     }
     if (p->heat) slope_in_t_between(p, k, j, delta, delta[p->d]);
 }
@@ -302,20 +309,20 @@ bool sg_normals_bend_between(const sg_normals_pass *p, int k, int j, int e, doub
     if (p->law->shared && a < p->d) return false;
     if (p->law->shared && b < p->d) {
         means_between(p, k, j, 2, b, out);
-        for (int i = 0; i < SG_LANES; i++) out[i] = -out[i];
+        SG_EACH_LANE(i) out[i] = -out[i];
         return true;
     }
     if (p->law->shared) { /* y' P^3 y of j less that of k */
         zero(out);
         for (int n = 0; n < p->d; n++) {
             means_between(p, k, j, 2, n, other);
-            for (int i = 0; i < SG_LANES; i++) out[i] += other[i] * (p->u[k][n][i] + p->u[j][n][i]);
+            SG_EACH_LANE(i) out[i] += other[i] * (p->u[k][n][i] + p->u[j][n][i]);
         }
         return true;
     }
     sg_normals_bend(p, k, e, out);
     sg_normals_bend(p, j, e, other);
-    for (int i = 0; i < SG_LANES; i++) out[i] -= other[i];
+    SG_EACH_LANE(i) out[i] -= other[i];
     return true;
 }
 
@@ -324,28 +331,28 @@ bool sg_normals_bend_between(const sg_normals_pass *p, int k, int j, int e, doub
 void sg_normals_slopes(sg_normals_pass *p, bool bends) {
     const int count = p->law->count;
     sg_lanes delta[SG_NORMALS_Z];
-    for (int k = 0; k < count; k++) memset(p->g[k], 0, (size_t)p->z * sizeof(sg_lanes));
+    for (int k = 0; k < count; k++)
+        for (int a = 0; a < p->z; a++) zero(p->g[k][a]);
     for (int k = 0; k < count; k++)
         for (int j = 0; j < k; j++) {
             sg_normals_slopes_between(p, k, j, delta);
             for (int a = 0; a < p->z; a++) {
                 add_product(p->g[k][a], p->r[j], delta[a]);
-                for (int i = 0; i < SG_LANES; i++) p->g[j][a][i] -= p->r[k][i] * delta[a][i];
+                SG_EACH_LANE(i) p->g[j][a][i] -= p->r[k][i] * delta[a][i];
             }
         }
     for (int e = 0; e < p->pairs && bends; e++) {
         const int a = p->row[e], b = p->column[e];
         double *restrict C = p->C[e];
         zero(C);
-        for (int k = 0; k < count; k++)
-            for (int i = 0; i < SG_LANES; i++) C[i] += p->r[k][i] * (p->g[k][a][i] * p->g[k][b][i]);
+        for (int k = 0; k < count; k++) SG_EACH_LANE(i) C[i] += p->r[k][i] * (p->g[k][a][i] * p->g[k][b][i]);
     }
 }
 
 void sg_normals_ratio_bend(const sg_normals_pass *p, int k, int e, double *restrict out) {
     const double *restrict first = p->g[k][p->row[e]], *restrict second = p->g[k][p->column[e]];
     sg_lanes between;
-    for (int i = 0; i < SG_LANES; i++) out[i] = first[i] * second[i] - p->C[e][i];
+    SG_EACH_LANE(i) out[i] = first[i] * second[i] - p->C[e][i];
     for (int j = 0; j < p->law->count; j++)
         if (j != k && sg_normals_bend_between(p, k, j, e, between)) add_product(out, p->r[j], between);
 }

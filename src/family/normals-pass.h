@@ -13,11 +13,13 @@ enum {
     SG_NORMALS_PAIRS = SG_NORMALS_Z * (SG_NORMALS_Z + 1) / 2,
 };
 typedef double sg_lanes[SG_LANES];
+/* Left alone, gcc takes loops of 16 apart before it can make vectors of them. */
+#define SG_EACH_LANE(i) _Pragma("omp simd") for (int i = 0; i < SG_LANES; i++)
 
 typedef struct {
     const sg_normals *law;
-    int d, z, pairs; /* z = d, or d + 1 with t; second derivatives in z */
-    bool heat;
+    int d, z, pairs; /* z = d, or d + 1 with t; second derivatives in z that are kept */
+    bool heat, logp_wanted;
     unsigned char row[SG_NORMALS_PAIRS], column[SG_NORMALS_PAIRS]; /* of the second derivatives */
     double weight[SG_COMPONENTS];
     const double *mean;                         /* [count][d] */
@@ -31,11 +33,11 @@ typedef struct {
     sg_lanes r[SG_COMPONENTS], R[SG_COMPONENTS], rest[SG_COMPONENTS];          /* rest = 1 - r */
     sg_lanes g[SG_COMPONENTS][SG_NORMALS_Z];
     sg_lanes C[SG_NORMALS_PAIRS];
-    sg_lanes logp;
+    sg_lanes logp; /* if wanted */
 } sg_normals_pass;
 
 /* What is the same for all points of a block. */
-void sg_normals_open(const sg_normals *law, const double *theta, bool heat, sg_normals_pass *p);
+void sg_normals_open(const sg_normals *law, const double *theta, bool heat, bool diagonal, sg_normals_pass *p);
 /* Responsibilities and all of order 0 at points first .. of the block. */
 void sg_normals_load(sg_normals_pass *p, const sg_block *block, int first);
 /* g, and C where `bends`. */

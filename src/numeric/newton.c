@@ -11,7 +11,7 @@ static const int most_halvings = 40;
 
 typedef struct {
     int m;
-    bool root, definite, singular, bold;
+    bool root, quasi, definite, singular, bold;
     sg_objective evaluate;
     void *context;
     double tol, radius, value, trial_value;
@@ -241,7 +241,8 @@ static bool acceptable(const newton *s, double t, double length, double decrease
     if (s->root) return ratio <= 1 - t / 4;
     if (s->trial_value <= s->value + 1e-4 * decrease) return true;
     double noise = 1e-10 * fmax(fabs(s->value), fabs(s->trial_value));
-    return t == 1 && ratio <= 0.5 && (largest(s->m, s->step) <= 1e-3 || s->trial_value <= s->value + noise);
+    return t == 1 && ratio <= (s->quasi ? 0.95 : 0.5) &&
+           (largest(s->m, s->step) <= 1e-3 || s->trial_value <= s->value + noise);
 }
 
 static bool model_is_exact(const newton *s, double length, double decrease) {
@@ -342,6 +343,7 @@ sg_status sg_newton(int m, sg_objective evaluate, void *context, const sg_newton
     if (m < 1) return sg_fail(SG_OUT_OF_RANGE, "Newton's method was asked for %d variables; give at least one", m);
     newton s = {.m = m, .root = settings->root, .bold = true, .evaluate = evaluate, .context = context};
     s.tol = settings->tol;
+    s.quasi = settings->quasi;
     s.radius = settings->radius;
     s.x = theta;
     lay_out(&s, m, work);

@@ -11,12 +11,14 @@ typedef sg_status sg_gap_solver(const sg_model *model, const sg_loss *loss, cons
                                 sg_gap *out, sg_eigenvalues *values);
 SG_MUST_CHECK sg_gap_solver sg_gap_on_line;
 SG_MUST_CHECK sg_gap_solver sg_gap_on_circle;
-SG_MUST_CHECK sg_gap_solver sg_gap_on_grid;   /* diffusions on R^2 and R^3 */
+SG_MUST_CHECK sg_gap_solver sg_gap_on_grid; /* diffusions on R^2 and R^3 */
 /*
  * Langevin's diffusion on spheres (sphere/sphere.h): laws around an axis on any, other laws on S^2.  The gap is an
  * enclosure where it is that of a function of the polar angle alone, otherwise a Ritz value with an error estimate
- * below it.  Other laws: SG_UNCERTIFIED where harmonics of degree 96 do not resolve them (second derivatives of log p
- * of more than about 300).  Errors: SG_REFUSED (other spheres, D(x)), SG_NOT_CONVERGED, SG_NO_MEMORY.
+ * below it; SG_UNCERTIFIED where log p ranges over more than 1500 and the curvature of log p far down does not rule
+ * out a slow mode there.  Other laws: SG_UNCERTIFIED where harmonics of degree 96 do not resolve them (second
+ * derivatives of log p of more than about 300).  Errors: SG_REFUSED (other spheres, D(x)), SG_NOT_CONVERGED,
+ * SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_gap_solver sg_gap_on_sphere;
 SG_MUST_CHECK sg_gap_solver sg_gap_on_states; /* jumps on finite sets */

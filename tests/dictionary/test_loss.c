@@ -198,7 +198,8 @@ static void test_spaces_of_preconditioners(void **state) {
         int d, where[6];
     } list[] = {
         {"with=constant", 2, {FITS, RUNS, FITS, FITS, RUNS, NOT}},
-        {"with=power", 2, {FITS, RUNS, FITS, FITS, NOT, NOT}},
+        {"with=power", 2, {RUNS, RUNS, RUNS, RUNS, NOT, NOT}},
+        {"with=power,exponent=-0.2", 2, {FITS, RUNS, FITS, FITS, NOT, NOT}},
         {"with=power,at=pilot", 1, {FITS, RUNS, FITS, FITS, NOT, NOT}},
         {"with=power,at=pilot", 2, {NOT, NOT, NOT, NOT, NOT, NOT}},
         {"with=stein,direction=precision", 1, {FITS, FITS, NOT, FITS, NOT, NOT}},

@@ -43,6 +43,7 @@ static inline bool open_couple(sg_model *model, const char *text, couple *c) {
     OK(sg_loss_new(text, &c->loss));
     if (sg_loss_fits(c->loss, model)) return false;
     const sg_row *row = c->loss->row;
+    if (row->more) return false; /* losses on noised data have their own tests: minutes each here */
     c->averaged = row->averaged && row->averaged(c->loss->options);
     if (c->finite) {
         c->s = open_states_of(model, text);

@@ -219,6 +219,52 @@ static void some_parameters_are_those_of_all(void **state) {
     }
 }
 
+/* Row n of a member's second derivatives, d diagonal rows a set, among those of full triangles. */
+static int row_of_diagonal(int d, int n) {
+    const int a = n % d;
+    return n / d * (d * (d + 1) / 2) + a * (a + 1) / 2 + a;
+}
+
+static void check_diagonal(const sg_model *model, bool heat) {
+    const int d = model->space.d + heat, full = model->full;
+    sg_stream s;
+    workspace all, some;
+    open_workspace(&all, full, d, SG_JET_ALL);
+    open_workspace(&some, full, d, SG_JET_ALL | SG_DIAGONAL);
+    sg_stream_open(&s, 20261123, SG_PURPOSE_TEST, 0);
+    for (int i = 0; i < d * SG_BLOCK; i++) all.block.x[i] = corner_uniform(&s, i >= (d - 1) * SG_BLOCK ? 0 : -3, 3);
+    memcpy(some.block.x, all.block.x, (size_t)d * SG_BLOCK * sizeof(double));
+    (heat ? model->family->smooth : model->family->jet)(model, model->truth, &all.block, &all.jet);
+    (heat ? model->family->smooth : model->family->jet)(model, model->truth, &some.block, &some.jet);
+    for (int k = 0; k < MEMBERS; k++) {
+        const int sets = k < 3 ? 1 : k < 6 ? full : full * (full + 1) / 2, rows = sets * (k % 3 ? d : 1);
+        for (int n = 0; n < rows; n++)
+            assert_memory_equal(member_of(&some.jet, k) + n * SG_BLOCK,
+                                member_of(&all.jet, k) + (k % 3 == 2 ? row_of_diagonal(d, n) : n) * SG_BLOCK,
+                                SG_BLOCK * sizeof(double));
+    }
+    sg_arena_delete(all.arena);
+    sg_arena_delete(some.arena);
+}
+
+/* Jets with diagonals alone have the bits of full ones; so have those of the law on (x, beta), lambda not 1. */
+static void diagonals_are_those_of_triangles(void **state) {
+    static const char *const texts[] = {"mixture:m=1", "mixture:d=4,m=2,w=.3", "gaussian-mixture:d=1,k=2,sd=.5/2",
+                                        "gaussian-mixture:sd=1/2/3,correlation=.5"};
+    const sg_lift lift = {.lambda = 0.7, .beta_max = 5, .decay = 2, .power = 1};
+    (void)state;
+    for (int k = 0; k < 4; k++) {
+        sg_model *model = model_of(texts[k]), *view = NULL;
+        assert_true(model->family->can & SG_DIAGONALS);
+        check_diagonal(model, false);
+        check_diagonal(model, true);
+        OK(sg_model_lift(model, &lift, &view));
+        check_diagonal(view, false);
+        sg_model_delete(view);
+        sg_model_delete(model);
+    }
+}
+
 /* A chart takes no more of the family than moves, and its jet is that of all parameters along it. */
 static void charts_take_what_moves(void **state) {
     static const char *const texts[] = {"mixture:m=1", "mixture:d=2,free=mu1_2/mu2_1",
@@ -478,6 +524,7 @@ int main(void) {
         cmocka_unit_test(nodes_know_the_law),
         cmocka_unit_test(draws_have_the_moments),
         cmocka_unit_test(some_parameters_are_those_of_all),
+        cmocka_unit_test(diagonals_are_those_of_triangles),
         cmocka_unit_test(charts_take_what_moves),
         cmocka_unit_test(files_say_what_keys_say),
         cmocka_unit_test(groups_and_texts),

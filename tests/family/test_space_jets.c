@@ -51,6 +51,30 @@ static quad ab_model(const sg_model *model, const quad *t, const quad *x) {
     return sum;
 }
 
+/* Monomials by degree, then the powers of the first variables falling; degree 3 or 5, over exp(-sum x^(degree + 1)). */
+static quad polynomial(const sg_model *model, const quad *t, const quad *x) {
+    const int d = model->space.d, degree = model->full == 20 ? 5 : 3;
+    quad sum = 0;
+    int power[4] = {0}, j = 0;
+    for (int total = 1; total <= degree; total++)
+        for (power[0] = total; power[0] >= 0; power[0]--)
+            for (power[1] = total - power[0]; power[1] >= 0; power[1]--)
+                for (power[2] = total - power[0] - power[1]; power[2] >= 0; power[2]--) {
+                    power[3] = total - power[0] - power[1] - power[2];
+                    quad term = 1;
+                    for (int a = 0; a < 4; a++)
+                        for (int k = 0; k < power[a]; k++) term *= a < d ? x[a] : 0;
+                    if ((d < 4 && power[3]) || (d < 3 && power[2])) continue;
+                    sum += t[j++] * term;
+                }
+    for (int a = 0; a < d; a++) {
+        quad term = 1;
+        for (int k = 0; k <= degree; k++) term *= x[a];
+        sum -= term;
+    }
+    return sum;
+}
+
 /* A bimodal law with a = 1.5, a double well and a normal law. */
 static quad product(const sg_model *model, const quad *t, const quad *x) {
     const quad y = x[1], z = x[2];
@@ -73,10 +97,17 @@ static const struct {
     {"ab-model:d=2,a=1.5,b=0.7", ab_model},
     {"ab-model:d=3,a=2,b=3,graph=complete,coupling=2", ab_model},
     {"ab-model:d=3,space=reals,graph=ring", ab_model},
+    {"polynomial:d=2,B=1", polynomial},
+    {"polynomial:d=2,degree=5", polynomial},
+    {"polynomial:d=3,coupling=0.5", polynomial},
     {"product:of=bimodal:a=1.5/double-well:h=2/gaussian,copies=1", product},
 };
 
 /* --------------------------------------------------------------- differences */
+
+/* Steps of differences; their truncation is h^4 times sixth derivatives, which are below 1000 here. */
+#define STEP 0x1p-18Q
+static const double TRUNCATION = 1e3 * 0x1p-72;
 
 typedef struct {
     const sg_model *model;
@@ -98,7 +129,7 @@ static quad value_of(place *p, int j) {
 static quad differ(place *p, int j, int count, const int *axis, int points) {
     static const int move[] = {-1, 1, -2, 2}, four[] = {-8, 8, 1, -1}, two[] = {-6, 6};
     if (count == 0) return value_of(p, j);
-    const quad at = p->x[axis[0]], h = 0x1p-18Q;
+    const quad at = p->x[axis[0]], h = STEP;
     quad sum = 0;
     for (int k = 0; k < points; k++) {
         p->x[axis[0]] = at + move[k] * h;
@@ -155,7 +186,7 @@ static void check_point(place *p, const sg_block *block, const sg_jet *jet, int 
             int axis[2], count = axes_of(k % 3, row % each, axis), j = k < 3 ? -1 : row / each;
             const double got = member_of(jet, k)[row * SG_BLOCK + i];
             const quad want = differ(p, j, count, axis, 4);
-            const double tolerance = 8 * DBL_EPSILON * condition(p, j, count, axis, want) + 1e-20;
+            const double tolerance = 8 * DBL_EPSILON * condition(p, j, count, axis, want) + TRUNCATION;
             if (!(fabs(got - (double)want) <= tolerance))
                 fail_msg("%s: member %d row %d is %.17g, not %.17g (tolerance %.2g)", model->text, k, row, got,
                          (double)want, tolerance);

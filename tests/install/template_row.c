@@ -75,7 +75,7 @@ static void datum(const sg_prepared *prepared, const sg_local *local, const sg_b
     _Alignas(SG_ALIGN) double D[B], grad_D[B];
     (void)local;
     diffusion(prepared, block, D, grad_D);
-    const sg_diffusivity at = {SG_D_SCALAR, D, grad_D};
+    const sg_diffusivity at = {.shape = SG_D_SCALAR, .D = D, .div = grad_D};
     sg_diffusion_datum(((const constants *)prepared)->linear, &at, block, jet, out);
 }
 

@@ -6,7 +6,7 @@
 
 enum { SG_ORDER = 24, SG_POINTS = 64 }; /* highest degree of an element; most Gauss points along its side */
 
-/* Gauss-Legendre points, ascending, and weights; n <= SG_POINTS. */
+/* Gauss-Legendre points, ascending, and weights, to rounding for any n. */
 void sg_gauss_fill(int n, double *point, double *weight);
 
 /* P_0 .. P_(n-1) at t */

@@ -354,6 +354,8 @@ sg_status sg_spectrum_mixing(const sg_model *model, const sg_loss *loss, const c
     s.sites.kind = kind[s.kind];
     if (row->kind == SG_RESAMPLE)
         status = resampling(model, &s, settings, out);
+    else if (row->more)
+        status = refused(model, loss);
     else if (row->kind == SG_DIFFUSION && model->space.shape == SG_CIRCLE)
         status = on_circle(model, loss, &s, settings, out);
     else if (row->kind == SG_DIFFUSION && model->space.d == 1)

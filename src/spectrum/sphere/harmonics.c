@@ -1,12 +1,11 @@
 /* Any law on S^2 in spherical harmonics. */
 #include <cblas.h>
-#include <gsl/gsl_integration.h>
-#include <gsl/gsl_sf_legendre.h>
 #include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "spectrum/grid/rules.h"
 #include "sphere.h"
 
 enum { B = SG_BLOCK, D = 3, DEGREE_MOST = 96 };
@@ -25,6 +24,11 @@ typedef struct {
     size_t terms;
 } rule;
 
+/* Where the function of degree l and order m stands. */
+static size_t term(int l, int m) {
+    return (size_t)l * ((size_t)l + 1) / 2 + (size_t)m;
+}
+
 static void rule_free(rule *r) {
     double *array[] = {r->angle, r->turn, r->root, r->along, r->about, r->legendre, r->slope};
     for (int k = 0; k < 7; k++) sg_delete(array[k]);
@@ -32,7 +36,7 @@ static void rule_free(rule *r) {
 
 static sg_status take(rule *r) {
     const size_t polar = (size_t)r->polar, n = (size_t)r->n;
-    r->terms = gsl_sf_legendre_array_n((size_t)r->degree);
+    r->terms = term(r->degree + 1, 0);
     sg_status status = sg_new(&r->angle, polar, sizeof(double));
     if (!status) status = sg_new(&r->turn, (size_t)r->azimuth, sizeof(double));
     if (!status) status = sg_new(&r->root, n, sizeof(double));
@@ -85,6 +89,28 @@ out:
     return status;
 }
 
+/*
+ * Legendre functions of degree l <= degree and order m >= 0 with int P^2 2 pi sin = 1, up from l = m, and their
+ * derivatives in the angle from the orders beside them: neither divides by the sine.
+ */
+static void fill_legendre(int degree, double angle, double *value, double *slope) {
+    const double s = sin(angle), c = cos(angle);
+    value[0] = 0.5 / sqrt(M_PI);
+    for (int m = 1; m <= degree; m++) value[term(m, m)] = sqrt((2 * m + 1) / (2. * m)) * s * value[term(m - 1, m - 1)];
+    for (int m = 0; m <= degree; m++)
+        for (int l = m + 1; l <= degree; l++) {
+            const double square = (double)(l - 1) * (l - 1), before = l > m + 1 ? value[term(l - 2, m)] : 0;
+            value[term(l, m)] = sqrt((4. * l * l - 1) / ((double)(l - m) * (l + m))) *
+                                (c * value[term(l - 1, m)] - sqrt((square - m * m) / (4 * square - 1)) * before);
+        }
+    for (int l = 0; l <= degree; l++)
+        for (int m = 0; m <= l; m++) {
+            const double above = m < l ? sqrt((double)(l - m) * (l + m + 1)) * value[term(l, m + 1)] : 0;
+            const double below = m > 0 ? sqrt((double)(l + m) * (l - m + 1)) * value[term(l, m - 1)] : -above;
+            slope[term(l, m)] = 0.5 * (below - above);
+        }
+}
+
 /* Exact for products of two functions of degree `degree` with polynomials of degree 8. */
 static sg_status rule_new(const sg_model *model, const double *axes, bool reflected, int degree, rule *r) {
     const int whole = degree + 5 + (degree + 5) % 2, around = 2 * degree + 12 + (4 - (2 * degree + 12) % 4) % 4;
@@ -92,23 +118,23 @@ static sg_status rule_new(const sg_model *model, const double *axes, bool reflec
     r->polar = reflected ? whole / 2 : whole;
     r->azimuth = reflected ? around / 4 : around;
     r->n = r->polar * r->azimuth;
+    double *z = NULL, *weight;
     sg_status status = take(r);
-    gsl_integration_glfixed_table *gauss = gsl_integration_glfixed_table_alloc((size_t)whole);
-    if (!status && !gauss) status = sg_fail(SG_NO_MEMORY, "no memory for a Gauss rule");
+    if (!status) status = sg_new(&z, 2 * (size_t)whole, sizeof *z);
     if (status) goto out;
+    weight = z + whole;
+    sg_gauss_fill(whole, z, weight);
     for (int k = 0; k < r->azimuth; k++) r->turn[k] = 2 * M_PI * (k + 0.5) / around;
     for (int i = 0; i < r->polar; i++) {
-        double z, weight;
-        gsl_integration_glfixed_point(-1, 1, (size_t)(whole - 1 - i), &z, &weight, gauss);
-        r->angle[i] = acos(z);
-        gsl_sf_legendre_deriv_alt_array(GSL_SF_LEGENDRE_SPHARM, (size_t)degree, z, r->legendre + (size_t)i * r->terms,
-                                        r->slope + (size_t)i * r->terms);
+        const int from = whole - 1 - i;
+        r->angle[i] = acos(z[from]);
+        fill_legendre(degree, r->angle[i], r->legendre + (size_t)i * r->terms, r->slope + (size_t)i * r->terms);
         for (int k = 0; k < r->azimuth; k++)
-            r->root[i + k * r->polar] = sqrt(weight * 2 * M_PI / around * (reflected ? 8 : 1));
+            r->root[i + k * r->polar] = sqrt(weight[from] * 2 * M_PI / around * (reflected ? 8 : 1));
     }
     status = fill_scores(r);
 out:
-    gsl_integration_glfixed_table_free(gauss);
+    sg_delete(z);
     return status;
 }
 
@@ -136,7 +162,7 @@ static int list_harmonics(int degree, int sector, harmonic *list) {
 /* Rows of sqrt(weight) (grad psi - psi grad log p/2) for psi = the harmonic: along, then about. */
 static void column_of(const rule *r, const harmonic *h, double *out) {
     const double norm = h->m ? M_SQRT2 : 1;
-    const size_t at = gsl_sf_legendre_array_index((size_t)h->l, (size_t)h->m);
+    const size_t at = term(h->l, h->m);
     for (int k = 0; k < r->azimuth; k++) {
         const double c = cos(h->m * r->turn[k]), s = sin(h->m * r->turn[k]);
         const double value = norm * (h->sine ? s : c), bend = norm * h->m * (h->sine ? c : -s);
@@ -251,7 +277,8 @@ sg_status sg_sphere_harmonics(const sg_model *model, const double *axes, double 
         if (status) goto out;
         change = 0;
         for (int k = 1; k <= count; k++) {
-            const double rounding = 4 * 0x1p-52 * norm * sqrt(now[k]) + 0x1p-104 * norm * norm;
+            const double small = 0x1p-52 * norm; /* of a singular value, a few times */
+            const double rounding = 16 * small * (sqrt(now[k]) + small);
             const double moved = fabs(now[k] - before[k]);
             levels[k - 1] = (sg_sphere_level){now[k], fmax(0, now[k] - 2 * moved - rounding), now[k] + rounding};
             change = fmax(change, fmax(0, moved - rounding) / now[k]);

@@ -8,14 +8,17 @@
 #include "spectrum/line/line.h"
 #include "sphere.h"
 
-enum { DEPTH = 200, BEYOND = 60, SHALLOW = 40, MOMENTA_MOST = 64 };
+enum { B = SG_BLOCK, DEPTH = 200, BEYOND = 60, MOMENTA_MOST = 64 };
 #define CERTIFIED 1e-6 /* wider enclosures are not certified */
+#define DEEP 1500      /* range of log p as far as panels cover the sphere */
 
 typedef struct {
     const sg_model *model;
     double *axes, sharp;
     bool axial;
-    sg_panels *panels[4]; /* deep, deeper and halved, shallow, shallow and halved */
+    double range;         /* of log p */
+    double least_beyond;  /* below which no mode is where log p lies more than DEEP below its largest value */
+    sg_panels *panels[4]; /* two for the line, the second deeper and halved; two for Galerkin's method likewise */
     double *log_d[4];
 } problem;
 
@@ -46,8 +49,54 @@ static void conclude(const sg_sphere_level *level, const char *method, sg_gap *o
 
 /* -------------------------------------------------------------- around an axis */
 
+/*
+ * On sqrt(p) f, -L is H = -Lap_S + W, W = (Lap_S log p)/2 + |grad_S log p|^2/4, so H >= W, and with 1/p in place of p
+ * also H
+ * >= Lap_S log p: no function near a point has a smaller quotient than the larger of the two there, but for the cost of
+ * staying near (about 10, the region being a tenth wide).
+ */
+static double local_rate(int d, const sg_block *block, const sg_jet *jet, int i) {
+    double across = 0, square = 0, laplacian = 0;
+    for (int a = 0, pair = 0; a < d; a++) {
+        const double x = block->x[a * B + i], s = jet->dx[a * B + i];
+        across += x * s, square += s * s;
+        for (int b = 0; b <= a; b++, pair++)
+            laplacian += jet->dxx[pair * B + i] * (a == b ? 1 - x * x : -2 * x * block->x[b * B + i]);
+    }
+    laplacian -= (d - 1) * across;
+    return fmax(0.5 * laplacian + 0.25 * (square - across * across), laplacian);
+}
+
+/* Range of log p on 256 points of a meridian, both poles among them, and the least rate far down. */
+static sg_status survey(problem *p) {
+    const int d = p->model->space.d;
+    double top = -INFINITY, low = INFINITY;
+    sg_arena *arena = NULL;
+    sg_jet jet;
+    sg_status status = sg_arena_new(
+        sg_jet_bytes(p->model->full, d, SG_LOGP | SG_DX | SG_DXX) + (size_t)d * B * sizeof(double), &arena);
+    if (!status) status = sg_jet_take(arena, p->model->full, d, SG_LOGP | SG_DX | SG_DXX, &jet);
+    if (status) goto out;
+    const sg_block block = {.n = B, .d = d, .draws = 1, .x = sg_arena_take(arena, (size_t)d * B, sizeof(double))};
+    for (int i = 0; i < B; i++)
+        for (int b = 0; b < d; b++)
+            block.x[b * B + i] =
+                sin(M_PI * i / (B - 1)) * p->axes[b] + cos(M_PI * i / (B - 1)) * p->axes[(d - 1) * d + b];
+    p->model->family->jet(p->model, p->model->truth, &block, &jet);
+    for (int i = 0; i < B; i++) top = fmax(top, jet.logp[i]), low = fmin(low, jet.logp[i]);
+    p->range = top - low;
+    p->least_beyond = INFINITY;
+    for (int i = 0; i < B; i++)
+        if (jet.logp[i] < top - DEEP) p->least_beyond = fmin(p->least_beyond, local_rate(d, &block, &jet, i));
+out:
+    sg_arena_delete(arena);
+    return status;
+}
+
+/* The whole sphere is covered, and a mode at the lowest p lies in the upper half of the depth. */
 static sg_status lay(problem *p) {
-    static const double depth[] = {DEPTH, DEPTH + BEYOND, SHALLOW, SHALLOW};
+    const double range = fmin(p->range, DEEP), deep = fmax(DEPTH, 2 * (range + BEYOND));
+    const double depth[] = {deep, deep + BEYOND, range + BEYOND, range + BEYOND};
     sg_status status = SG_OK;
     for (int k = 0; k < 4 && !status; k++)
         status = sg_sphere_polar(p->model, p->axes, p->sharp, depth[k], k % 2, &p->panels[k], &p->log_d[k]);
@@ -113,7 +162,8 @@ static sg_status around_axis(problem *p, sg_gap *out, sg_eigenvalues *values) {
     sg_line_tails tails = {.bottom = INFINITY};
     sg_sphere_level across;
     sg_gap polar;
-    sg_status status = lay(p);
+    sg_status status = survey(p);
+    if (!status) status = lay(p);
     if (!status) status = sg_line_gap_and_tails(p->panels[0], p->log_d[0], p->panels[1], p->log_d[1], &polar, &tails);
     if (!status) status = sg_sphere_across(p->model->space.d, p->panels[2], p->panels[3], 1, 1, &across);
     if (status) return status;
@@ -122,6 +172,13 @@ static sg_status around_axis(problem *p, sg_gap *out, sg_eigenvalues *values) {
     if (polar.log10_gap > log10(across.value)) {
         conclude(&across, "Galerkin's method around the axis", out);
         out->gap_upper = fmin(out->gap_upper, fmax(polar.gap_upper, out->gap));
+    }
+    if (p->range > DEEP && !(p->least_beyond > 1.25 * out->gap + 100)) {
+        out->status = SG_UNCERTIFIED;
+        out->gap_lower = 0;
+        snprintf(out->message, sizeof out->message,
+                 "log p ranges over %.3g: modes where it lies more than %d below its largest value were not looked for",
+                 p->range, DEEP);
     }
     return values ? first_values(p, values) : SG_OK;
 }

@@ -1,4 +1,5 @@
 /* Laws around an axis: panels in the polar angle, and Galerkin's method for angular momentum across. */
+#include <cblas.h>
 #include <lapacke.h>
 #include <math.h>
 #include <string.h>
@@ -85,112 +86,153 @@ static int unknown(int p, int k) {
     return k < 2 ? (p + k) * DEGREE : p * DEGREE + k - 1;
 }
 
+/*
+ * Band matrices, entry (i, j) at i - j + j (DEGREE + 1), i >= j; row and column i are those of the forms over
+ * exp(level_i/2), so that nothing underflows however far p falls.
+ */
 typedef struct {
-    int n;                    /* unknowns */
-    double *stiffness, *mass; /* [n,n] lower triangles, column-major */
+    int d, l, n; /* n unknowns */
+    const sg_panels *panels;
+    double *log_weight; /* [panels->n] log of mass s^{2l-2} */
+    double *level;      /* [n] */
+    double *stiffness, *mass;
 } forms;
 
-static void add_panel(int d, int l, const sg_panels *panels, int p, const double value[ORDER][SHAPES],
-                      const double slope[ORDER][SHAPES], forms *f) {
-    const double half = 0.5 * (panels->edge[p + 1] - panels->edge[p]), rate = l * (l + d - 3.);
+enum { BAND = DEGREE + 1, SPARE = 6, STEPS_MOST = 400 };
+
+/* The largest weights of the panels that an unknown touches. */
+static void fill_levels(forms *f) {
+    for (int i = 0; i < f->n; i++) f->level[i] = -INFINITY;
+    for (int p = 0; p < f->panels->count; p++) {
+        double top = -INFINITY;
+        for (int i = p * ORDER; i < (p + 1) * ORDER; i++) {
+            f->log_weight[i] =
+                f->panels->logp[i] + log(f->panels->weight[i]) - (2 * f->l - 2) * log_cosh(f->panels->x[i]);
+            top = fmax(top, f->log_weight[i]);
+        }
+        for (int k = 0; k < SHAPES; k++) f->level[unknown(p, k)] = fmax(f->level[unknown(p, k)], top);
+    }
+}
+
+static void add_panel(forms *f, int p, const double value[ORDER][SHAPES], const double slope[ORDER][SHAPES]) {
+    const sg_panels *panels = f->panels;
+    const double half = 0.5 * (panels->edge[p + 1] - panels->edge[p]), rate = f->l * (f->l + f->d - 3.);
     for (int i = 0; i < ORDER; i++) {
         const int node = p * ORDER + i;
-        const double t = panels->x[node], turn = l * tanh(t), log_s = -log_cosh(t);
-        const double weight = panels->mass[node] * exp((2 * l - 2) * log_s), square = exp(2 * log_s);
-        double g[SHAPES];
-        for (int k = 0; k < SHAPES; k++) g[k] = slope[i][k] / half - turn * value[i][k];
+        const double t = panels->x[node], turn = f->l * tanh(t), square = exp(-2 * log_cosh(t));
+        double g[SHAPES], root[SHAPES];
+        for (int k = 0; k < SHAPES; k++) {
+            g[k] = slope[i][k] / half - turn * value[i][k];
+            root[k] = exp(0.5 * (f->log_weight[node] - f->level[unknown(p, k)]));
+        }
         for (int k = 0; k < SHAPES; k++)
             for (int j = 0; j < SHAPES; j++) {
                 const int row = unknown(p, j), column = unknown(p, k);
                 if (row < column) continue;
-                const double product = value[i][j] * value[i][k];
-                f->stiffness[row + (size_t)column * (size_t)f->n] += weight * (g[j] * g[k] + rate * product);
-                f->mass[row + (size_t)column * (size_t)f->n] += weight * square * product;
+                const double product = value[i][j] * value[i][k], weight = root[j] * root[k];
+                const size_t at = (size_t)(row - column) + (size_t)column * BAND;
+                f->stiffness[at] += weight * (g[j] * g[k] + rate * product);
+                f->mass[at] += weight * square * product;
             }
     }
 }
 
-/* To unit diagonal of the stiffness, which is graded like p. */
-static void balance(forms *f, double *scale) {
-    const size_t n = (size_t)f->n;
-    for (size_t j = 0; j < n; j++) scale[j] = 1 / sqrt(f->stiffness[j + j * n]);
-    for (size_t j = 0; j < n; j++)
-        for (size_t i = j; i < n; i++) {
-            f->mass[i + j * n] *= scale[i] * scale[j];
-            f->stiffness[i + j * n] *= scale[i] * scale[j];
-        }
-}
-
 /* The functions of d = 2 vanish at both ends: their unknowns there are left without mass. */
 static void tie_ends(forms *f) {
-    const int ends[] = {0, f->n - 1};
-    const size_t n = (size_t)f->n;
-    for (int e = 0; e < 2; e++) {
-        const size_t at = (size_t)ends[e];
-        for (size_t i = 0; i < n; i++) {
-            const size_t low = i > at ? i : at, high = i > at ? at : i;
-            f->stiffness[low + high * n] = f->mass[low + high * n] = 0;
-        }
-        f->stiffness[at + at * n] = 1;
+    for (int k = 0; k < BAND; k++) {
+        f->stiffness[k] = f->mass[k] = 0;
+        const int column = f->n - 1 - k;
+        if (column >= 0) f->stiffness[k + (size_t)column * BAND] = f->mass[k + (size_t)column * BAND] = 0;
     }
+    f->stiffness[0] = f->stiffness[(size_t)(f->n - 1) * BAND] = 1;
 }
 
 /*
- * Largest eigenvalues of mass v = v stiffness/lambda: the operator is bounded, while eigenvalues of the stiffness
- * against the mass are beyond all numbers at the poles.
+ * Largest eigenvalues of mass v = v stiffness/lambda, by subspace iteration: eigenvalues of the stiffness against the
+ * mass go beyond all numbers at the poles, while this operator is bounded.  With y = K^-1 M x, Ritz values come from
+ * y' M y against y' M x, sums without cancellation.
  */
-static sg_status solve(forms *f, int count, double *value) {
-    const int n = f->n;
-    double *all = NULL, *work = NULL, unused = 0;
-    int *isuppz = NULL, *iwork = NULL, found = 0;
+static sg_status solve(const forms *f, int count, double *value) {
+    const int n = f->n, b = count + SPARE < n ? count + SPARE : n;
+    const size_t block = (size_t)n * (size_t)b, small = (size_t)b * (size_t)b;
+    double *x = NULL, *image, *y, *g, *h, *ritz, *before, *work, change = INFINITY;
+    sg_stream stream;
     if (count > n) return sg_fail(SG_NOT_CONVERGED, "%d eigenvalues are more than %d unknowns have", count, n);
-    sg_status status = sg_new(&all, (size_t)n, sizeof *all);
-    if (!status) status = sg_new(&work, 64 * (size_t)n, sizeof *work);
-    if (!status) status = sg_new(&iwork, 16 * (size_t)n, sizeof *iwork);
-    if (!status) status = sg_new(&isuppz, 2 * (size_t)n, sizeof *isuppz);
-    if (status) goto out;
-    int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', n, f->stiffness, n);
-    if (!info) info = LAPACKE_dsygst_work(LAPACK_COL_MAJOR, 1, 'L', n, f->mass, n, f->stiffness, n);
-    if (!info)
-        info = LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'N', 'I', 'L', n, f->mass, n, 0, 0, n - count + 1, n, 0, &found,
-                                   all, &unused, 1, isuppz, work, 64 * n, iwork, 16 * n);
-    if (info || found < count)
+    sg_status status = sg_new(&x, 3 * block + 2 * small + 70 * (size_t)b, sizeof *x);
+    if (status) return status;
+    image = x + block, y = image + block, g = y + block, h = g + small, ritz = h + small, before = ritz + b;
+    work = before + b;
+    int info = LAPACKE_dpbtrf_work(LAPACK_COL_MAJOR, 'L', n, DEGREE, f->stiffness, BAND);
+    sg_stream_open(&stream, 1, SG_PURPOSE_TEST, 0);
+    sg_stream_normal(&stream, block, x);
+    for (int step = 0; step < STEPS_MOST && !info && change > 1e-15; step++) {
+        for (int k = 0; k < b; k++)
+            cblas_dsbmv(CblasColMajor, CblasLower, n, DEGREE, 1, f->mass, BAND, x + (size_t)k * (size_t)n, 1, 0,
+                        image + (size_t)k * (size_t)n, 1);
+        memcpy(y, image, block * sizeof *y);
+        info = LAPACKE_dpbtrs_work(LAPACK_COL_MAJOR, 'L', n, DEGREE, b, f->stiffness, BAND, y, n);
+        cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, b, b, n, 1, y, n, image, n, 0, g, b);
+        for (int k = 0; k < b; k++)
+            cblas_dsbmv(CblasColMajor, CblasLower, n, DEGREE, 1, f->mass, BAND, y + (size_t)k * (size_t)n, 1, 0,
+                        image + (size_t)k * (size_t)n, 1);
+        cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, b, b, n, 1, y, n, image, n, 0, h, b);
+        if (!info) info = LAPACKE_dsygv_work(LAPACK_COL_MAJOR, 1, 'V', 'L', b, h, b, g, b, ritz, work, 68 * b);
+        cblas_dgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, n, b, b, 1, y, n, h, b, 0, x, n);
+        change = 0;
+        for (int k = b - count; k < b; k++) change = fmax(change, fabs(before[k] / ritz[k] - 1));
+        memcpy(before, ritz, (size_t)b * sizeof *before);
+    }
+    if (info || !(change < 1e-12))
         status = sg_fail(SG_NOT_CONVERGED, "the eigenvalues of the polar problem were not found (%d)", info);
-    for (int k = 0; k < count && !status; k++) value[k] = 1 / all[count - 1 - k];
-out:
-    sg_delete(all), sg_delete(work), sg_delete(iwork), sg_delete(isuppz);
+    for (int k = 0; k < count && !status; k++) value[k] = 1 / ritz[b - 1 - k];
+    sg_delete(x);
     return status;
 }
 
-static sg_status ritz_values(int d, const sg_panels *panels, int l, int count, double *value) {
-    double shape[ORDER][SHAPES], slope[ORDER][SHAPES], *scale = NULL;
-    forms f = {.n = panels->count * DEGREE + 1};
+/* What rounding of the forms does to an eigenvalue whose function is spread like the law: an eps of the mean rate of
+ * the shapes, each with its weight. */
+static double rounding_of(const forms *f) {
+    double top = -INFINITY, energy = 0, mass = 0;
+    for (int i = 0; i < f->n; i++) top = fmax(top, f->level[i]);
+    for (int i = 0; i < f->n; i++) {
+        const double weight = exp(f->level[i] - top);
+        energy += weight * f->stiffness[(size_t)i * BAND];
+        mass += weight * f->mass[(size_t)i * BAND];
+    }
+    return 0x1p-52 * energy / mass;
+}
+
+static sg_status ritz_values(int d, const sg_panels *panels, int l, int count, double *value, double *rounding) {
+    double shape[ORDER][SHAPES], slope[ORDER][SHAPES];
+    forms f = {.d = d, .l = l, .n = panels->count * DEGREE + 1, .panels = panels};
     const size_t n = (size_t)f.n;
     for (int i = 0; i < ORDER; i++) {
         const double mid = 0.5 * (panels->edge[0] + panels->edge[1]), half = 0.5 * (panels->edge[1] - panels->edge[0]);
         shapes_at((panels->x[i] - mid) / half, shape[i], slope[i]);
     }
-    sg_status status = sg_new(&f.stiffness, n * n, sizeof(double));
-    if (!status) status = sg_new(&f.mass, n * n, sizeof(double));
-    if (!status) status = sg_new(&scale, n, sizeof(double));
+    sg_status status = sg_new(&f.stiffness, n * BAND, sizeof(double));
+    if (!status) status = sg_new(&f.mass, n * BAND, sizeof(double));
+    if (!status) status = sg_new(&f.level, n, sizeof(double));
+    if (!status) status = sg_new(&f.log_weight, (size_t)panels->n, sizeof(double));
     if (status) goto out;
-    for (int p = 0; p < panels->count; p++) add_panel(d, l, panels, p, shape, slope, &f);
-    balance(&f, scale);
+    fill_levels(&f);
+    for (int p = 0; p < panels->count; p++) add_panel(&f, p, shape, slope);
     if (d == 2) tie_ends(&f);
+    *rounding = rounding_of(&f);
     status = solve(&f, count, value);
 out:
-    sg_delete(f.stiffness), sg_delete(f.mass), sg_delete(scale);
+    sg_delete(f.stiffness), sg_delete(f.mass), sg_delete(f.level), sg_delete(f.log_weight);
     return status;
 }
 
 sg_status sg_sphere_across(int d, const sg_panels *coarse, const sg_panels *fine, int l, int count,
                            sg_sphere_level *levels) {
-    double *value = NULL;
+    double *value = NULL, local = 0;
     sg_status status = sg_new(&value, 2 * (size_t)count, sizeof *value);
-    if (!status) status = ritz_values(d, coarse, l, count, value);
-    if (!status) status = ritz_values(d, fine, l, count, value + count);
+    if (!status) status = ritz_values(d, coarse, l, count, value, &local);
+    if (!status) status = ritz_values(d, fine, l, count, value + count, &local);
     for (int k = 0; k < count && !status; k++) {
-        const double now = value[count + k], rounding = 1e-13 * (now + value[count]) + fine->error * now;
+        const double now = value[count + k], rounding = local + (1e-13 + fine->error) * now;
         levels[k] = (sg_sphere_level){now, now - 2 * fabs(value[k] - now) - rounding, now + rounding};
     }
     sg_delete(value);

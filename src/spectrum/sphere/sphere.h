@@ -24,9 +24,10 @@ SG_MUST_CHECK sg_status sg_sphere_polar(const sg_model *model, const double *axe
                                         int level, sg_panels **panels, double **log_d);
 
 /*
- * The first `count` eigenvalues with l >= 1 by Galerkin's method, piecewise polynomials v of degree 8 on panels of
- * depth 40, say, and on their halves: `upper` is a Ritz value (an upper bound, but for quadrature and rounding), `lower` lies
- * twice the change below it.  In d = 2 only l = 1 is left, odd functions.  Errors: SG_NO_MEMORY, SG_NOT_CONVERGED.
+ * The first `count` eigenvalues with l >= 1 by Galerkin's method, piecewise polynomials v of degree 8 on panels and on
+ * their halves: `upper` is a Ritz value (an upper bound, but for quadrature and rounding), `lower` lies
+ * twice the change below it.  O(panels count^2) an iteration.  In d = 2 only l = 1 is left, odd functions.  Errors:
+ * SG_NO_MEMORY, SG_NOT_CONVERGED.
  */
 SG_MUST_CHECK sg_status sg_sphere_across(int d, const sg_panels *coarse, const sg_panels *fine, int l, int count,
                                          sg_sphere_level *levels);
