@@ -83,6 +83,7 @@ static sg_status read_row(const char *path, int line, int d, char *text, double 
     int count = 0;
     for (char *rest = text, *word; (word = strsep(&rest, ",")); count++) {
         double value;
+        for (size_t end = strlen(word); end && strchr(" \t", word[end - 1]); end--) word[end - 1] = '\0';
         if (!sg_number_read(word, &value))
             return sg_fail(SG_BAD_DATA, "%s, line %d: '%.32s' is no number", path, line, word);
         if (count < d) row[count] = value;
@@ -120,7 +121,7 @@ static sg_status symmetric(const char *path, int d, double *D) {
                            D[a + a * d]);
     for (int a = 0; a < d; a++)
         for (int b = 0; b < a; b++) {
-            const double below = D[a + b * d], above = D[b + a * d];
+            const double above = D[a + b * d], below = D[b + a * d]; /* rows of the file one after the other */
             if (!(fabs(below - above) <= SYMMETRIC * sqrt(D[a + a * d] * D[b + b * d])))
                 return sg_fail(SG_BAD_DATA, "the matrix in %s is not symmetric: %g and %g in rows %d and %d", path,
                                above, below, b + 1, a + 1);
