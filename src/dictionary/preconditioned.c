@@ -100,10 +100,10 @@ static sg_status runs(const void *own, const sg_model *model) {
     return SG_OK;
 }
 
-/* D p S' of a Stein kernel is an integral of p S from either end, and h vanishes there. */
 /* Cubature is cut at p = e^-60 of its top, so that p^(1 + 2 STEEPEST) is e^-30 there. */
 static const double STEEPEST = -0.25;
 
+/* D p S' of a Stein kernel is an integral of p S from either end, and h vanishes there. */
 static sg_status fits(const void *own, const sg_model *model) {
     const sg_preconditioner *c = own;
     const bool coordinates = c->with == SG_WITH_COORDINATES;

@@ -87,7 +87,8 @@ static sg_status solve(sg_grid_problem *problem, const sg_space *space, const sg
         if (space->tempered) origin[space->d - 1] = 0.5 * space->top;
         status = find_box(problem, space, origin, depth);
         if (!status && space->tempered) return sg_grid_gap(problem, settings, out, spectrum);
-        if (!status) status = sg_grid_fit_frame(problem, !problem->cuts, SG_DEEPER, &frame, &pass);
+        if (!status)
+            status = sg_grid_fit_frame(problem, !settings->fixed_frame && !problem->cuts, SG_DEEPER, &frame, &pass);
         if (!status && -pass <= depth - 0.5 * DEPTH) return sg_grid_gap(problem, settings, out, spectrum);
     }
     return status;
@@ -115,7 +116,7 @@ sg_status sg_gap_on_grid(const sg_model *model, const sg_loss *loss, const sg_sp
     if (loss->row->shape) s.shape = loss->row->shape(prepared);
     problem.d = s.model->space.d;
     problem.cuts = sg_loss_cuts(loss, model, problem.cut);
-    grid.fixed_frame = s.model->space.tempered;
+    grid.fixed_frame = s.model->space.tempered || s.model->space.shape == SG_ORTHANT;
     if ((status = take(&arena, &s))) goto out;
     if (loss->row->diffusion) problem.diffusion = diffusion;
     if ((status = solve(&problem, &s.model->space, &grid, out, &spectrum))) {
