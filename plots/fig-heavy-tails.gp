@@ -62,7 +62,7 @@ do for [p = 1:across] {
     do for [d = 1:60] { t = 10.0 ** (d * per); label = d * per == 1 ? "10" : sprintf(txt ? "1e%d" : "10^{%d}", d * per); set ytics add (label t, "−" . label -t) }
     if (far < 200) { set ytics add (1, "−1" -1) }
     if (far < 20) { set ytics add (0.5, "−0.5" -0.5, 2, "−2" -2, 5, "−5" -5) }
-    set xlabel x_label
+    set xlabel x_label noenhanced
     set ylabel p == 1 ? "√n (θ-hat − θ)" : ""
     plot 0 with lines linecolor rgb grey linewidth 0.5, \
          for [k = 1:leads] series(lead[k]) using (x_if(lead[k], 1)):(quantile(lead[k], 1)):(quantile(lead[k], 0)):(quantile(lead[k], 4)):(quantile(lead[k], 3)):(width_of(lead[k])) \

@@ -32,7 +32,7 @@ do for [side = 1:(across < 3 ? 1 : 3)] {
     do for [i = 1:S] { if (drawn(i)) { stats series(i) using (seen(worth(side))) nooutput } }
     eval x_axis
     eval log_axis("y", 0.7 * least, 1.5 * most)
-    set xlabel side == 2 || across < 3 ? x_label : x_key
+    set xlabel side == 2 || across < 3 ? x_label : x_key noenhanced
     plot for [i = 1:S] series(i) using (x_of(i)):(drawn(i) ? worth(side) : NaN) with linespoints linecolor rgb C(L(i)) linewidth curve_width \
         dashtype rank(L(i)) pointtype mark(L(i)) pointsize mark_size
 }

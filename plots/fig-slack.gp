@@ -34,7 +34,7 @@ do for [k = 1:count] { do for [b = 1:5] { stats series(bounded[k]) using (seen(c
 eval panel(1, across, 1)
 eval x_axis
 eval log_axis("y", least < 0.9 ? 0.7 * least : 0.7, 2 * most)
-set xlabel x_label
+set xlabel x_label noenhanced
 set ylabel "bound on |Γ| over |Γ|"
 plot 1 with lines linecolor rgb grey linewidth 0.6, \
      for [k = 1:count] for [b = 1:5] series(bounded[k]) using (x_of(bounded[k])):(column(step[b]) / column("norm_gamma")) with linespoints \

@@ -36,7 +36,7 @@ do for [v = 1:across] {
     more_above = more_above || most >= high
     eval x_axis
     eval log_axis("y", low, high)
-    set xlabel x_label
+    set xlabel x_label noenhanced
     set ylabel v == 1 ? "inefficiency, worst direction" : ""
     plot for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(here(lead[k], v) ? column("inefficiency_max") : NaN) with lines \
             linecolor rgb loss_colour(L(lead[k])) linewidth curve_width dashtype loss_dash(L(lead[k])), \

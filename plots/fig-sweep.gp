@@ -35,7 +35,7 @@ error_of(i) = column("montecarlo_inefficiency_se")
 eval panel(1, across, 1)
 eval x_axis
 eval log_axis("y", low, high)
-set xlabel x_label
+set xlabel x_label noenhanced
 set ylabel "inefficiency, worst direction"
 plot for [k = 1:leads] series(lead[k]) using (x_of(lead[k])):(column("bound_khr") / column("norm_gamma_mle")) with lines \
         linecolor rgb loss_colour(L(lead[k])) linewidth 0.6 dashtype 3, \

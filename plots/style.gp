@@ -52,7 +52,7 @@ shade_of(shades, k) = word(shades, k < 6 ? k : 6)
 draws_of(l) = otherwise(option(l, "draws"), "1")
 # The more draws, the darker; other schedules than the printed one come after.
 lifted_shade(l) = (option(l, "design") eq "tapered" ? 2 : 1) + (draws_of(l) eq "1" ? 0 : draws_of(l) eq "inf" ? 3 : 2)
-coordinates_colour(l) = option(l, "h") eq "log1p" ? "#CC79A7" : option(l, "degree") eq "2" ? "#D55E00" : strlen(option(l, "cap")) ? "#0072B2" : "#56B4E9"
+coordinates_colour(l) = option(l, "h") eq "log1p" ? "#CC79A7" : option(l, "degree") eq "2" ? "#D55E00" : option(l, "cap") eq "1" ? "#0072B2" : strlen(option(l, "cap")) ? "#009E73" : "#56B4E9"
 loss_colour(l) = is_a(l, "mle") ? "#000000" : is_a(l, "score-matching") ? "#0072B2" : \
     kind(l) eq "stein" ? (variant_of(l) == 0 ? "#D55E00" : variant_of(l) == 1 ? "#F2A97A" : "#7A3300") : \
     kind(l) eq "power" ? (variant_of(l) ? "#7FCDB0" : "#009E73") : kind(l) eq "exponential" ? (variant_of(l) ? "#E69F00" : "#CC79A7") : \
@@ -63,7 +63,7 @@ loss_colour(l) = is_a(l, "mle") ? "#000000" : is_a(l, "score-matching") ? "#0072
     is_a(l, "ratio-matching") ? "#56B4E9" : is_a(l, "concrete-score") ? "#7A3300" : "#7B6FB0"
 loss_dash(l) = is_a(l, "masked") ? 1 : is_a(l, "masked-random") ? 2 : 1 + variant_of(l)
 loss_mark(l) = is_a(l, "mle") ? 7 : is_a(l, "lifted") ? (option(l, "design") eq "tapered" ? 11 : 9) : is_a(l, "denoising") ? 13 : is_a(l, "sliced") ? 15 : \
-    kind(l) eq "matrix" ? 9 : kind(l) eq "riemannian" ? 11 : kind(l) eq "coordinates" ? (option(l, "h") eq "log1p" ? 11 : option(l, "degree") eq "2" ? 13 : strlen(option(l, "cap")) ? 9 : 15) : is_a(l, "score-matching") || is_a(l, "pseudolikelihood") ? 5 : masks(l) ? (is_a(l, "masked") ? 9 : 11) : \
+    kind(l) eq "matrix" ? 9 : kind(l) eq "riemannian" ? 11 : kind(l) eq "coordinates" ? (option(l, "h") eq "log1p" ? 11 : option(l, "degree") eq "2" ? 13 : option(l, "cap") eq "1" ? 5 : strlen(option(l, "cap")) ? 9 : 15) : is_a(l, "score-matching") || is_a(l, "pseudolikelihood") ? 5 : masks(l) ? (is_a(l, "masked") ? 9 : 11) : \
     is_a(l, "probability-flow") ? 13 : is_a(l, "rise") ? 15 : is_a(l, "ratio-matching") ? 11 : is_a(l, "concrete-score") ? 9 : kind(l) eq "stein" ? 13 - 2 * variant_of(l) : kind(l) eq "constant" ? 15 : 9 + 2 * variant_of(l)
 hollow(mark) = mark - 1 # every filled mark follows its outline
 minus(number) = number[1:1] eq "-" ? "−" . number[2:] : number

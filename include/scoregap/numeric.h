@@ -123,7 +123,7 @@ typedef struct {
     const double *scale;   /* [places][d] widths along the axes, > 0 */
     int breaks;            /* places where the integrand is not smooth: boxes end there */
     const double *at;      /* [breaks] ascending, along the first axis */
-    bool every_axis;       /* along every axis */
+    bool every_axis;       /* along every axis, and the law is smooth across them */
 } sg_density_space;
 
 /*

@@ -106,18 +106,24 @@ static sg_status make_room(search *s, long long more) {
     return SG_OK;
 }
 
-/* A box that matters and touches a cut: the law goes on beyond. */
-static void note_cuts(search *s, const box *b) {
-    for (int a = 0; a < s->density->d; a++) {
-        if (b->lo[a] == s->whole.lo[a] && !isfinite(s->density->lo[a])) s->short_of |= 1u << (2 * a);
-        if (b->hi[a] == s->whole.hi[a] && !isfinite(s->density->hi[a])) s->short_of |= 2u << (2 * a);
+/* A box that touches a cut and matters at its points next to it: the law goes on beyond. */
+static void note_cuts(search *s, const box *b, const double *logq) {
+    for (int a = 0, stride = 1; a < s->density->d; a++, stride *= s->order) {
+        const bool below = b->lo[a] == s->whole.lo[a] && !isfinite(s->density->lo[a]);
+        const bool above = b->hi[a] == s->whole.hi[a] && !isfinite(s->density->hi[a]);
+        for (int k = 0; (below || above) && k < s->points; k++) {
+            const int place = k / stride % s->order;
+            if (!(logq[k] > s->top - s->depth)) continue;
+            if (below && place == 0) s->short_of |= 1u << (2 * a);
+            if (above && place == s->order - 1) s->short_of |= 2u << (2 * a);
+        }
     }
 }
 
 /* The points of one box, whose log q is known; those that are too deep to matter are left out. */
 static sg_status emit(search *s, const box *b, const double *logq) {
     sg_cubature *c = s->out;
-    note_cuts(s, b);
+    note_cuts(s, b, logq);
     sg_status status = make_room(s, s->points);
     if (status) return status;
     for (int k = 0; k < s->points; k++) {
@@ -192,6 +198,12 @@ static int breaks_of(const sg_density_space *q, int a) {
     return a == 0 || q->every_axis ? q->breaks : 0;
 }
 
+static bool is_break(const search *s, int a, double at) {
+    for (int k = 0; k < breaks_of(s->density, a); k++)
+        if (at == s->density->at[k]) return true;
+    return false;
+}
+
 /* Inside the whole, and not nearly at one of its breaks. */
 static int add_edge(const search *s, int a, double at, double least, int count, double *edge) {
     const sg_density_space *q = s->density;
@@ -201,11 +213,11 @@ static int add_edge(const search *s, int a, double at, double least, int count, 
     return count;
 }
 
-/* How far the law is smooth on either side of a place; it is beyond breaks that are those of the integrand alone. */
+/* How far the law is smooth on either side of a place: breaks along every axis are those of the integrand alone. */
 static double reach_of(const search *s, int a, double place) {
     const sg_density_space *q = s->density;
     double lo = s->whole.lo[a], hi = s->whole.hi[a];
-    for (int k = 0; k < breaks_of(q, a); k++) {
+    for (int k = 0; k < (q->every_axis ? 0 : breaks_of(q, a)); k++) {
         if (q->at[k] <= place) lo = fmax(lo, q->at[k]);
         if (q->at[k] >= place) hi = fmin(hi, q->at[k]);
     }
@@ -230,9 +242,14 @@ static int edges_of(const search *s, int a, double edge[EDGES_MOST]) {
         }
     }
     qsort(edge, (size_t)count, sizeof *edge, by_value);
-    for (int k = 0; k < count; k++)
-        if (!kept || edge[k] - edge[kept - 1] > 0.5 * least) edge[kept++] = edge[k];
-    edge[kept - 1] = s->whole.hi[a];
+    for (int k = 0; k < count; k++) {
+        const bool near = kept && edge[k] - edge[kept - 1] <= 0.5 * least;
+        if (!near || (is_break(s, a, edge[k]) && edge[k] > edge[kept - 1])) edge[kept++] = edge[k];
+    }
+    if (edge[kept - 1] < s->whole.hi[a]) {
+        if (kept > 1 && !is_break(s, a, edge[kept - 1])) kept--;
+        edge[kept++] = s->whole.hi[a];
+    }
     return kept;
 }
 

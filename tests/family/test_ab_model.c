@@ -11,6 +11,8 @@
 
 #include <cblas.h>
 #include <gsl/gsl_errno.h>
+#include <gsl/gsl_integration.h>
+#include <gsl/gsl_sf_erf.h>
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -258,6 +260,44 @@ static void streams(void **state) {
     sg_model_delete(model);
 }
 
+/* ------------------------------------------------------------------- cuts */
+
+/* Of x_0 of the law with K = 1, c off the diagonal: exp((c^2 - 1) x^2/2) erfc(c x/sqrt 2). */
+static double marginal(double x, void *c) {
+    const double coupling = *(const double *)c, z = coupling * x / sqrt(2);
+    return exp(gsl_sf_log_erfc(z) + 0.5 * (coupling * coupling - 1) * x * x);
+}
+
+static double marginal_mass(double lo, double hi, double c) {
+    gsl_integration_workspace *space = gsl_integration_workspace_alloc(2000);
+    gsl_function f = {marginal, &c};
+    double sum, error;
+    assert_int_equal(gsl_integration_qag(&f, lo, hi, 0, 1e-12, 2000, GSL_INTEG_GAUSS61, space, &sum, &error), 0);
+    gsl_integration_workspace_free(space);
+    return sum;
+}
+
+/* No box of cubature goes across a kink of a loss, and nothing beyond is lost, also where little of the law lies. */
+static void cuts(void **state) {
+    (void)state;
+    static const double couplings[] = {-0.5, 0, 2, 3, 4, 6}, places[] = {0.3, 1, 3, 4};
+    for (int c = 0; c < 6; c++)
+        for (int k = 0; k < 4; k++) {
+            char text[64];
+            snprintf(text, sizeof text, "ab-model:d=2,centred=yes,coupling=%g", couplings[c]);
+            sg_model *model = model_of(text);
+            sg_nodes *nodes = NULL;
+            double beyond = 0;
+            OK(sg_nodes_cut(model, model->truth, 0, 1, &places[k], &nodes));
+            for (long long i = 0; i < nodes->n; i++) beyond += nodes->points->x[i] > places[k] ? nodes->mass[i] : 0;
+            const double expected = marginal_mass(places[k], 40, couplings[c]) / marginal_mass(0, 40, couplings[c]);
+            if (!(fabs(beyond - expected) < 1e-11 * (expected + 1e-2)))
+                fail_msg("%s: beyond %g lies %.12g, expected %.12g", text, places[k], beyond, expected);
+            sg_nodes_delete(nodes);
+            sg_model_delete(model);
+        }
+}
+
 static void memory(void **state) {
     (void)state;
     static const char *const texts[] = {"ab-model:d=2,eta=0.5", "ab-model:d=2,coupling=3", "ab-model:d=1,a=0.5,b=0.5"};
@@ -283,7 +323,7 @@ int main(void) {
     openblas_set_num_threads(1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys),  cmocka_unit_test(file),    cmocka_unit_test(domain), cmocka_unit_test(interactions),
-        cmocka_unit_test(draws), cmocka_unit_test(streams), cmocka_unit_test(memory),
+        cmocka_unit_test(draws), cmocka_unit_test(streams), cmocka_unit_test(memory), cmocka_unit_test(cuts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
