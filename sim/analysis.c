@@ -73,19 +73,31 @@ static sg_status read_loss(const sim_group *group, const sg_loss *loss, unsigned
     return status;
 }
 
-sg_status sim_analysis_new(const sim_group *group, unsigned measure, int threads, sim_analysis **result) {
+static void report(const sim_how *how, int losses, int *done) {
+#pragma omp critical(sim_analysis_report)
+    {
+        ++*done;
+        if (how->theory) how->theory(how->context, *done, losses);
+    }
+}
+
+sg_status sim_analysis_new(const sim_group *group, unsigned measure, const sim_how *how, sim_analysis **result) {
     sim_analysis *a = NULL;
-    int exhausted = 0;
+    int exhausted = 0, done = 0;
     *result = NULL;
     sg_status status = sg_new(&a, 1, sizeof *a);
     if (status != SG_OK) return status;
     a->losses = group->losses;
     status = sg_new(&a->reading, (size_t)group->losses, sizeof *a->reading);
     if (status != SG_OK) goto out;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) reduction(| : exhausted)
-    for (int l = 0; l < group->losses; l++)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(how->threads) reduction(| : exhausted)
+    for (int l = 0; l < group->losses; l++) {
+        if (how->stop && *how->stop) continue;
         exhausted |= read_loss(group, group->loss[l], measure, &a->reading[l]) != SG_OK;
+        report(how, group->losses, &done);
+    }
     if (exhausted) status = sg_fail(SG_NO_MEMORY, "memory is exhausted by the quadrature of %s", group->model->text);
+    if (!status && done < group->losses) status = sg_fail(SG_STOPPED, "stopped by a signal");
 out:
     if (status != SG_OK) {
         sim_analysis_delete(a);

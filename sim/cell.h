@@ -26,19 +26,20 @@ typedef struct {
     sim_reading *reading; /* [losses] */
 } sim_analysis;
 
-/* `threads` losses at a time.  Errors: SG_NO_MEMORY. */
-SG_MUST_CHECK sg_status sim_analysis_new(const sim_group *group, unsigned measure, int threads,
-                                         sim_analysis **analysis);
-void sim_analysis_delete(sim_analysis *analysis);
-
 /* How a cell is run, and what it reports. */
 typedef struct {
     int threads;
     size_t memory;
-    const volatile int *stop;
-    void (*progress)(void *context, int done);
+    const volatile int *stop;                            /* NULL: never */
+    void (*progress)(void *context, int done);           /* replicates; NULL: silent */
+    void (*theory)(void *context, int done, int losses); /* one call at a time; NULL: silent */
     void *context;
 } sim_how;
+
+/* `how->threads` losses at a time.  Errors: SG_STOPPED, SG_NO_MEMORY. */
+SG_MUST_CHECK sg_status sim_analysis_new(const sim_group *group, unsigned measure, const sim_how *how,
+                                         sim_analysis **analysis);
+void sim_analysis_delete(sim_analysis *analysis);
 
 /* The Monte Carlo plan of a cell; `slot` [losses] is filled and must live as long as the plan. */
 sg_montecarlo_plan sim_cell_montecarlo(const sim_plan *plan, const sim_cell *cell, const sim_analysis *analysis,

@@ -62,7 +62,8 @@ static sg_status measure_group(const sim_plan *plan, int group, cost *c) {
     sim_analysis *analysis = NULL;
     double start = sim_now();
     *c = (cost){0};
-    sg_status status = sim_analysis_new(&plan->group[group], plan->experiment->measure, 1, &analysis);
+    sg_status status =
+        sim_analysis_new(&plan->group[group], plan->experiment->measure, &(sim_how){.threads = 1}, &analysis);
     c->analysis = sim_now() - start;
     if (status == SG_OK && plan->cell[0].replicates) status = measure_montecarlo(plan, group, analysis, c);
     sim_analysis_delete(analysis);

@@ -184,7 +184,7 @@ static sg_status replay_cell(const sim_args *args, const sim_plan *plan, const s
     sim_analysis *analysis = NULL;
     sim_how how = {.threads = omp_get_max_threads(), .memory = args->memory};
     sg_status status = wanted(args, group, want);
-    if (status == SG_OK) status = sim_analysis_new(group, SIM_MONTECARLO, how.threads, &analysis);
+    if (status == SG_OK) status = sim_analysis_new(group, SIM_MONTECARLO, &how, &analysis);
     for (int l = 0; l < group->losses && status == SG_OK; l++) {
         int record = 0;
         if (!want[l]) continue;

@@ -35,6 +35,13 @@ static void on_replicate(void *context, int done) {
     sim_progress_at(w->progress, w->before + (double)cell->n * done, note);
 }
 
+static void on_loss(void *context, int done, int losses) {
+    sweep *w = context;
+    char note[96];
+    snprintf(note, sizeof note, "cell %d of %d, theory of loss %d of %d", w->cell + 1, w->plan->cells, done, losses);
+    sim_progress_at(w->progress, w->before, note);
+}
+
 static void open_progress(sweep *w) {
     double total = 0;
     bool sampled = false;
@@ -64,7 +71,7 @@ static sg_status analyse(sweep *w, int group) {
     sim_analysis_delete(w->analysis);
     w->analysis = NULL;
     w->analysed = group;
-    return sim_analysis_new(&w->plan->group[group], w->plan->experiment->measure, w->how.threads, &w->analysis);
+    return sim_analysis_new(&w->plan->group[group], w->plan->experiment->measure, &w->how, &w->analysis);
 }
 
 static sg_status compute_cell(sweep *w, int c) {
@@ -205,6 +212,7 @@ sg_status sim_sweep_run(const sim_plan *plan, const sim_sweep_how *how, sim_outc
                        .memory = how->memory,
                        .stop = &sim_stop,
                        .progress = on_replicate,
+                       .theory = on_loss,
                        .context = &w}};
     *out = (sim_outcome){.cells = plan->cells};
     sg_status status =
