@@ -4,7 +4,7 @@
 # size: 17 9
 #
 # Of `cells`, a panel a family: inefficiency_max (lines), montecarlo_inefficiency with two standard errors each way (marks; open where the cell is
-# not asymptotic); thin line: the loss of which these are draws, with all of them (score matching).
+# not asymptotic).
 
 across = txt || families < 2 ? 1 : 2
 page_top = page_top - 0.45
@@ -18,14 +18,6 @@ empty(v) = column("asymptotic") == 1 ? NaN : v
 C(i) = loss_colour(L(i))
 shift(i) = x_of(i) * 1.06 ** (series_loss[i] % 3 - 1)
 mine(i, f) = across == 1 || series_family[i] == f
-# A loss that does not draw is a thin line, if it is no maximum likelihood.
-limit(i) = !drawing(i) && !is_a(L(i), "mle")
-limits = 0
-array level[S]
-do for [i = 1:S] {
-    level[i] = NaN
-    if (limit(i)) { limits = limits + series_lead[i]; stats series(i) using (column("inefficiency_max")) nooutput; level[i] = STATS_max }
-}
 # One line a law of directions: the first of its losses names it.
 names = ""
 kinds = 0
@@ -34,7 +26,7 @@ do for [i = 1:S] {
     name = "<" . bare(L(i)) . ">"
     if (drawing(i) && strstrt(names, name) == 0) { kinds = kinds + 1; first[kinds] = i; names = names . name }
 }
-eval page_open(kinds + limits + 2 * has_montecarlo_inefficiency)
+eval page_open(kinds + 3)
 eval forget
 do for [i = 1:S] { if (drawing(i)) { stats series(i) using (seen(column("inefficiency_max")), seen(E1(i) + 2 * two(i)), seen(E1(i) - 2 * two(i))) nooutput } }
 low = least < 0.9 ? 0.95 * least : 0.9
@@ -48,9 +40,7 @@ do for [f = 1:across] {
     eval log_axis("y", low, high)
     set xlabel "draws a datum"
     set ylabel f == 1 ? "inefficiency, worst direction" : ""
-    plot for [i = 1:S] series(i) using (x_of(i)):(NaN) notitle, \
-         for [i = 1:S] (limit(i) && mine(i, f) ? level[i] : NaN) with lines linecolor rgb grey linewidth 0.7 dashtype 3, \
-         for [i = 1:S] series(i) using (drawing(i) && mine(i, f) ? x_of(i) : NaN):(column("inefficiency_max")) with linespoints linecolor rgb C(i) \
+    plot for [i = 1:S] series(i) using (drawing(i) && mine(i, f) ? x_of(i) : NaN):(column("inefficiency_max")) with linespoints linecolor rgb C(i) \
             linewidth curve_width pointtype 7 pointsize 0.3 * mark_size, \
          for [i = 1:S] series(i) using (shift(i)):(drawing(i) && mine(i, f) ? bar_from(E1(i), two(i)) : NaN):(0):(bar_length(E1(i), two(i))) with vectors nohead \
             linecolor rgb C(i) linewidth bar_width, \
@@ -60,7 +50,6 @@ do for [f = 1:across] {
 eval page_key
 plot NaN notitle, \
      for [k = 1:kinds] keyentry with linespoints linecolor rgb C(first[k]) linewidth curve_width pointtype loss_mark(L(first[k])) pointsize mark_size title loss_title(bare(L(first[k]))), \
-     for [k = 1:limits > 0 ? 1 : 0] keyentry with lines linecolor rgb grey linewidth 0.7 dashtype 3 title "without draws: score matching", \
      for [k = 1:has_montecarlo_inefficiency] keyentry with yerrorbars linecolor rgb grey linewidth bar_width pointtype 7 pointsize mark_size title "Monte Carlo ± 2 se", \
      for [k = 1:has_montecarlo_inefficiency] keyentry with points linecolor rgb grey pointtype 6 pointsize mark_size title "not asymptotic"
 eval page_close
