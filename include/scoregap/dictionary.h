@@ -260,6 +260,12 @@ typedef struct sg_row {
      * `more` besides, in place of the data; its psi at one inner point is that of one draw but for the faces.
      */
     int more;
+    /*
+     * All directions are alike to the loss: it turns with the law, so that on a law that is round about a line what it
+     * says of a point is a function of the place along the line and the distance from it.  Theory is then by quadrature
+     * along the line in any dimension, and `prepare` has the panels along the line.
+     */
+    bool round;
     void (*spread)(const sg_prepared *prepared, sg_spread *spread);
     /*
      * Point k for each datum of the block: of the draw with these numbers, [normals + uniforms][SG_BLOCK], or with

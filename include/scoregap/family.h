@@ -414,11 +414,12 @@ typedef struct sg_nodes {
     sg_cubature *points; /* in more dimensions */
     bool logarithmic;    /* cubature went in log x (sg_places) */
     bool drawn;
-    int groups;   /* drawn */
-    double *x;    /* [d][n] drawn */
-    double *logp; /* [n] drawn: log p where the family is SG_NORMALIZED or has a closed log Z; otherwise NULL */
-    double *mass; /* [n]; its own on finite sets and where drawn */
-    double log_z; /* of finite sets: log sum p; otherwise 0 */
+    int groups;      /* drawn */
+    double *x;       /* [d][n] drawn, or beside a line */
+    double *logp;    /* [n] of these: log p where the family is SG_NORMALIZED or has a closed log Z; otherwise NULL */
+    sg_panels *line; /* of laws that are round about a line: the panels along it, beside which the nodes lie */
+    double *mass;    /* [n]; its own on finite sets and where drawn */
+    double log_z;    /* of finite sets: log sum p; otherwise 0 */
     bool alike;
 } sg_nodes;
 #define SG_DRAWN_BYTES ((size_t)1 << 28)

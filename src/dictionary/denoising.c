@@ -75,14 +75,14 @@ typedef struct {
     sg_model *view; /* on (y, t) */
     int d, levels;
     double t[LEVELS], share[LEVELS]; /* of the rule, shares sum to 1 */
-    sg_hermite noise;                /* d = 1 */
+    sg_noise_rule noise;
 } constants;
 
 static void release(sg_prepared *prepared) {
     constants *own = (constants *)prepared;
     if (!own) return;
     sg_model_delete(own->view);
-    sg_hermite_free(&own->noise);
+    sg_noise_rule_free(&own->noise);
     sg_delete(own);
 }
 
@@ -91,12 +91,12 @@ static double level_at(const choices *c, double u) {
     return sigma * sigma;
 }
 
-static sg_status fill(const choices *c, const sg_model *model, int level, constants *own) {
+static sg_status fill(const choices *c, const sg_model *model, const double *theta, int level, constants *own) {
     const sg_lift lift = {.lambda = 1, .beta_max = level_at(c, 1)};
     own->c = *c;
     own->d = model->space.d;
     sg_status status = sg_model_lift(model, &lift, &own->view);
-    if (!status && own->d == 1) status = sg_hermite_new(level ? 64 : 48, &own->noise);
+    if (!status) status = sg_noise_rule_new(model, theta, level ? 64 : 48, &own->noise);
     own->levels = c->sigma_max > 0 ? LEVELS : 1;
     for (int k = 0; k < own->levels; k++) {
         own->t[k] = level_at(c, c->sigma_max > 0 ? 0.5 + 0.5 * sg_legendre_node[k] : 0);
@@ -108,9 +108,8 @@ static sg_status fill(const choices *c, const sg_model *model, int level, consta
 static sg_status prepare(const void *options_of, const sg_model *model, const double *theta, const sg_panels *panels,
                          sg_prepared **prepared) {
     constants *made = NULL;
-    (void)theta;
     sg_status status = sg_new(&made, 1, sizeof *made);
-    if (!status) status = fill(options_of, model, panels ? panels->level : 0, made);
+    if (!status) status = fill(options_of, model, theta, panels ? panels->level : 0, made);
     if (status) {
         release((sg_prepared *)made);
         return status;
@@ -121,16 +120,13 @@ static sg_status prepare(const void *options_of, const sg_model *model, const do
 }
 
 static sg_status fits(const void *own, const sg_model *model) {
-    if (model->space.d > 1 && ((const choices *)own)->draws == 0)
-        return sg_fail(
-            SG_MISFIT,
-            "the mean over all draws of loss denoising is computed in one dimension: take draws=10 or so for %s",
-            model->text);
-    if (model->family->smooth) return SG_OK;
-    return sg_fail(SG_MISFIT,
-                   "denoising needs a law whose convolution with noise is known, such as mixture or gaussian-mixture: "
-                   "%s is none",
-                   model->text);
+    if (!model->family->smooth)
+        return sg_fail(SG_MISFIT,
+                       "denoising needs a law whose convolution with noise is known, such as mixture or "
+                       "gaussian-mixture: %s is none",
+                       model->text);
+    if (((const choices *)own)->draws > 0) return SG_OK;
+    return sg_noise_rule_fits("the mean over all draws of loss denoising", model, "draws=10 or so");
 }
 
 /* ------------------------------------------------------------------ the draws */
@@ -151,12 +147,13 @@ static sg_point point(const sg_prepared *prepared, const sg_block *data, int k, 
     const int d = own->d, level = numbers ? 0 : k % own->levels, j = numbers ? 0 : k / own->levels;
     const double *u = numbers ? numbers + (size_t)d * B : NULL;
     double *restrict t = out->x + (size_t)d * B;
+    if (!numbers) sg_noise_rule_at(&own->noise, j, data, room);
     for (int i = 0; i < B; i++) t[i] = numbers && own->c.sigma_max > 0 ? level_at(&own->c, u[i]) : own->t[level];
     for (int a = 0; a < d; a++) {
-        const double *restrict x = data->x + (size_t)a * B, *restrict z = numbers ? numbers + (size_t)a * B : x;
-        double *restrict y = out->x + (size_t)a * B, *restrict pull = room + (size_t)a * B;
+        const double *restrict x = data->x + (size_t)a * B, *z = (numbers ? numbers : room) + (size_t)a * B;
+        double *restrict y = out->x + (size_t)a * B, *pull = room + (size_t)a * B;
         for (int i = 0; i < B; i++) {
-            const double size = sqrt(t[i]), noise = numbers ? z[i] : own->noise.z[j];
+            const double size = sqrt(t[i]), noise = z[i];
             y[i] = x[i] + size * noise;
             pull[i] = noise / size;
         }
@@ -271,6 +268,7 @@ const sg_row sg_row_denoising = {
     .release = release,
     .datum = datum,
     .settle = settle,
+    .round = true,
     .more = 1,
     .spread = spread,
     .point = point,

@@ -104,8 +104,8 @@ typedef struct {
     double log_norm, rate_low, rate_high; /* speed r(0), speed r(beta_max): the boundary terms */
     int d, levels;
     double *beta, *weight; /* [levels] of r */
-    sg_hermite noise;      /* d = 1 */
-    sg_inverse *level;     /* of log(1 + beta) */
+    sg_noise_rule noise;
+    sg_inverse *level; /* of log(1 + beta) */
 } constants;
 
 static void release(sg_prepared *prepared) {
@@ -114,7 +114,7 @@ static void release(sg_prepared *prepared) {
     sg_model_delete(own->view);
     sg_delete(own->beta);
     sg_delete(own->weight);
-    sg_hermite_free(&own->noise);
+    sg_noise_rule_free(&own->noise);
     sg_inverse_delete(own->level);
     sg_delete(own);
 }
@@ -144,7 +144,7 @@ static sg_status fill(const choices *c, const sg_model *model, const double *the
     own->d = model->space.d;
     if (!status) status = sg_model_lift(model, &own->lift, &own->view);
     if (!status) status = sg_lift_levels(&own->lift, level ? 1.25 : 0.75, &own->levels, &own->beta, &own->weight);
-    if (!status && own->d == 1) status = sg_hermite_new(level ? 64 : 48, &own->noise);
+    if (!status) status = sg_noise_rule_new(model, theta, level ? 64 : 48, &own->noise);
     if (!status) status = sg_noised_inverse(&own->lift, &own->level);
     if (status) return status;
     sg_model_lift_of(own->view, &own->log_norm);
@@ -175,16 +175,15 @@ static sg_status fits(const void *own, const sg_model *model) {
     if (model->space.shape != SG_LINE && model->space.shape != SG_RD)
         return sg_fail(SG_MISFIT, "lifted needs a law on the line or R^d: %s is none", model->text);
     const choices *c = own;
-    if (model->space.d > 1 && c->design == PRINTED && c->boundary == EXACT)
-        return sg_fail(SG_MISFIT,
-                       "the boundary term of loss lifted given a datum is computed in one dimension: take "
-                       "boundary=independent, boundary=shared or design=tapered for %s",
-                       model->text);
-    if (model->space.d > 1 && c->draws == 0)
-        return sg_fail(
-            SG_MISFIT,
-            "the mean over all draws of loss lifted is computed in one dimension: take draws=10 or so for %s",
-            model->text);
+    if (c->design == PRINTED && c->boundary == EXACT) {
+        sg_status status = sg_noise_rule_fits("the boundary term of loss lifted given a datum", model,
+                                              "boundary=independent, boundary=shared or design=tapered");
+        if (status) return status;
+    }
+    if (c->draws == 0) {
+        sg_status status = sg_noise_rule_fits("the mean over all draws of loss lifted", model, "draws=10 or so");
+        if (status) return status;
+    }
     return choose_lift(own, model, model->truth, &lift);
 }
 
@@ -228,14 +227,13 @@ static void spread(const sg_prepared *prepared, sg_spread *out) {
     out->rule = own->noise.n * own->levels + (faces ? 1 + own->noise.n : 0);
 }
 
-/* Noise of level beta added along z (its padding may be anything); the level is the last coordinate. */
-static void place(const constants *own, const sg_block *data, double beta, const double *z, double z_all,
-                  sg_block *out) {
+/* Noise of level beta added along z (NULL: none; its padding may be anything); the level is the last coordinate. */
+static void place(const constants *own, const sg_block *data, double beta, const double *z, sg_block *out) {
     const double size = sqrt(own->lift.lambda * beta);
     for (int a = 0; a < own->d; a++) {
         const double *restrict x = data->x + (size_t)a * B;
         double *restrict to = out->x + (size_t)a * B;
-        for (int i = 0; i < B; i++) to[i] = x[i] + size * (z ? z[(size_t)a * B + i] : z_all);
+        for (int i = 0; i < B; i++) to[i] = z ? x[i] + size * z[(size_t)a * B + i] : x[i];
     }
     for (int i = 0; i < B; i++) out->x[(size_t)own->d * B + i] = beta;
 }
@@ -255,28 +253,35 @@ static void place_drawn(const constants *own, const sg_block *data, const double
     }
 }
 
-static sg_point high_face(const constants *own, const sg_block *data, int j, const double *z, sg_point_kind kind,
-                          sg_block *out) {
-    place(own, data, own->lift.beta_max, z, z ? 0 : own->noise.z[j], out);
+static sg_point high_face(const constants *own, const sg_block *data, double weight, const double *z,
+                          sg_point_kind kind, sg_block *out) {
+    place(own, data, own->lift.beta_max, z, out);
     out->face = true;
-    return (sg_point){
-        .kind = kind, .weight = z || kind == SG_POINT_FACE ? 1 : own->noise.weight[j], .factor = -own->rate_high};
+    return (sg_point){.kind = kind, .weight = weight, .factor = -own->rate_high};
 }
 
 /* Of the rule: faces first, but for `shared`, whose face stands before the levels that have its Z. */
-static sg_point rule_point(const constants *own, const sg_block *data, int k, sg_block *out) {
+static sg_point rule_point(const constants *own, const sg_block *data, int k, double *z, sg_block *out) {
     const int n = own->noise.n, levels = own->levels;
     const bool faces = has_boundary(own), shared = own->c.boundary == SHARED;
     if (faces && !shared) {
-        if (k < n) return high_face(own, data, k, NULL, own->c.boundary == EXACT ? SG_POINT_FIXED : SG_POINT_MEAN, out);
+        if (k < n) {
+            sg_noise_rule_at(&own->noise, k, data, z);
+            return high_face(own, data, own->noise.weight[k], z,
+                             own->c.boundary == EXACT ? SG_POINT_FIXED : SG_POINT_MEAN, out);
+        }
         k -= n;
     }
     if (faces && shared) {
-        if (k % (levels + 1) == 0) return high_face(own, data, k / (levels + 1), NULL, SG_POINT_FACE, out);
+        if (k % (levels + 1) == 0) {
+            sg_noise_rule_at(&own->noise, k / (levels + 1), data, z);
+            return high_face(own, data, 1, z, SG_POINT_FACE, out);
+        }
         k -= k / (levels + 1) + 1;
     }
     const int j = k / levels, level = k % levels;
-    place(own, data, own->beta[level], NULL, own->noise.z[j], out);
+    sg_noise_rule_at(&own->noise, j, data, z);
+    place(own, data, own->beta[level], z, out);
     return (sg_point){.kind = SG_POINT_INNER, .weight = own->noise.weight[j] * own->weight[level]};
 }
 
@@ -284,19 +289,18 @@ static sg_point point(const sg_prepared *prepared, const sg_block *data, int k, 
                       sg_block *out) {
     const constants *own = (const constants *)prepared;
     const int d = own->d;
-    (void)room;
     out->face = false;
     if (has_boundary(own) && k-- == 0) {
-        place(own, data, 0, NULL, 0, out);
+        place(own, data, 0, NULL, out);
         out->face = true;
         return (sg_point){.kind = SG_POINT_FIXED, .weight = 1, .factor = own->rate_low};
     }
-    if (!numbers) return rule_point(own, data, k, out);
+    if (!numbers) return rule_point(own, data, k, room, out);
     const bool independent = own->c.boundary == INDEPENDENT;
     const double *u = numbers + (size_t)(independent ? 2 * d : d) * B;
     const int fixed = own->c.boundary == EXACT ? own->noise.n : 0;
     if (has_boundary(own) && own->c.boundary != EXACT && k - fixed == 0)
-        return high_face(own, data, 0, independent ? numbers + (size_t)d * B : numbers, SG_POINT_FACE, out);
+        return high_face(own, data, 1, independent ? numbers + (size_t)d * B : numbers, SG_POINT_FACE, out);
     place_drawn(own, data, numbers, u, out);
     return (sg_point){.kind = SG_POINT_INNER, .weight = 1};
 }
@@ -370,6 +374,7 @@ const sg_row sg_row_lifted = {
     .shape = shape,
     .diffusion = diffusion,
     .settle = settle,
+    .round = true,
     .more = 1,
     .spread = spread,
     .point = point,

@@ -170,4 +170,5 @@ const sg_row sg_row_mle = {
     .sites = sites,
     .alike = alike,
     .step = step,
+    .round = true,
 };

@@ -74,5 +74,6 @@ const sg_row sg_row_score_matching = {
     .release = release,
     .datum = datum,
     .step = step,
+    .round = true,
     .runs = runs,
 };

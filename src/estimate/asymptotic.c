@@ -7,6 +7,7 @@
 #include "estimate/asymptotic-local.h"
 #include "estimate/bounds.h"
 #include "estimate/fold.h"
+#include "family/round.h"
 
 enum { STATES_LISTED = 1 << 18 };
 
@@ -283,7 +284,7 @@ static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_no
     sg_chart *plain = NULL, *white = NULL;
     grouped g = {0};
     const bool drawing = loss->row->spread != NULL;
-    if ((status = sg_loss_prepare(loss, model, nodes->panels, &prepared))) goto out;
+    if ((status = sg_loss_prepare(loss, model, nodes->panels ? nodes->panels : nodes->line, &prepared))) goto out;
     const int draws = draws_of(loss, prepared);
     if ((status = sg_chart_new(model, model->truth, NULL, &plain))) goto out;
     if ((status = fold(model, loss, prepared, plain, nodes, drawing && first, &g))) goto out;
@@ -314,11 +315,16 @@ out:
  */
 static sg_status take_nodes(const sg_model *model, const sg_loss *loss, int level, sg_nodes **nodes) {
     sg_panels *panels = NULL;
+    sg_status status;
     double cut[SG_CUTS_MOST];
     const int cuts = sg_loss_cuts(loss, model, cut);
+    if (loss->row->round && model->space.d > 1) {
+        status = sg_nodes_round(model, model->truth, loss->row->spread ? 60 : 200, level, nodes);
+        if (status || *nodes) return status;
+    }
     if (!loss->row->spread || model->space.d > 1 || model->space.shape != SG_LINE)
         return sg_nodes_cut(model, model->truth, level, cuts, cut, nodes);
-    sg_status status = sg_model_panels_deep(model, model->truth, 60, level, &panels);
+    status = sg_model_panels_deep(model, model->truth, 60, level, &panels);
     if (!status) status = sg_new(nodes, 1, sizeof **nodes);
     if (status) {
         sg_panels_delete(panels);

@@ -351,6 +351,7 @@ void sg_nodes_delete(sg_nodes *nodes) {
     if (!nodes) return;
     if (!nodes->panels && !nodes->points) sg_delete(nodes->mass);
     sg_panels_delete(nodes->panels);
+    sg_panels_delete(nodes->line);
     sg_cubature_delete(nodes->points);
     sg_delete(nodes->x);
     sg_delete(nodes->logp);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "family/normals-pass.h"
+#include "family/normals-two.h"
 
 /* A function of z with its derivatives up to an order; rows that are 0 everywhere are marked and not kept. */
 typedef struct {
@@ -353,6 +354,13 @@ static void log_density(const sg_normals_pass *p, const sg_jet *jet, int first) 
 }
 
 void sg_normals_jet(const sg_normals *law, const double *theta, const sg_block *block, bool heat, sg_jet *jet) {
+    if (sg_normals_are_two(law))
+        sg_normals_two_jet(law, theta, block, heat, jet);
+    else
+        sg_normals_many_jet(law, theta, block, heat, jet);
+}
+
+void sg_normals_many_jet(const sg_normals *law, const double *theta, const sg_block *block, bool heat, sg_jet *jet) {
     const target once = target_of(jet->dt, jet->dt_dx, jet->dt_dxx);
     const target twice = target_of(jet->dtt, jet->dtt_dx, jet->dtt_dxx);
     const bool bends = jet->dxx || once.order == 2 || twice.order == 2;

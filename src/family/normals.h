@@ -58,6 +58,8 @@ void sg_normals_weights(const sg_normals *law, const double *theta, double *weig
  * O(K d) a point and parameter.  Nothing is allocated; about 1 MB of stack, of which small d and K touch little.
  */
 void sg_normals_jet(const sg_normals *law, const double *theta, const sg_block *block, bool heat, sg_jet *jet);
+/* The same by the formulas for any number of components; above, two of one round covariance go their own way. */
+void sg_normals_many_jet(const sg_normals *law, const double *theta, const sg_block *block, bool heat, sg_jet *jet);
 
 /* The components of all points first, then their normals, coordinate after coordinate. */
 void sg_normals_draw(const sg_normals *law, const double *theta, sg_stream *stream, sg_block *block);

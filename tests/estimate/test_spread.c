@@ -322,8 +322,11 @@ static void draws_average_out(void **state) {
     } pairs[] = {{"mixture:m=1,w=0.4", "lifted:boundary=shared,"},
                  {"mixture:m=1,w=0.4", "lifted:design=tapered,"},
                  {"mixture:m=1.5,w=0.4,free=all", "denoising:sigma=0.8,"},
-                 {"mixture:m=1.5,w=0.4", "denoising:sigma=0.3,sigma-max=3,"}};
-    for (int l = 0; l < 4; l++) {
+                 {"mixture:m=1.5,w=0.4", "denoising:sigma=0.3,sigma-max=3,"},
+                 {"mixture:d=2,m=1,w=0.4", "lifted:decay=0,beta-max=1,speed=30,"},
+                 {"mixture:d=8,m=1,w=0.4", "lifted:design=tapered,beta-max=3,speed=30,"},
+                 {"mixture:d=8,m=1.5,w=0.4,free=w/mu1_1/mu2_1", "denoising:sigma=0.8,"}};
+    for (int l = 0; l < (int)(sizeof pairs / sizeof *pairs); l++) {
         const char *model = pairs[l].model;
         char text[96];
         double noise[M * M], mean[PAIRS], se[PAIRS];
