@@ -91,6 +91,9 @@ static void record_bounds(const sim_reading *r, sg_record *out) {
     out->muckenhoupt_poincare_upper = finite_or_nan(exp(b->log_muckenhoupt_upper));
     out->cheeger_gap_lower = finite_or_nan(exp(b->log_cheeger_gap_lower));
     out->cheeger_gap_upper = finite_or_nan(exp(b->log_cheeger_gap_upper));
+    out->mixture_poincare_upper = finite_or_nan(exp(b->log_mixture_upper));
+    out->scales_poincare_upper = finite_or_nan(exp(b->log_scales_upper));
+    out->level_poincare_lower = finite_or_nan(exp(b->log_level_lower));
 }
 
 static void record_summary(const sg_summary *s, const sg_asymptotic *a, sg_record *out) {

@@ -93,6 +93,9 @@ static void bounds_json(json_t *o, const answer *w) {
     json_object_set_new(o, "muckenhoupt_upper", sim_json_real(exp(b->log_muckenhoupt_upper)));
     json_object_set_new(o, "cheeger_gap_lower", sim_json_real(exp(b->log_cheeger_gap_lower)));
     json_object_set_new(o, "cheeger_gap_upper", sim_json_real(exp(b->log_cheeger_gap_upper)));
+    json_object_set_new(o, "mixture_upper", sim_json_real(exp(b->log_mixture_upper)));
+    json_object_set_new(o, "scales_upper", sim_json_real(exp(b->log_scales_upper)));
+    json_object_set_new(o, "level_lower", sim_json_real(exp(b->log_level_lower)));
 }
 
 /* Members of the asymptotic covariance; nulls where there is none or where no digit is left. */

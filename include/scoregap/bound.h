@@ -148,6 +148,48 @@ SG_MUST_CHECK sg_status sg_bound_normals_log_chi2(int d, const double *mean_i, c
 SG_MUST_CHECK sg_status sg_bound_normals_upper(int d, int count, const double *weight, const double *mean,
                                                const double *covariance, double *log_poincare_upper);
 
+/*
+ * Tempered Langevin dynamics of such a mixture: the diffusion with D = diag(I, h(beta)) on
+ *     p(x, beta) = r(beta) sum_i w_i N(m_i, S_i + lambda beta),   0 <= beta <= beta_max.
+ * weight, mean, covariance as in sg_bound_normals_upper; `level`: panels of r in u = log(1 + beta); log_h [level->n]:
+ * log h at their nodes.
+ */
+typedef struct {
+    int d, count;
+    const double *weight, *mean, *covariance;
+    double lambda;
+    const sg_panels *level;
+    const double *log_h;
+} sg_tempered_normals;
+/*
+ * Its Poincare constant from above, by sg_bound_mixture_upper (QR Theorem 5) with the two parts of QR's proof of
+ * Theorem 12 made sharp.  Overlaps: chi^2(p_j || p_i) = int r(beta) chi^2(N_j || N_i) d beta.  Components: let c(beta)
+ * be the largest eigenvalue of S_i + lambda beta, k(beta) = (lambda^2/4) tr (S_i + lambda beta)^-1.  Then every C > sup
+ * c with
+ *     C_P(r, h_C) <= C,   1/h_C = 1/h + k C/(C - c),
+ * the constant of the level alone with the diffusion coefficient h_C, is one for the component.  Proof: with g(beta) =
+ * E[f | beta], Var f = E Var(f | beta) + Var g; E Var(f | beta) <= E c |grad_x f|^2; g' = E[d_beta f | beta] + q, q =
+ * (lambda/2) E[Lap_x f | beta] = (lambda/2) E[grad_x f . (S_i + lambda beta)^-1 (x - m_i) | beta], so q^2 <= k
+ * E[|grad_x f|^2 | beta]; and h_C g'^2 <= h (d_beta part)^2 + (C - c)/C q^2/k, so that C_P(r, h_C) E h_C g'^2 <= C E h
+ * (d_beta f)^2 + E (C - c) |grad_x f|^2.  The least such C is found to 1e-3 with Chen's upper side (sg_bound_chen).
+ * Of the law on the panels.  Cost: some 10 times sg_bound_chen a component of new covariance.  Errors: those of
+ * sg_bound_normals_upper and sg_bound_chen.
+ */
+SG_MUST_CHECK sg_status sg_bound_tempered_upper(const sg_tempered_normals *law, double *log_poincare_upper);
+/*
+ * The same from four scales, whatever the weights, for QR's design with one covariance, h = 1: lambda_min, lambda_max
+ * its least and largest eigenvalues, diameter2 = D^2 the largest squared distance of two means, R = D^2/lambda_min,
+ * r ~ exp(-7 R/(1 + beta)) on [0, 14 R - 1].  QR Theorem 12 says that it is polynomial, without constants; this is its
+ * chain with the constants of the steps:
+ *     C_P <= C (1 + max(1, chi^2)/2)    (QR Theorem 5, of Ge, Lee and Risteski 2018),
+ *     chi^2 <= 14 R                     (QR's; in truth <= 2e - 1, since R/(1 + beta) <= log 2e in the mean of exp),
+ *     C = (b + sqrt(b^2 - 4 c B))/2,  b = c + B (1 + d lambda_min/4),  c = lambda_max + lambda_min (14 R - 1),
+ * the least C above with constant c and k, and B = ((14 R - 1)/pi)^2 for the level alone (QR Lemma 29, corrected: the
+ * square; by Payne and Weinberger, since r is log-concave).  Returns the log; NaN unless 14 R > 1, 0 < lambda_min <=
+ * lambda_max.
+ */
+double sg_bound_tempered_scales_upper(int d, double lambda_min, double lambda_max, double diameter2);
+
 /* ------------------------------------------------------------- R^d, d <= 3 */
 
 /*

@@ -121,6 +121,12 @@ typedef struct {
     sg_khr_chain khr_poincare, khr_restricted;           /* upper bounds on ||Gamma||; NaN where they do not apply */
     double log_muckenhoupt_lower, log_muckenhoupt_upper; /* of C_P */
     double log_cheeger_gap_lower, log_cheeger_gap_upper;
+    /*
+     * Of C_P, of mixtures of normals alone: the decomposition (QR Theorem 5) of Langevin's diffusion and of the
+     * tempered one on (x, beta); for the latter also QR Theorem 12 with constants, from above, and the constant of the
+     * level alone, from below.
+     */
+    double log_mixture_upper, log_scales_upper, log_level_lower;
 } sg_bounds;
 SG_MUST_CHECK sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asymptotic *asymptotic,
                                      const sg_gap *gap, sg_bounds *out);

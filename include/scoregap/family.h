@@ -487,6 +487,8 @@ double sg_lift_norm(const sg_lift *lift);
  * SG_NO_MEMORY, SG_OUT_OF_RANGE.  The caller frees both by sg_delete.
  */
 SG_MUST_CHECK sg_status sg_lift_levels(const sg_lift *lift, double panels, int *count, double **beta, double **weight);
+/* Panels of u = log(1 + beta) under r, cut at `depth` (sg_panels_new).  Errors: those of sg_panels_new. */
+SG_MUST_CHECK sg_status sg_lift_panels(const sg_lift *lift, double depth, int level, sg_panels **panels);
 /*
  * The law on (x, beta) as a model of its own on R^d x [0, beta_max] (space.tempered), with the parameters, free ones
  * and truth of `base`, whose family must have `smooth` and which must outlive it.  Its jets are in d + 1 coordinates

@@ -87,7 +87,10 @@ extern "C" {
     REAL(mixing_epsilon, "1", "total-variation distance at the mixing time")                                      \
     REAL(mixing_time_lower, "t", "lower end of its enclosure")                                                    \
     REAL(mixing_time_upper, "t", "upper end of its enclosure; over all starts for the worst one")                 \
-    REAL(points, "1", "points at which one pass of a fit looks, a datum")
+    REAL(points, "1", "points at which one pass of a fit looks, a datum")                                         \
+    REAL(mixture_poincare_upper, "t", "upper bound on the Poincare constant, decomposition of a mixture")         \
+    REAL(scales_poincare_upper, "t", "the same of tempered Langevin from its scales, QR Theorem 12")              \
+    REAL(level_poincare_lower, "t", "Poincare constant of the noise level alone, a lower bound")
 
 #define SG_RECORD_TEXT(name, length, unit, description) char name[length];
 #define SG_RECORD_COUNT(name, unit, description) int32_t name;

@@ -163,23 +163,10 @@ sg_status sg_noised_scales(const sg_model *model, const double *theta, double *l
     return status;
 }
 
-static void log_rate(const void *context, int n, const double *u, double *logq, double *test) {
-    (void)test;
-    for (int i = 0; i < n; i++) logq[i] = sg_lift_log_rate(context, 0, expm1(u[i]), NULL, NULL) + u[i];
-}
-
 sg_status sg_noised_inverse(const sg_lift *lift, sg_inverse **inverse) {
     sg_panels *panels = NULL;
-    const double top = log1p(lift->beta_max), middle = 0.5 * top, scale = 0.25 * top;
-    const sg_density density = {.context = lift,
-                                .evaluate = log_rate,
-                                .lo = 0,
-                                .hi = top,
-                                .landmarks = 1,
-                                .landmark = &middle,
-                                .scale = &scale};
     *inverse = NULL;
-    sg_status status = sg_panels_new(&density, 1e-13, 200, 0, &panels);
+    sg_status status = sg_lift_panels(lift, 200, 0, &panels);
     if (!status) status = sg_inverse_new(panels, inverse);
     sg_panels_delete(panels);
     return status;

@@ -3,6 +3,7 @@
 
 #include "estimate/bounds.h"
 #include "estimate/fold.h"
+#include "estimate/gap-bounds-lifted.h"
 #include "scoregap/chain.h"
 
 /* What the KHR chain is made of at the nodes; each vector [m] a node, column-major [n][m]. */
@@ -225,6 +226,27 @@ static void clear(sg_bounds *out) {
     out->khr_poincare = out->khr_restricted = none;
     out->log_muckenhoupt_lower = out->log_muckenhoupt_upper = NAN;
     out->log_cheeger_gap_lower = out->log_cheeger_gap_upper = NAN;
+    out->log_mixture_upper = out->log_scales_upper = out->log_level_lower = NAN;
+}
+
+/* Of mixtures of normals; components that overlap too little for digits leave no bound. */
+static sg_status mixture_bounds(const sg_model *model, const sg_loss *loss, sg_bounds *out) {
+    sg_components *c = NULL;
+    sg_status status;
+    if (loss->row->more) {
+        sg_lifted_sides sides;
+        if (!loss->row->diffusion) return SG_OK;
+        if ((status = sg_lifted_sides_of(model, loss, &sides))) return status;
+        out->log_mixture_upper = sides.log_decomposition_upper;
+        out->log_scales_upper = sides.log_scales_upper;
+        out->log_level_lower = sides.log_level_lower;
+        return SG_OK;
+    }
+    if (loss->row->diffusion) return SG_OK;
+    if ((status = model->family->components(model, model->truth, &c))) return status;
+    status = sg_bound_normals_upper(c->d, c->count, c->weight, c->mean, c->covariance, &out->log_mixture_upper);
+    sg_delete(c);
+    return status == SG_NO_DIGITS ? SG_OK : status;
 }
 
 static sg_status line_bounds(const sg_model *model, const sg_loss *loss, sg_bounds *out) {
@@ -271,14 +293,16 @@ sg_status sg_bounds_of(const sg_model *model, const sg_loss *loss, const sg_asym
     clear(out);
     out->kantorovich = loss->row->kind == SG_RESAMPLE ? sg_bound_kantorovich_upper(1, 1) : INFINITY;
     if (loss->row->kind == SG_JUMP && model->space.shape == SG_FINITE) return jump_bounds(model, loss, gap, out);
-    if (loss->row->kind != SG_DIFFUSION || loss->row->more) return SG_OK;
+    if (loss->row->kind != SG_DIFFUSION) return SG_OK;
+    sg_status status = model->family->components ? mixture_bounds(model, loss, out) : SG_OK;
+    if (status || loss->row->more) return status;
     if (asymptotic) {
         sg_bound_khr_upper(&asymptotic->khr, asymptotic->restricted_poincare, &out->khr_restricted);
         if (gap) sg_bound_khr_upper(&asymptotic->khr, 1 / gap->gap_lower, &out->khr_poincare);
     }
     const bool line = model->space.d == 1 && model->space.shape != SG_CIRCLE && model->space.shape != SG_ORTHANT;
     if (!line) return SG_OK; /* the bounds below are those of a line */
-    sg_status status = line_bounds(model, loss, out);
+    status = line_bounds(model, loss, out);
     /* laws that are rough at 0 have no panels, and then none of these bounds */
     if (status && status != SG_NO_MEMORY && model->space.shape == SG_ORTHANT) return SG_OK;
     if (!status && gap &&

@@ -82,7 +82,10 @@ sg_status sg_gap_bounds_of(const sg_model *model, const sg_loss *loss, const sg_
                         .change = NAN,
                         .share = NAN},
         .tensorization = {.log_value = NAN, .log_lower = -INFINITY, .log_upper = INFINITY, .ratio = NAN, .share = NAN}};
-    if (loss->row->more) return finish(gap, out); /* a process on more coordinates than those of the model */
+    if (loss->row->more) { /* a process on more coordinates than those of the model */
+        if (loss->row->diffusion && model->family->components) status = sg_gap_bounds_lifted(model, loss, out);
+        return status ? status : finish(gap, out);
+    }
     if (kind == SG_DIFFUSION && model->space.shape == SG_CIRCLE)
         status = sg_gap_bounds_circle(model, loss, gap, out);
     else if (kind == SG_DIFFUSION && model->space.shape == SG_SPHERE)

@@ -31,6 +31,7 @@ SG_MUST_CHECK sg_status sg_gap_bounds_circle(const sg_model *model, const sg_los
 SG_MUST_CHECK sg_status sg_gap_bounds_states(const sg_model *model, const sg_loss *loss, const sg_gap *gap,
                                              sg_gap_bounds *list);
 SG_MUST_CHECK sg_status sg_gap_bounds_grid(const sg_model *model, const sg_loss *loss, sg_gap_bounds *list);
+SG_MUST_CHECK sg_status sg_gap_bounds_lifted(const sg_model *model, const sg_loss *loss, sg_gap_bounds *list);
 SG_MUST_CHECK sg_status sg_gap_bounds_sphere(const sg_model *model, const sg_loss *loss, sg_gap_bounds *list);
 SG_MUST_CHECK sg_status sg_gap_bounds_kinetic(const sg_model *model, const sg_loss *loss, sg_gap_bounds *list);
 SG_MUST_CHECK sg_status sg_gap_bounds_chain(const sg_model *model, const sg_gap *gap, sg_gap_bounds *list);

@@ -119,6 +119,23 @@ sg_status sg_lift_levels(const sg_lift *lift, double panels, int *count, double 
     return SG_OK;
 }
 
+static void log_rate(const void *context, int n, const double *u, double *logq, double *test) {
+    (void)test;
+    for (int i = 0; i < n; i++) logq[i] = sg_lift_log_rate(context, 0, expm1(u[i]), NULL, NULL) + u[i];
+}
+
+sg_status sg_lift_panels(const sg_lift *lift, double depth, int level, sg_panels **panels) {
+    const double top = log1p(lift->beta_max), middle = 0.5 * top, scale = 0.25 * top;
+    const sg_density density = {.context = lift,
+                                .evaluate = log_rate,
+                                .lo = 0,
+                                .hi = top,
+                                .landmarks = 1,
+                                .landmark = &middle,
+                                .scale = &scale};
+    return sg_panels_new(&density, 1e-13, depth, level, panels);
+}
+
 /* -------------------------------------------------------------------- jets */
 
 /* The last coordinate is t = lambda beta in `smooth`, beta here. */

@@ -367,6 +367,44 @@ static void test_turned_products(void **state) {
     }
 }
 
+/*
+ * Tempered Langevin: random separations, weights, schedules and speeds of the level, both designs; the level alone and
+ * the decomposition bracket the gap of the grid (in `check`), under QR's design within 8 per cent.
+ */
+static void test_tempered(void **state) {
+    (void)state;
+    const int trials = second_tier() ? 40 : 4;
+    sg_gap gap;
+    sg_gap_bounds list;
+    tally seen = {0};
+    sg_stream s;
+    sg_stream_open(&s, 17, SG_PURPOSE_TEST, 1);
+    for (int k = 0; k < trials; k++) {
+        char keys[64], loss[160];
+        const double m = corner_uniform(&s, 0.6, 3), w = corner_uniform(&s, 0.05, 0.95);
+        snprintf(keys, sizeof keys, "m=%.3f,w=%.3f", m, w);
+        snprintf(loss, sizeof loss, "lifted:design=%s,decay=%.3f,power=%.3f,beta-max=%.3f,speed=%.3g",
+                 k % 2 ? "tapered" : "printed", corner_uniform(&s, 0, 9), corner_uniform(&s, -1, 2),
+                 corner_uniform(&s, 2, 60) * m * m, exp(corner_uniform(&s, -3, 3)));
+        look("mixture", keys, loss, &gap, &list, &seen);
+        assert_true(find(&list, "mixture", "gap", "lower")->holds);
+        assert_false(find(&list, "QR Theorem 12", "gap", "lower")->holds);
+    }
+    assert_true(seen.lower == trials && seen.upper == 2 * trials);
+    const double poincare[] = {169.96, 2702.9}; /* the literature's, 4 digits */
+    for (int m = 1; m <= 2; m++) {
+        look("mixture", m == 1 ? "m=1" : "m=2", "lifted", &gap, &list, &seen);
+        assert_near(gap.poincare / poincare[m - 1], 1, 1e-4);
+        const double below = value_of(&list, "mixture", "lower") / gap.gap;
+        assert_true(below > 1 / 1.08 && below <= 1);
+        const double scales = value_of(&list, "QR Theorem 12", "lower");
+        assert_true(scales > 0 && scales < value_of(&list, "mixture", "lower"));
+    }
+    look("gaussian-mixture", "k=2,weights=.3/.7,means=-.9/-1.2/.9/1.2,correlation=.4", "lifted:design=tapered", &gap,
+         &list, &seen);
+    assert_true(find(&list, "mixture", "gap", "lower")->holds);
+}
+
 /* The decomposition of mixtures in the plane is below their gap, and of two unit normals it is that on the line. */
 static void test_planar_mixtures(void **state) {
     (void)state;
@@ -504,14 +542,15 @@ static void test_memory(void **state) {
 int main(void) {
     gsl_set_error_handler_off();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_lines),    cmocka_unit_test(test_other_lines),
-        cmocka_unit_test(test_circle),          cmocka_unit_test(test_spins),
-        cmocka_unit_test(test_spin_values),     cmocka_unit_test(test_hypotheses),
-        cmocka_unit_test(test_heavy_tails),     cmocka_unit_test(test_irreversible),
-        cmocka_unit_test(test_memory),          cmocka_unit_test(test_random_planes),
-        cmocka_unit_test(test_planar_mixtures), cmocka_unit_test(test_normal_plane),
-        cmocka_unit_test(test_turned_products), cmocka_unit_test(test_coupled_wells),
-        cmocka_unit_test(test_blocks),          cmocka_unit_test(test_kinetic),
+        cmocka_unit_test(test_random_lines),  cmocka_unit_test(test_other_lines),
+        cmocka_unit_test(test_circle),        cmocka_unit_test(test_spins),
+        cmocka_unit_test(test_spin_values),   cmocka_unit_test(test_hypotheses),
+        cmocka_unit_test(test_heavy_tails),   cmocka_unit_test(test_irreversible),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_random_planes),
+        cmocka_unit_test(test_tempered),      cmocka_unit_test(test_planar_mixtures),
+        cmocka_unit_test(test_normal_plane),  cmocka_unit_test(test_turned_products),
+        cmocka_unit_test(test_coupled_wells), cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_kinetic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
