@@ -47,6 +47,12 @@ static void note(khr_nodes *k, const field *f, int d, int i) {
     }
 }
 
+/* Second derivatives along axes a and b <= a of parameter j's member. */
+static const double *second(const sg_jet *jet, int j, int a, int b) {
+    const int row = jet->want & SG_DIAGONAL ? a : a * (a + 1) / 2 + b;
+    return jet->dt_dxx + (size_t)(j * sg_jet_seconds(jet) + row) * SG_BLOCK;
+}
+
 static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const field *f, int i, int node) {
     int m = k->m, d = jet->d;
     double base2 = 0, size2 = 0;
@@ -66,9 +72,8 @@ static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const 
             const double g = jet->dt_dx[(j * d + a) * SG_BLOCK + i];
             divergence += f->div[a * SG_BLOCK + i] * g;
             for (int b = 0; b < d; b++) drift += entry(f, a, b, i) * g * jet->dx[b * SG_BLOCK + i];
-            for (int b = 0; b <= a; b++)
-                laplacian += (a == b ? 1 : 2) * entry(f, a, b, i) *
-                             jet->dt_dxx[(j * d * (d + 1) / 2 + a * (a + 1) / 2 + b) * SG_BLOCK + i];
+            for (int b = jet->want & SG_DIAGONAL ? a : 0; b <= a; b++)
+                laplacian += (a == b ? 1 : 2) * entry(f, a, b, i) * second(jet, j, a, b)[i];
         }
         size_t at = (size_t)j * k->n + node;
         k->drift[at] = drift, k->laplacian[at] = laplacian, k->divergence[at] = divergence;
