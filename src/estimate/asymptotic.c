@@ -1,3 +1,4 @@
+#include <cblas.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include "estimate/asymptotic-local.h"
 #include "estimate/bounds.h"
 #include "estimate/fold.h"
+#include "estimate/worst-nodes.h"
 #include "family/round.h"
 
 enum { STATES_LISTED = 1 << 18 };
@@ -88,7 +90,6 @@ static sg_status whitened_answers(const sg_model *model, const sg_fold *rows, in
     double *middle = NULL, *inverse = NULL, *hessian = NULL, *a = NULL, *b = NULL, condition;
     double **matrix[] = {&middle, &inverse, &hessian, &a, &b};
     if ((status = new_matrices(m, matrix, 5))) goto out;
-    v->rho = sg_fold_worst_hessian(rows);
     if ((status = sg_fold_whitening(model, rows, inverse, &condition))) goto out;
     if ((status = sg_fold_middle(rows, draws, middle))) goto out;
     if (rows->own_hessian) {
@@ -231,7 +232,7 @@ static sg_status fold(const sg_model *model, const sg_loss *loss, const sg_prepa
 
 /*
  * Standard errors over groups of drawn nodes by the delete-a-group jackknife: se^2 = (G - 1)/G sum (value without group
- * - value)^2, into `spread`: gamma (norm of the entries' errors in `norm`), inefficiency, restricted.
+ * - value)^2, into `spread`: norm (of the difference of gamma, for value), inefficiency, restricted.
  */
 static sg_status jackknife(const sg_model *model, const grouped *g, int draws, const grid_values *v,
                            grid_values *spread) {
@@ -247,12 +248,11 @@ static sg_status jackknife(const sg_model *model, const grouped *g, int draws, c
         status = sg_fold_join(g->count, g->part, k, &rest);
         if (!status) status = whitened_answers(model, rest, draws, &one);
         sg_fold_delete(rest);
-        for (int i = 0; i < m * m && !status; i++)
-            spread->gamma[i] += share * (one.gamma[i] - v->gamma[i]) * (one.gamma[i] - v->gamma[i]);
+        for (int i = 0; i < m * m; i++) spread->gamma[i] = one.gamma[i] - v->gamma[i];
+        gamma2 += share * sg_norm2(m, spread->gamma) * sg_norm2(m, spread->gamma);
         worst2 += share * (one.inefficiency[0] - v->inefficiency[0]) * (one.inefficiency[0] - v->inefficiency[0]);
         restricted2 += share * (one.restricted - v->restricted) * (one.restricted - v->restricted);
     }
-    for (int i = 0; i < m * m; i++) gamma2 += spread->gamma[i];
     spread->norm = sqrt(gamma2);
     spread->inefficiency[0] = sqrt(worst2);
     spread->restricted = sqrt(restricted2);
@@ -269,14 +269,54 @@ static sg_status turn(grouped *g, const double *whiten) {
     return status;
 }
 
-/* Are there so many points a datum that they are looked at once alone? */
+/* Are there so many points a datum that they are looked at once alone?  Drawn nodes are, too: they leave few digits. */
 static bool costly(const sg_loss *loss, const sg_prepared *prepared) {
     sg_spread spread = {0};
     if (loss->row->spread) loss->row->spread(prepared, &spread);
     return loss->row->spread && spread.rule != 1;
 }
 
-/* Moments of Hessians are taken on one grid alone, the first. */
+enum { STARTS = 4 };
+
+/*
+ * Directions in which the estimates of the worst combinations move, along v->whiten: of R_S gamma R_S^T y = l y it is
+ * W^T R_S^T y, H being the identity there.
+ */
+static sg_status worst_directions(int m, int count, const grid_values *v, double *out) {
+    double *a = NULL, *b = NULL, *values = NULL;
+    double **matrix[] = {&a, &b};
+    sg_status status = new_matrices(m, matrix, 2);
+    if (!status) status = sg_new(&values, (size_t)m, sizeof(double));
+    if (status) goto out;
+    sg_multiply(m, v->metric_root, v->gamma, a);
+    sg_multiply_nt(m, a, v->metric_root, b);
+    if ((status = sg_symmetric_eigen(m, b, values, a))) goto out;
+    sg_multiply(m, v->metric_root, v->whiten, b);
+    for (int k = 0; k < count; k++)
+        cblas_dgemv(CblasColMajor, CblasTrans, m, m, 1, b, m, a + (size_t)(m - 1 - k) * (size_t)m, 1, 0,
+                    out + (size_t)k * (size_t)m, 1);
+out:
+    sg_delete(a);
+    sg_delete(b);
+    sg_delete(values);
+    return status;
+}
+
+/* From moments of Hessians where they were taken, otherwise by ascent. */
+static sg_status worst_hessian(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
+                               const sg_nodes *nodes, const sg_fold *rows, grid_values *v) {
+    const int m = model->m, count = m < STARTS ? m : STARTS;
+    double *start = NULL;
+    v->rho = sg_fold_worst_hessian(rows);
+    if (rows->moment) return SG_OK;
+    sg_status status = sg_new(&start, (size_t)m * (size_t)count, sizeof(double));
+    if (!status) status = worst_directions(m, count, v, start);
+    if (!status) status = sg_worst_hessian_nodes(model, loss, prepared, nodes, v->whiten, count, start, &v->rho);
+    sg_delete(start);
+    return status;
+}
+
+/* Hessians are looked at on one grid alone, the first. */
 static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_nodes *nodes, bool first, grid_values *v,
                          grid_values *spread) {
     sg_status status = SG_OK;
@@ -287,19 +327,22 @@ static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_no
     if ((status = sg_loss_prepare(loss, model, nodes->panels ? nodes->panels : nodes->line, &prepared))) goto out;
     const int draws = draws_of(loss, prepared);
     if ((status = sg_chart_new(model, model->truth, NULL, &plain))) goto out;
-    if ((status = fold(model, loss, prepared, plain, nodes, drawing && first, &g))) goto out;
+    const bool bends = first && (!drawing || !draws);
+    const bool once = nodes->drawn || costly(loss, prepared);
+    if ((status = fold(model, loss, prepared, plain, nodes, once && bends, &g))) goto out;
     if ((status = plain_answers(model, g.all, draws, v))) goto out;
     if ((status = mean_answers(nodes, &g, v))) goto out;
     if ((status = dirichlet_of(model->m, v))) goto out;
-    if (costly(loss, prepared)) {
+    if (once) {
         status = turn(&g, v->whiten);
     } else {
         delete_grouped(&g);
         if ((status = sg_chart_new(model, model->truth, v->whiten, &white))) goto out;
-        status = fold(model, loss, prepared, white, nodes, !drawing || first, &g);
+        status = fold(model, loss, prepared, white, nodes, bends, &g);
     }
     if (status) goto out;
     if ((status = whitened_answers(model, g.all, draws, v))) goto out;
+    if (first && (status = worst_hessian(model, loss, prepared, nodes, g.all, v))) goto out;
     if (spread) status = jackknife(model, &g, draws, v, spread);
 out:
     delete_grouped(&g);
@@ -475,7 +518,7 @@ sg_status sg_asymptotic_new(const sg_model *model, const sg_loss *loss, sg_asymp
     estimate_errors(out, loss->row->spread != NULL, &coarse, &fine);
     take(out, &fine);
     judge_bias(model, sg_loss_theory_only(loss), out, &coarse, &fine);
-    if (loss->row->spread) out->rho = coarse.rho;
+    out->rho = coarse.rho;
 terms:
     status = sg_khr_terms_of(model, loss, nodes[nodes[1] ? 1 : 0], out, &out->khr);
 out:

@@ -34,45 +34,71 @@ typedef struct {
     double *D, *div;
 } field;
 
-/* Entry (a, b) of D at point i. */
-static double entry(const field *f, int a, int b, int i) {
-    if (f->shape == SG_D_MATRIX) return f->D[(a > b ? a * (a + 1) / 2 + b : b * (b + 1) / 2 + a) * SG_BLOCK + i];
-    return a != b ? 0 : f->D[(f->shape == SG_D_DIAGONAL ? a : 0) * SG_BLOCK + i];
+/* Row of D that holds its entry (a, b), b <= a; NULL: that is zero. */
+static const double *row_of(const field *f, int a, int b) {
+    if (f->shape == SG_D_MATRIX) return f->D + (size_t)(a * (a + 1) / 2 + b) * SG_BLOCK;
+    return a != b ? NULL : f->D + (size_t)(f->shape == SG_D_DIAGONAL ? a : 0) * SG_BLOCK;
 }
 
-static void note(khr_nodes *k, const field *f, int d, int i) {
-    for (int a = 0; a < d; a++) {
-        if (f->div[a * SG_BLOCK + i] != 0) k->varying = true;
-        for (int b = 0; b <= a; b++)
-            if (entry(f, a, b, i) != (a == b)) k->scaled = true;
-    }
-}
-
-static void point(khr_nodes *k, const sg_model *model, const sg_jet *jet, const field *f, int i, int node) {
-    int m = k->m, d = jet->d;
-    double base2 = 0, size2 = 0;
-    for (int a = 0; a < d; a++) {
-        double s = jet->dx[a * SG_BLOCK + i], rest = s;
-        for (int j = 0; j < m; j++) rest -= model->named[model->free[j]] * jet->dt_dx[(j * d + a) * SG_BLOCK + i];
-        base2 += rest * rest;
-        size2 += s * s;
-    }
-    if (base2 > 1e-18 * (size2 + 1)) k->base = true;
-    k->score2[node] = size2;
-    k->jacobian2[node] = operator_norm2(m, d, i, jet->dt_dx);
-    k->extended2[node] = k->jacobian2[node] + base2; /* ||(JF; grad log h)||^2 <= ||JF||^2 + |grad log h|^2 */
-    for (int j = 0; j < m; j++) {
-        double drift = 0, laplacian = 0, divergence = 0;
-        for (int a = 0; a < d; a++) {
-            const double g = jet->dt_dx[(j * d + a) * SG_BLOCK + i];
-            divergence += f->div[a * SG_BLOCK + i] * g;
-            for (int b = 0; b < d; b++) drift += entry(f, a, b, i) * g * jet->dx[b * SG_BLOCK + i];
-            for (int b = 0; b <= a; b++)
-                laplacian += (a == b ? 1 : 2) * entry(f, a, b, i) *
-                             jet->dt_dxx[(j * d * (d + 1) / 2 + a * (a + 1) / 2 + b) * SG_BLOCK + i];
+static void note(khr_nodes *k, const field *f, int d, int n) {
+    for (int a = 0; a < d; a++)
+        for (int b = 0; b <= a; b++) {
+            const double *D = row_of(f, a, b), *div = f->div + (size_t)a * SG_BLOCK;
+            for (int i = 0; i < n && D; i++) {
+                k->varying |= div[i] != 0;
+                k->scaled |= D[i] != (a == b);
+            }
         }
-        size_t at = (size_t)j * k->n + node;
-        k->drift[at] = drift, k->laplacian[at] = laplacian, k->divergence[at] = divergence;
+}
+
+/* Second derivatives along axes a and b <= a of parameter j's member. */
+static const double *second(const sg_jet *jet, int j, int a, int b) {
+    const int row = jet->want & SG_DIAGONAL ? a : a * (a + 1) / 2 + b;
+    return jet->dt_dxx + (size_t)(j * sg_jet_seconds(jet) + row) * SG_BLOCK;
+}
+
+static void add_product(int n, double factor, const double *restrict u, const double *restrict v, double *restrict to) {
+    for (int i = 0; i < n; i++) to[i] += factor * u[i] * v[i];
+}
+
+/* Drift, Laplacian and divergence of parameter j at the points of a block, whose first is node `at`. */
+static void differentiate(const khr_nodes *k, const sg_jet *jet, const field *f, int n, int j, size_t at) {
+    const int d = jet->d;
+    const size_t to = (size_t)j * k->n + at;
+    for (int a = 0; a < d; a++) {
+        const double *g = jet->dt_dx + (size_t)(j * d + a) * SG_BLOCK;
+        add_product(n, 1, f->div + (size_t)a * SG_BLOCK, g, k->divergence + to);
+        for (int b = 0; b <= a; b++) {
+            const double *D = row_of(f, a, b), *h = jet->dt_dx + (size_t)(j * d + b) * SG_BLOCK;
+            if (!D) continue;
+            add_product(n, a == b ? 1 : 2, D, second(jet, j, a, b), k->laplacian + to);
+            for (int i = 0; i < n; i++) {
+                const double s = jet->dx[a * SG_BLOCK + i], t = a == b ? 0 : jet->dx[b * SG_BLOCK + i];
+                k->drift[to + i] += D[i] * (h[i] * s + g[i] * t);
+            }
+        }
+    }
+}
+
+/* What a base measure says, and the norms of s and of JF. */
+static void sizes(khr_nodes *k, const sg_model *model, const sg_jet *jet, int n, size_t at) {
+    const int d = jet->d;
+    _Alignas(SG_ALIGN) double rest[SG_BLOCK], base2[SG_BLOCK] = {0};
+    for (int a = 0; a < d; a++) {
+        const double *s = jet->dx + (size_t)a * SG_BLOCK;
+        memcpy(rest, s, sizeof rest);
+        for (int j = 0; j < k->m; j++) {
+            const double theta = -model->named[model->free[j]], *g = jet->dt_dx + (size_t)(j * d + a) * SG_BLOCK;
+            for (int i = 0; i < n; i++) rest[i] += theta * g[i];
+        }
+        add_product(n, 1, rest, rest, base2);
+        add_product(n, 1, s, s, k->score2 + at);
+    }
+    for (int i = 0; i < n; i++) {
+        if (base2[i] > 1e-18 * (k->score2[at + i] + 1)) k->base = true;
+        k->jacobian2[at + i] = operator_norm2(k->m, d, i, jet->dt_dx);
+        /* ||(JF; grad log h)||^2 <= ||JF||^2 + |grad log h|^2 */
+        k->extended2[at + i] = k->jacobian2[at + i] + base2[i];
     }
 }
 
@@ -114,10 +140,9 @@ static sg_status collect(khr_nodes *k, const sg_model *model, const sg_loss *los
         sg_lens_look(lens, prepared, NULL, model->truth, &lens->block, 0, jets);
         if (model->space.shape == SG_SPHERE) to_sphere(&lens->block, &lens->jet);
         if (loss->row->diffusion) loss->row->diffusion(prepared, &lens->block, f.D, f.div);
-        for (int i = 0; i < lens->block.n; i++) {
-            note(k, &f, (int)d, i);
-            point(k, model, &lens->jet, &f, i, first + i);
-        }
+        note(k, &f, (int)d, lens->block.n);
+        sizes(k, model, &lens->jet, lens->block.n, (size_t)first);
+        for (int j = 0; j < k->m; j++) differentiate(k, &lens->jet, &f, lens->block.n, j, (size_t)first);
     }
 out:
     sg_delete(f.D);

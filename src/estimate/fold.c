@@ -22,7 +22,7 @@ typedef struct {
 } tall;
 
 static bool keeps_moment(int m) {
-    return m <= SG_REALS;
+    return m <= SG_WHOLE_MOST;
 }
 
 static sg_status take_tall(tall *t) {
@@ -117,8 +117,7 @@ static sg_status make_local(const sg_model *model, const sg_loss *loss, const sg
     return status;
 }
 
-/* The draws of a loss without a rule: the same for every theta, chart and options, so that designs compare in pairs. */
-static void open_theory(const sg_model *model, const sg_loss *loss, sg_stream *stream) {
+void sg_fold_draws(const sg_model *model, const sg_loss *loss, sg_stream *stream) {
     char data[640], text[1024];
     sg_model_data_text(model, sizeof data, data);
     snprintf(text, sizeof text, "theory;%s;loss=%s", data, loss->row->name);
@@ -146,7 +145,7 @@ static sg_status read_blocks(const sg_model *model, const sg_loss *loss, const s
     t->roots = drawing ? 0 : lens->roots;
     if ((status = take_tall(t))) goto out;
     if (drawing) {
-        open_theory(model, loss, &stream);
+        sg_fold_draws(model, loss, &stream);
         sg_lens_clear(lens);
         lens->theory = true;
         lens->score_sum = loss->row->more ? r->noised : NULL;
@@ -239,13 +238,10 @@ static void add_moments(const tall *t, sg_fold *r) {
             for (int i = 0; i < t->n; i++) sum += t->scale[i] * t->curvature[(size_t)p * t->n + i];
             r->hessian[j + (size_t)k * m] = r->hessian[k + (size_t)j * m] = sum;
         }
-    for (int p = 0; r->moment && t->curvature && p < pairs; p++)
-        for (int q = 0; q <= p; q++) {
-            double sum = 0;
-            for (int i = 0; i < t->n; i++)
-                sum += t->curvature[(size_t)p * t->n + i] * t->curvature[(size_t)q * t->n + i];
-            r->moment[(size_t)p * pairs + q] = r->moment[(size_t)q * pairs + p] = sum;
-        }
+    if (!r->moment) return;
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, pairs, t->n, 1, t->curvature, t->n, 0, r->moment, pairs);
+    for (int p = 0; p < pairs; p++)
+        for (int q = 0; q < p; q++) r->moment[(size_t)p * pairs + q] = r->moment[p + (size_t)q * pairs];
 }
 
 /* A factor of few rows, or of none: zeros below. */
@@ -462,7 +458,7 @@ sg_status sg_fold_middle(const sg_fold *rows, int draws, double *root) {
 /* Quartic form q(v) = E (v'Av)^2 and half its gradient, from the second moments of the packed Hessians. */
 static double quartic(int m, const double *moment, const double *v, double *gradient) {
     int pairs = m * (m + 1) / 2;
-    double outer[SG_REALS * 33], contracted, q = 0;
+    double outer[SG_WHOLE_MOST * (SG_WHOLE_MOST + 1) / 2], contracted, q = 0;
     for (int j = 0, p = 0; j < m; j++)
         for (int k = 0; k <= j; k++, p++) outer[p] = v[j] * v[k] * (j == k ? 1 : 2);
     memset(gradient, 0, (size_t)m * sizeof(double));
@@ -478,7 +474,7 @@ static double quartic(int m, const double *moment, const double *v, double *grad
 }
 
 static double ascend(int m, const double *moment, double *v) {
-    double gradient[SG_REALS], best = 0;
+    double gradient[SG_WHOLE_MOST], best = 0;
     for (int step = 0; step < 200; step++) {
         double norm = 0;
         for (int j = 0; j < m; j++) norm += v[j] * v[j];
@@ -495,7 +491,7 @@ static double ascend(int m, const double *moment, double *v) {
 }
 
 double sg_worst_quartic(int m, const double *moment) {
-    double v[SG_REALS], best = 0;
+    double v[SG_WHOLE_MOST], best = 0;
     for (int a = 0; a < m; a++)
         for (int b = 0; b <= a; b++)
             for (int sign = -1; sign <= 1; sign += 2) {

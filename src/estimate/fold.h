@@ -8,6 +8,9 @@
 
 #include "estimate/lens.h"
 
+/* Up to so many parameters the worst direction of the Hessian of one datum is looked for among all. */
+enum { SG_WHOLE_MOST = 16 };
+
 /* Matrices [m,m] column-major, vectors [m]; sums over the nodes of the group, weighted by their mass. */
 typedef struct {
     int m;
@@ -19,7 +22,8 @@ typedef struct {
     double *noise;                 /* sum of Cov(psi of one draw | datum); zero where the loss draws nothing */
     double *noised;                /* sum of second moments of the score of the noised law; zero without noise */
     double *hessian;               /* sum of the loss's second derivatives, where it has a Hessian of its own */
-    double *moment; /* [pairs,pairs] second moments of the packed Hessian of one datum; NULL: m > SG_REALS */
+    double *moment; /* [pairs,pairs] second moments of the packed Hessian of one datum; NULL: m > SG_WHOLE_MOST, or not
+                       asked for */
     int draws;      /* psi is the mean of so many draws a datum; 0: of all, or there are none */
     bool own_hessian;
 } sg_fold;
@@ -45,10 +49,14 @@ SG_MUST_CHECK sg_status sg_fold_whitening(const sg_model *model, const sg_fold *
  */
 SG_MUST_CHECK sg_status sg_fold_middle(const sg_fold *rows, int draws, double *root);
 
+/* What theory draws for a loss without a rule: the same for every theta, chart and options, so that designs compare in
+ * pairs. */
+void sg_fold_draws(const sg_model *model, const sg_loss *loss, sg_stream *stream);
+
 /* max over directions v of E (v'Av)^2 / (v'v)^2 - 1 in whitened coordinates, by ascent from many starts; NaN where
  * there are no moments. */
 double sg_fold_worst_hessian(const sg_fold *rows);
-/* The same from the second moments of the packed Hessians, [pairs,pairs]; m <= SG_REALS. */
+/* The same from the second moments of the packed Hessians, [pairs,pairs]; m <= SG_WHOLE_MOST. */
 double sg_worst_quartic(int m, const double *moment);
 
 #endif

@@ -5,7 +5,7 @@
 #include "estimate/asymptotic-finite.h"
 #include "estimate/fold.h"
 
-enum { B = SG_BLOCK, WHOLE_MOST = 16, DIRECTIONS_LEAST = 8 };
+enum { B = SG_BLOCK, DIRECTIONS_LEAST = 8 };
 static const double nudge = 1e-4;    /* change of the largest parameter for differences */
 static const double work_most = 4e9; /* single-site moves of one datum */
 
@@ -94,7 +94,7 @@ static void visit(void *context, sg_lens *lens, double *scratch, double *sum) {
         for (int i = 0; d->masks.count && i < B; i++) lens->tag[i] = d->masks.mask[b];
         lens->block.tag = d->masks.count ? lens->tag : NULL;
         for (int i = 0; i < lens->block.n; i++) root[i] = sqrt(rate * lens->block.weight[i]);
-        if (d->stream->m <= WHOLE_MOST)
+        if (d->stream->m <= SG_WHOLE_MOST)
             add_whole(d, lens, root, scratch, sum);
         else
             add_directions(d, lens, root, scratch, sum);
@@ -110,7 +110,7 @@ static double affordable(const sg_node_stream *s) {
 /* The draws of the loss one by one, where they can be listed and there is time for them. */
 static sg_status list_masks(differences *d) {
     const sg_node_stream *s = d->stream;
-    const int evaluations = 2 * (s->m <= WHOLE_MOST ? s->m : DIRECTIONS_LEAST);
+    const int evaluations = 2 * (s->m <= SG_WHOLE_MOST ? s->m : DIRECTIONS_LEAST);
     if (!s->loss->row->tag || s->alike || !s->loss->row->blocks) return SG_OK;
     sg_status status = s->loss->row->blocks(s->loss->options, s->model, &d->masks);
     if (!status && d->masks.count * (double)evaluations <= affordable(s)) return SG_OK;
@@ -125,13 +125,13 @@ static sg_status choose(differences *d, const double *worst) {
     const int m = d->stream->m;
     const double room = affordable(d->stream) / 2 / (d->masks.count ? d->masks.count : 1);
     const int most = room < DIRECTIONS_LEAST ? DIRECTIONS_LEAST : room > 2 * m ? 2 * m : (int)room;
-    d->directions = m <= WHOLE_MOST ? m : most;
+    d->directions = m <= SG_WHOLE_MOST ? m : most;
     sg_status status = sg_new(&d->v, (size_t)m * (size_t)d->directions, sizeof(double));
     for (int k = 0; k < d->directions && !status; k++)
         for (int j = 0; j < m; j++) {
             double *to = &d->v[j + (size_t)k * m];
-            if (m <= WHOLE_MOST) *to = d->whiten[j + (size_t)k * m];
-            if (m <= WHOLE_MOST) continue;
+            if (m <= SG_WHOLE_MOST) *to = d->whiten[j + (size_t)k * m];
+            if (m <= SG_WHOLE_MOST) continue;
             for (int l = 0; l < m && k < m; l++) *to += d->whiten[j + (size_t)l * m] * worst[l + (size_t)k * m];
             if (k >= m) *to = j == k - m;
         }
@@ -141,7 +141,7 @@ static sg_status choose(differences *d, const double *worst) {
 static double largest(const differences *d, double *sum) {
     const int m = d->stream->m, pairs = m * (m + 1) / 2;
     double top = 0;
-    if (m <= WHOLE_MOST) {
+    if (m <= SG_WHOLE_MOST) {
         for (int p = 0; p < pairs; p++)
             for (int r = p + 1; r < pairs; r++) sum[p + (size_t)r * pairs] = sum[r + (size_t)p * pairs];
         return sg_worst_quartic(m, sum);
@@ -160,7 +160,7 @@ sg_status sg_worst_hessian_finite(sg_node_stream *stream, const double *whiten, 
     if ((status = list_masks(&d))) goto out;
     if ((status = choose(&d, worst))) goto out;
     if ((status = place(&d))) goto out;
-    const bool whole = m <= WHOLE_MOST;
+    const bool whole = m <= SG_WHOLE_MOST;
     const size_t numbers = whole ? pairs * pairs : 2 * (size_t)d.directions, rows = whole ? 2 * m + pairs : m;
     if ((status = sg_new(&sum, numbers, sizeof(double)))) goto out;
     if ((status = sg_node_stream_sum(stream, numbers, rows * B, visit, &d, sum))) goto out;
