@@ -10,7 +10,7 @@
 across = room_for(3)
 page_top = page_top - 0.45
 draws(l) = otherwise(option(l, "draws"), "1")
-scheduled(l) = strlen(option(l, "decay") . option(l, "power") . option(l, "beta-max") . option(l, "speed")) > 0
+scheduled(l) = strlen(option(l, "decay") . option(l, "power") . option(l, "range") . option(l, "beta-max") . option(l, "speed")) > 0
 shades(l) = option(l, "design") eq "tapered" ? "#7FCDB0 #009E73 #005541" : scheduled(l) ? "#E9B8D3 #CC79A7 #8A3A66" : "#F2A97A #D55E00 #7C3700"
 rank(l) = draws(l) eq "1" ? 1 : draws(l) eq "inf" ? 3 : 2
 lifting(l) = is_a(l, "lifted")

@@ -74,7 +74,7 @@ plain_name(l) = (name_end = strstrt(l, ":"), name_text = name_end ? l[1:name_end
 mask_title(l) = (is_a(l, "masked") ? "masks averaged" : "one random mask") . (strlen(option(l, "blocks")) ? ", " . option(l, "blocks") : "") . \
     (strlen(option(l, "rate")) ? ", rate " . option(l, "rate") : strlen(option(l, "k")) || x_key ne "k" ? ", k = " . k_of(l) : "")
 schedule_title(l) = (strlen(option(l, "decay")) ? ", decay " . option(l, "decay") : "") . (strlen(option(l, "power")) ? ", power " . option(l, "power") : "") . \
-    (strlen(option(l, "beta-max")) ? ", β to " . option(l, "beta-max") : "") . (strlen(option(l, "speed")) ? ", speed " . option(l, "speed") : "")
+    (strlen(option(l, "range")) ? ", range " . option(l, "range") : "") . (strlen(option(l, "beta-max")) ? ", β to " . option(l, "beta-max") : "") . (strlen(option(l, "speed")) ? ", speed " . option(l, "speed") : "")
 draws_title(l) = x_key eq "draws" || draws_of(l) eq "1" ? "" : draws_of(l) eq "inf" ? ", all draws" : ", " . draws_of(l) . " draws"
 lifted_title(l) = "lifted" . (option(l, "design") eq "tapered" ? ", tapered" : "") . (strlen(option(l, "boundary")) ? ", " . option(l, "boundary") : "") . schedule_title(l) . draws_title(l)
 denoising_title(l) = "denoising, σ = " . otherwise(option(l, "sigma"), "1") . (strlen(option(l, "sigma-max")) ? " to " . option(l, "sigma-max") : "") . draws_title(l)

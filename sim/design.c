@@ -184,7 +184,7 @@ const sim_command sim_command_design = {
             "family's truth (or at\n"
             "--theta), among those whose process has relaxation time T or less.  Without --vary the options are those "
             "that the loss has ranges\n"
-            "for (lifted: decay, power, beta-max, speed; denoising: sigma; preconditioned by power or exponential: "
+            "for (lifted: decay, power, range, speed; denoising: sigma; preconditioned by power or exponential: "
             "exponent), except the ones\n"
             "that --loss gives.  Ranges of a decade or more are searched by the logarithm.  Halton's points come "
             "first, then Nelder and Mead's\n"

@@ -23,7 +23,7 @@ enum { EXACT, INTERIOR, OMITTED, INDEPENDENT, SHARED };
 typedef struct {
     int design, boundary, draws;
     char draws_text[SG_TEXT];
-    double decay, power, beta_max, speed;
+    double decay, power, range, beta_max, speed;
 } choices;
 
 static const sg_field options[] = {
@@ -64,6 +64,15 @@ static const sg_field options[] = {
      .lo = -100,
      .hi = 100,
      .help = "of 1 + beta in r"},
+    {.key = "range",
+     .type = SG_FIELD_REAL,
+     .role = SG_OPTION,
+     .offset = offsetof(choices, range),
+     .initial = "14",
+     .lo = 0,
+     .lo_open = true,
+     .hi = 1e12,
+     .help = "largest level of the noise, 1 + beta, in units of R"},
     {.key = "beta-max",
      .type = SG_FIELD_REAL,
      .role = SG_OPTION,
@@ -71,7 +80,7 @@ static const sg_field options[] = {
      .initial = "0",
      .lo = 0,
      .hi = 1e12,
-     .help = "largest beta; 0: 14 R - 1"},
+     .help = "largest beta; 0: range R - 1"},
     {.key = "speed",
      .type = SG_FIELD_REAL,
      .role = SG_OPTION,
@@ -88,6 +97,8 @@ static sg_status settle(void *own) {
     choices *c = own;
     sg_status status = sg_noised_draws("lifted", c->draws_text, &c->draws);
     if (status) return status;
+    if (c->beta_max > 0 && c->range != 14)
+        return sg_fail(SG_BAD_SYNTAX, "range and beta-max of loss lifted name the same thing: give one of them");
     if (c->design == TAPERED && c->boundary != EXACT)
         return sg_fail(SG_BAD_SYNTAX,
                        "boundary of loss lifted has no meaning with design=tapered, which has no boundary terms: leave "
@@ -124,12 +135,12 @@ static sg_status choose_lift(const choices *c, const sg_model *model, const doub
     sg_status status = sg_noised_scales(model, theta, &lift->lambda, &diameter2);
     if (status) return status;
     const double R = diameter2 / lift->lambda;
-    lift->beta_max = c->beta_max > 0 ? c->beta_max : 14 * R - 1;
+    lift->beta_max = c->beta_max > 0 ? c->beta_max : c->range * R - 1;
     lift->decay = c->decay * R;
     lift->power = c->power;
     if (lift->beta_max > 0) return SG_OK;
     return sg_fail(SG_OUT_OF_RANGE,
-                   "the modes of %s are so close that 14 R - 1 = %.3g is no largest noise level: give beta-max",
+                   "the modes of %s are so close that range R - 1 = %.3g is no largest noise level: give beta-max",
                    model->text, lift->beta_max);
 }
 
@@ -189,6 +200,7 @@ static sg_status fits(const void *own, const sg_model *model) {
 
 /* Schedules from flat to steep, levels up to 100 R, beta from slower than x to far faster. */
 static sg_status ranges(const void *own, const sg_model *model, sg_range range[SG_RANGES_MOST], int *count) {
+    const choices *c = own;
     sg_lift lift;
     double diameter2, lambda;
     sg_status status = choose_lift(own, model, model->truth, &lift);
@@ -198,7 +210,8 @@ static sg_status ranges(const void *own, const sg_model *model, sg_range range[S
     *count = 4;
     range[0] = (sg_range){"decay", 0, 30, NAN};
     range[1] = (sg_range){"power", -2, 4, NAN};
-    range[2] = (sg_range){"beta-max", R, 100 * R, lift.beta_max};
+    range[2] = lift.beta_max == c->beta_max ? (sg_range){"beta-max", R, 100 * R, lift.beta_max}
+                                            : (sg_range){"range", 1 + 1 / R, 100, NAN};
     range[3] = (sg_range){"speed", 1e-3, 1e4, NAN};
     return SG_OK;
 }
