@@ -470,12 +470,17 @@ SG_MUST_CHECK sg_status sg_model_moments(const sg_model *model, const double *th
 
 /*
  * A law on (x, beta): x has the law at variance lambda beta added to every coordinate, and beta the density
- *     r(beta) ~ exp(-decay/(1 + beta)) (1 + beta)^-power    on [0, beta_max].
+ *     r(beta) ~ exp(-decay/(1 + beta) + sum_k shape_k P_k(t)) (1 + beta)^-power    on [0, beta_max],
+ *     t = 2 log(1 + beta)/log(1 + beta_max) - 1, P_k Legendre's polynomials, k = 1 .. shapes,
+ * so that any r without zeros is approached by few numbers and is smooth for every rule.
  * QR's has lambda = lmin, the least eigenvalue of the components' covariances, decay = 7 R, power = 0 and beta_max =
  * 14 R - 1, R = D^2/lmin, D the diameter of the means.  decay = 0: uniform in beta (power 0) or in log(1 + beta) (1).
  */
+enum { SG_LIFT_SHAPES = 8 };
 typedef struct {
     double lambda, beta_max, decay, power;
+    int shapes;
+    double shape[SG_LIFT_SHAPES];
 } sg_lift;
 /* log r normalized, and its derivatives in beta (NULL: not wanted); beta in [0, beta_max].  log_norm: sg_lift_norm. */
 double sg_lift_log_rate(const sg_lift *lift, double log_norm, double beta, double *slope, double *bend);

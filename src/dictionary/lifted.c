@@ -24,6 +24,7 @@ typedef struct {
     int design, boundary, draws;
     char draws_text[SG_TEXT];
     double decay, power, range, beta_max, speed;
+    sg_reals shape;
 } choices;
 
 static const sg_field options[] = {
@@ -64,6 +65,15 @@ static const sg_field options[] = {
      .lo = -100,
      .hi = 100,
      .help = "of 1 + beta in r"},
+    {.key = "shape",
+     .type = SG_FIELD_REALS,
+     .role = SG_OPTION,
+     .offset = offsetof(choices, shape),
+     .initial = "",
+     .lo = -1e4,
+     .hi = 1e4,
+     .help = "up to 8 numbers c1/c2/..: log r gains sum c_k P_k(t), P_k Legendre's polynomials, t from -1 to 1 with "
+             "log(1 + beta)"},
     {.key = "range",
      .type = SG_FIELD_REAL,
      .role = SG_OPTION,
@@ -97,6 +107,9 @@ static sg_status settle(void *own) {
     choices *c = own;
     sg_status status = sg_noised_draws("lifted", c->draws_text, &c->draws);
     if (status) return status;
+    if (c->shape.n > SG_LIFT_SHAPES)
+        return sg_fail(SG_BAD_SYNTAX, "shape of loss lifted has %d numbers: give at most %d", c->shape.n,
+                       SG_LIFT_SHAPES);
     if (c->beta_max > 0 && c->range != 14)
         return sg_fail(SG_BAD_SYNTAX, "range and beta-max of loss lifted name the same thing: give one of them");
     if (c->design == TAPERED && c->boundary != EXACT)
@@ -138,6 +151,8 @@ static sg_status choose_lift(const choices *c, const sg_model *model, const doub
     lift->beta_max = c->beta_max > 0 ? c->beta_max : c->range * R - 1;
     lift->decay = c->decay * R;
     lift->power = c->power;
+    lift->shapes = c->shape.n;
+    for (int k = 0; k < c->shape.n; k++) lift->shape[k] = c->shape.v[k];
     if (lift->beta_max > 0) return SG_OK;
     return sg_fail(SG_OUT_OF_RANGE,
                    "the modes of %s are so close that range R - 1 = %.3g is no largest noise level: give beta-max",
@@ -211,7 +226,7 @@ static sg_status ranges(const void *own, const sg_model *model, sg_range range[S
     range[0] = (sg_range){"decay", 0, 30, NAN};
     range[1] = (sg_range){"power", -2, 4, NAN};
     range[2] = lift.beta_max == c->beta_max ? (sg_range){"beta-max", R, 100 * R, lift.beta_max}
-                                            : (sg_range){"range", 1 + 1 / R, 100, NAN};
+                                            : (sg_range){"range", 0.1 + 1 / R, 100, NAN};
     range[3] = (sg_range){"speed", 1e-3, 1e4, NAN};
     return SG_OK;
 }

@@ -19,11 +19,29 @@ typedef struct {
 
 /* ------------------------------------------------------------- the schedule */
 
+/* sum_k shape_k P_k(t) and its derivatives in u = log(1 + beta), by the three-term recurrence. */
+static double shape_at(const sg_lift *lift, double u, double *slope, double *bend) {
+    const double scale = 2 / log1p(lift->beta_max), t = scale * u - 1;
+    double last[3] = {0}, now[3] = {1}, sum[3] = {0};
+    for (int k = 1; k <= lift->shapes; k++) {
+        const double up = (2. * k - 1) / k, down = (k - 1.) / k;
+        const double next[3] = {up * t * now[0] - down * last[0], up * (now[0] + t * now[1]) - down * last[1],
+                                up * (2 * now[1] + t * now[2]) - down * last[2]};
+        memcpy(last, now, sizeof last);
+        memcpy(now, next, sizeof now);
+        for (int i = 0; i < 3; i++) sum[i] += lift->shape[k - 1] * now[i];
+    }
+    *slope = scale * sum[1], *bend = scale * scale * sum[2];
+    return sum[0];
+}
+
 double sg_lift_log_rate(const sg_lift *lift, double log_norm, double beta, double *slope, double *bend) {
-    const double v = 1 / (1 + beta);
-    if (slope) *slope = v * (lift->decay * v - lift->power);
-    if (bend) *bend = v * v * (lift->power - 2 * lift->decay * v);
-    return -lift->decay * v - lift->power * log1p(beta) - log_norm;
+    const double v = 1 / (1 + beta), u = log1p(beta);
+    double first = 0, second = 0;
+    const double shape = lift->shapes ? shape_at(lift, u, &first, &second) : 0;
+    if (slope) *slope = v * (lift->decay * v - lift->power + first);
+    if (bend) *bend = v * v * (lift->power - 2 * lift->decay * v + second - first);
+    return shape - lift->decay * v - lift->power * u - log_norm;
 }
 
 /* Panels in u = log(1 + beta): calls `add` with beta and the log of r(beta) d beta, r not normalized. */
@@ -154,6 +172,7 @@ static void scale_level(int d, bool diagonal, int sets, double lambda, double *g
     }
 }
 
+/* sg_lift_log_rate, without branches for the usual r. */
 static void add_rate(const view_data *own, int n, const double *restrict beta, sg_jet *out) {
     const int d = out->d;
     double *restrict dx = out->dx ? out->dx + (size_t)(d - 1) * B : NULL;
@@ -167,6 +186,13 @@ static void add_rate(const view_data *own, int n, const double *restrict beta, s
     for (int i = 0; dxx && i < n; i++) {
         const double v = 1 / (1 + beta[i]);
         dxx[i] += v * v * (own->lift.power - 2 * own->lift.decay * v);
+    }
+    for (int i = 0; own->lift.shapes && i < n; i++) {
+        const double v = 1 / (1 + beta[i]);
+        double first, second;
+        shape_at(&own->lift, log1p(beta[i]), &first, &second);
+        if (dx) dx[i] += v * first;
+        if (dxx) dxx[i] += v * v * (second - first);
     }
 }
 
