@@ -4,20 +4,21 @@
 # size: 17 8.5
 #
 # Of `cells`: left inefficiency_max; middle inefficiency_max times points, at how many points a pass of a fit looks until it knows as much as
-# likelihood knows from one datum; right relaxation_time.  Colours: printed design, with a schedule of its own, tapered; the darker the curve the more
+# likelihood knows from one datum; right relaxation_time.  Colours: printed design, tapered design, either with the schedule that is best for one draw and m = 3; the darker the curve the more
 # draws; likelihood itself is not drawn.
 
 across = room_for(3)
 page_top = page_top - 0.45
 draws(l) = otherwise(option(l, "draws"), "1")
 scheduled(l) = strlen(option(l, "decay") . option(l, "power") . option(l, "range") . option(l, "beta-max") . option(l, "speed")) > 0
-shades(l) = option(l, "design") eq "tapered" ? "#7FCDB0 #009E73 #005541" : scheduled(l) ? "#E9B8D3 #CC79A7 #8A3A66" : "#F2A97A #D55E00 #7C3700"
+tapered(l) = option(l, "design") eq "tapered"
+shades(l) = tapered(l) ? (scheduled(l) ? "#B9B2DC #7B6FB0 #41356E" : "#7FCDB0 #009E73 #005541") : scheduled(l) ? "#E9B8D3 #CC79A7 #8A3A66" : "#F2A97A #D55E00 #7C3700"
 rank(l) = draws(l) eq "1" ? 1 : draws(l) eq "inf" ? 3 : 2
 lifting(l) = is_a(l, "lifted")
-C(l) = lifting(l) ? word(shades(l), rank(l)) : is_a(l, "denoising") ? "#E69F00" : loss_colour(l)
-mark(l) = !lifting(l) ? (is_a(l, "denoising") ? 13 : 5) : option(l, "design") eq "tapered" ? 9 : scheduled(l) ? 11 : 7
+C(l) = lifting(l) ? word(shades(l), rank(l)) : !is_a(l, "denoising") ? loss_colour(l) : strlen(option(l, "sigma-max")) ? word("#EBCB6B #E69F00 #8C6100", rank(l)) : option(l, "sigma") eq "" ? "#56B4E9" : "#7A3300"
+mark(l) = !lifting(l) ? (is_a(l, "denoising") ? (strlen(option(l, "sigma-max")) ? 13 : 3) : 5) : tapered(l) ? (scheduled(l) ? 15 : 9) : scheduled(l) ? 11 : 7
 how(l) = draws(l) eq "1" ? "1 draw" : draws(l) eq "inf" ? "all draws" : draws(l) . " draws"
-name_of(l) = !lifting(l) ? loss_title(l) : (option(l, "design") eq "tapered" ? "tapered" : scheduled(l) ? "printed, other schedule" : "printed") . ", " . how(l)
+name_of(l) = !lifting(l) ? loss_title(l) : (tapered(l) ? "tapered" : "printed") . (scheduled(l) ? ", best schedule" : "") . ", " . how(l)
 drawn(i) = !is_a(L(i), "mle")
 per_row = key_columns(33)
 curves = int(sum [k = 1:leads] drawn(lead[k]))
