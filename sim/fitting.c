@@ -170,7 +170,7 @@ sg_status sim_fit_new(const sim_args *args, const sg_model *model, const sg_loss
     sg_gathered *gathered = NULL;
     double *whiten = NULL;
     sim_fit *fit = NULL;
-    sg_source source = {.n = data->n, .d = data->d, .rows = data->rows};
+    sg_source source = {.n = data->n, .d = data->d, .rows = data->rows, .memory = args->memory};
     int m = model->m;
     *out = NULL;
     const bool coordinates = sg_fit_by_coordinates(model, loss);

@@ -182,6 +182,7 @@ typedef struct sg_source {
     const sg_sampler *sampler; /* block b of replicate `replicate` under `key` */
     uint64_t key;
     uint32_t replicate;
+    size_t memory; /* bytes that a fit may keep of what its loss draws in R^d, which is else drawn anew at each pass */
 } sg_source;
 /* Fills block->x, block->n for block b (data b*SG_BLOCK ...). */
 void sg_source_block(const sg_source *source, long long b, sg_block *block);

@@ -417,7 +417,7 @@ sg_status sg_fit_source(sg_fitter *f, const sg_source *source, int want, sg_fit 
     f->source = source;
     f->passes = 0;
     for (int k = 0; k < f->m * f->m; k++) fit->covariance[k] = NAN;
-    sg_status status = f->lens->view ? sg_pass_open(f->lens, f->prepared, source) : SG_OK;
+    sg_status status = sg_pass_open(f->lens, f->prepared, source);
     if (!status) status = fit_any(f, want, fit);
     if (status == SG_NO_MEMORY) return status;
     fit->status = status;

@@ -76,12 +76,17 @@ static void close_worker(const sg_montecarlo_plan *plan, worker *w) {
     sg_delete(w->covariance);
 }
 
+/* Doubles that the data take. */
+static size_t points_of(const sg_montecarlo_plan *plan) {
+    return (size_t)((plan->n + SG_BLOCK - 1) / SG_BLOCK) * SG_BLOCK * (size_t)plan->model->space.d;
+}
+
 static sg_status open_worker(const shared *s, worker *w) {
     const sg_montecarlo_plan *plan = s->plan;
     const sg_model *model = plan->model;
     sg_status status = SG_OK;
     size_t m = (size_t)model->m;
-    size_t points = (size_t)((plan->n + SG_BLOCK - 1) / SG_BLOCK) * SG_BLOCK * (size_t)model->space.d;
+    const size_t points = points_of(plan);
     if ((status = sg_new(&w->fitter, (size_t)plan->losses, sizeof *w->fitter))) return status;
     if ((status = sg_new(&w->theta, m, sizeof(double)))) return status;
     if ((status = sg_new(&w->covariance, m * m, sizeof(double)))) return status;
@@ -103,6 +108,8 @@ static sg_source replicate_source(const shared *s, const worker *w, int replicat
                         .sampler = s->sampler,
                         .key = s->plan->key,
                         .replicate = (uint32_t)replicate};
+    const size_t packed = w->packed ? points_of(s->plan) * sizeof(double) : 0;
+    source.memory = (s->plan->memory - packed) / (size_t)s->plan->losses;
     if (w->packed) sg_source_pack(&source, w->packed);
     if (w->gathered) sg_source_gather(&source, w->gathered);
     return source;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "estimate/source.h"
+#include "estimate/spread.h"
 
 sg_status sg_pass_means_new(int m, sg_pass_means *means) {
     sg_status status = SG_OK;
@@ -115,6 +116,7 @@ static void draw_for(void *context, const sg_source *source, long long b, sg_blo
 
 sg_status sg_pass_open(sg_lens *lens, const sg_prepared *prepared, const sg_source *source) {
     drawing d = {.lens = lens, .prepared = prepared};
+    if (lens->spread) return sg_spread_keep(lens, prepared, source);
     lens->pairs = lens->loss->row->tag && sg_drawn_can(source);
     return lens->pairs ? sg_drawn_fill(source, draw_for, &d, &lens->block, &lens->drawn) : SG_OK;
 }
@@ -181,7 +183,7 @@ static void pass_sites(sg_lens *lens, const sg_prepared *prepared, const sg_loca
 /* ------------------------------------------------------------------------- both */
 
 /* The numbers that the loss draws for the data of block b: the same in every pass.  NULL: it draws none. */
-static sg_stream *open_draws(const sg_lens *lens, const sg_prepared *prepared, const sg_source *source, long long b,
+static sg_stream *open_draws(sg_lens *lens, const sg_prepared *prepared, const sg_source *source, long long b,
                              sg_stream *stream) {
     sg_spread s = {0};
     if (!lens->spread) return NULL;
@@ -189,6 +191,7 @@ static sg_stream *open_draws(const sg_lens *lens, const sg_prepared *prepared, c
     if (s.draws == 0) return NULL;
     sg_stream_open(stream, tag_key(source, lens->loss), SG_PURPOSE_LOSS, source->replicate);
     sg_stream_seek(stream, (uint32_t)b);
+    sg_spread_turn(lens, b);
     return stream;
 }
 

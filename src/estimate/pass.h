@@ -24,10 +24,11 @@ void sg_pass(sg_lens *lens, const sg_prepared *prepared, const sg_local *local, 
              const sg_source *source, int want, sg_pass_means *means);
 
 /*
- * Finite sets: the data in the form that suits the lens, with what its loss draws for them, which is the same in every
- * pass.  sg_pass_open comes first, once a fit: it gathers what is drawn.  Errors: SG_NO_MEMORY.
+ * Once a fit, before its first pass: gathers or keeps what its loss draws for the data, which is the same in every
+ * pass. Errors: SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_pass_open(sg_lens *lens, const sg_prepared *prepared, const sg_source *source);
+/* Finite sets: the data in the form that suits the lens, with what its loss draws for them. */
 long long sg_pass_blocks(const sg_lens *lens, const sg_source *source);
 /* Block b in lens->block. */
 void sg_pass_block(sg_lens *lens, const sg_prepared *prepared, const sg_source *source, long long b);

@@ -21,6 +21,11 @@ struct sg_spread_room {
     double *x, *room, *numbers;
     const double *score; /* of the last look */
     int d;
+    /* Numbers that are kept, one block of data after the other; `known` blocks of them have been drawn. */
+    double *store, *kept; /* `kept`: of the next look; NULL: they are not */
+    size_t capacity, each;
+    long long known, next;
+    bool keeping;
 };
 
 sg_status sg_spread_open(int want, sg_lens *lens) {
@@ -58,8 +63,33 @@ sg_status sg_spread_open(int want, sg_lens *lens) {
 void sg_spread_close(sg_lens *lens) {
     if (!lens->spread) return;
     sg_arena_delete(lens->spread->arena);
+    sg_delete(lens->spread->store);
     sg_delete(lens->spread);
     lens->spread = NULL;
+}
+
+sg_status sg_spread_keep(sg_lens *lens, const sg_prepared *prepared, const sg_source *source) {
+    sg_spread_room *r = lens->spread;
+    sg_spread s = {0};
+    lens->loss->row->spread(prepared, &s);
+    r->each = (size_t)s.draws * (size_t)(s.normals + s.uniforms) * B;
+    const size_t wanted = (size_t)sg_source_blocks(source) * r->each;
+    r->known = 0;
+    r->kept = NULL;
+    r->keeping = wanted > 0 && wanted <= source->memory / sizeof(double);
+    if (!r->keeping || wanted <= r->capacity) return SG_OK;
+    sg_delete(r->store);
+    r->store = NULL;
+    r->capacity = 0;
+    sg_status status = sg_new(&r->store, wanted, sizeof(double));
+    if (!status) r->capacity = wanted;
+    return status;
+}
+
+void sg_spread_turn(sg_lens *lens, long long b) {
+    sg_spread_room *r = lens->spread;
+    r->next = b;
+    r->kept = r->keeping ? r->store + (size_t)b * r->each : NULL;
 }
 
 static int list_members(const sg_lens *lens, int want, member list[MEMBERS]) {
@@ -186,6 +216,14 @@ static void draw_numbers(const sg_spread *s, sg_stream *stream, double *numbers)
     for (int k = 0; k < s->uniforms; k++) sg_stream_uniform(stream, B, numbers + (size_t)(s->normals + k) * B);
 }
 
+/* Those of draw k. */
+static const double *numbers_of(sg_lens *lens, const sg_spread *s, int k) {
+    sg_spread_room *r = lens->spread;
+    double *numbers = r->kept ? r->kept + (size_t)k * (size_t)(s->normals + s->uniforms) * B : r->numbers;
+    if (!r->kept || r->next >= r->known) draw_numbers(s, lens->draws, numbers);
+    return numbers;
+}
+
 typedef struct {
     const sg_prepared *prepared;
     const sg_spread *spread;
@@ -235,9 +273,10 @@ void sg_spread_look(sg_lens *lens, const sg_prepared *prepared, const double *th
     } else {
         for (int k = 0; k < s.fixed; k++) take_point(lens, &c, k, NULL, 1);
         for (int r = 0; r < draws; r++) {
-            draw_numbers(&s, lens->draws, lens->spread->numbers);
-            for (int k = 0; k < s.each; k++) take_point(lens, &c, s.fixed + k, lens->spread->numbers, 1.0 / draws);
+            const double *numbers = numbers_of(lens, &s, r);
+            for (int k = 0; k < s.each; k++) take_point(lens, &c, s.fixed + k, numbers, 1.0 / draws);
         }
+        if (lens->spread->kept && lens->spread->next == lens->spread->known) lens->spread->known++;
     }
     if (want & SG_NOISE && !c.closed) centre_noise(lens, &c);
 }

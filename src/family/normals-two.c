@@ -393,7 +393,10 @@ void sg_normals_two_jet(const sg_normals *law, const double *theta, const sg_blo
     open_block(law, theta, block, heat, jet->want & SG_DIAGONAL, &p);
     load_ratio(&p);
     load_responsibilities(&p);
-    if (wanted(&once) || wanted(&twice)) load_weight(&p);
+    if (jet->dt || wanted(&twice))
+        load_weight(&p);
+    else
+        memset(p.weight, 0, sizeof p.weight); /* its derivatives do without */
     if (jet->logp) log_density(&p, jet->logp);
     if (jet->dx || jet->dxx) slopes(&p, jet->dx);
     if (jet->dxx) bends(&p, jet->dxx);

@@ -3,8 +3,9 @@
  * loss with its gradient, and with its exact Hessian, at a point beside the truth.
  *
  *   lifted draw DATA N POINTS                    draws N data, doubles row by row, and writes the 10 N noised points
- * (x, beta) that the loss makes of them lifted ours DATA FREE READINGS TIMES OUT     FREE weight or means, READINGS
- * gradient or hessian.  Prints the fastest of TIMES evaluations, the noise drawn in each; writes value, gradient and
+ * (x, beta) that the loss makes of them
+ *   lifted ours DATA FREE READINGS TIMES OUT     FREE weight or means, READINGS gradient or hessian.  Prints the
+ * fastest of TIMES evaluations that have their noise in memory, and of as many that draw it; writes value, gradient and
  * the lower triangle of the Hessian
  */
 #include <cblas.h>
@@ -116,8 +117,20 @@ static void write_means(const char *path, int m, int want, const sg_pass_means *
     fclose(file);
 }
 
+static double fastest(const subject *s, sg_lens *lens, const double *theta, const sg_source *source, int want,
+                      int times, sg_pass_means *means) {
+    double least = INFINITY;
+    if (sg_pass_open(lens, s->prepared, source)) die("memory for the noise");
+    for (int k = 0; k <= times; k++) {
+        const double start = now();
+        sg_pass(lens, s->prepared, NULL, theta, source, want, means);
+        if (k > 0) least = fmin(least, now() - start);
+    }
+    return least;
+}
+
 static void ours(const char *path, const char *free_parameters, int want, int times, const char *out) {
-    double fastest = INFINITY, *rows = NULL;
+    double *rows = NULL;
     sg_source source = {.d = D, .rows = rows = read_rows(path, &source.n)};
     subject s = open_subject(free_parameters);
     sg_chart *chart = NULL;
@@ -127,12 +140,9 @@ static void ours(const char *path, const char *free_parameters, int want, int ti
     for (int j = 0; j < s.model->full; j++) theta[j] = s.model->truth[j] + (j ? 0.05 * (j % 3) : 0.02);
     if (sg_chart_new(s.model, theta, NULL, &chart)) die("chart");
     if (sg_lens_new(s.model, s.loss, chart, want, 0, &lens) || sg_pass_means_new(s.model->m, &means)) die("lens");
-    for (int k = 0; k < times; k++) {
-        const double start = now();
-        sg_pass(lens, s.prepared, NULL, theta, &source, want, &means);
-        fastest = fmin(fastest, now() - start);
-    }
-    printf("%.6g\n", fastest);
+    const double drawing = fastest(&s, lens, theta, &source, want, times, &means);
+    source.memory = (size_t)64 << 20;
+    printf("%.6g %.6g\n", fastest(&s, lens, theta, &source, want, times, &means), drawing);
     write_means(out, s.model->m, want, &means);
     sg_pass_means_clear(&means);
     sg_lens_delete(lens);

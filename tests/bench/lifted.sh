@@ -4,7 +4,7 @@ find_python numpy
 data=$work/lifted.data points=$work/lifted.points
 "$bin/lifted" draw "$data" 1000 "$points"
 echo "lifted score matching, two normals in R^8, 1000 data with 10 draws each; one evaluation, milliseconds, one core, $rounds rounds"
-echo "  NumPy has its noise in memory; it takes all points at once, or 1024 at a time"
+echo "  both have their noise in memory, as all evaluations of a fit but the first; NumPy takes all points at once, or 1024 at a time"
 
 # The largest difference, in units of the largest number; it must be small, or the run ends here.
 same() { # ours, theirs
@@ -26,7 +26,9 @@ for free in weight means; do
         times=20
         if [ $of = means-hessian ]; then times=2; fi
         for round in $(seq "$rounds"); do
-            once "$of-ours" $pin "$bin/lifted" ours "$data" $free $readings $times "$work/$of.ours"
+            $pin "$bin/lifted" ours "$data" $free $readings $times "$work/$of.ours" >"$work/both"
+            awk '{print $1}' "$work/both" >>"$work/$of-ours"
+            awk '{print $2}' "$work/both" >>"$work/$of-drawing"
             for piece in 0 1024; do
                 if [ "$python" ]; then
                     once "$of-$piece" $pin "$python" "$here/lifted.py" "$points" $free $readings $((times / 2)) $piece "$work/$of.numpy"
@@ -34,6 +36,7 @@ for free in weight means; do
             done
         done
         lifted_line "$free, $readings, ours" "$of-ours"
+        lifted_line "$free, $readings, ours, noise drawn" "$of-drawing"
         if [ "$python" ]; then
             lifted_line "$free, $readings, NumPy at once" "$of-0"
             lifted_line "$free, $readings, NumPy in pieces" "$of-1024"

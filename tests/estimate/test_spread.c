@@ -398,6 +398,45 @@ static void directions_have_their_closed_form(void **state) {
             }
 }
 
+/* Fits of a fitter with memory for the numbers of 700 data with 4 draws, and with a little less: in turn, of one
+ * replicate and another, and of fewer data. */
+static void kept_numbers_change_no_bit(void **state) {
+    (void)state;
+    static const char *const losses[] = {"lifted:boundary=shared,draws=4", "lifted:boundary=independent,draws=4",
+                                         "denoising:sigma=0.7,draws=4", "sliced:draws=4"};
+    static const int numbers[] = {3, 5, 2, 2}; /* a draw */
+    for (int l = 0; l < 4; l++) {
+        sg_model *model = model_of("mixture:d=2,m=1,w=0.4");
+        sg_loss *loss = loss_of(losses[l]);
+        sg_fitter *fitter = NULL;
+        sg_sampler *sampler = NULL;
+        OK(sg_sampler_new(model, model->truth, NULL, &sampler));
+        OK(sg_fitter_new(model, loss, model->truth, NULL, NULL, &fitter));
+        const size_t enough = (size_t)(3 * SG_BLOCK * 4 * numbers[l]) * sizeof(double);
+        for (uint32_t k = 0; k < 3; k++) {
+            sg_source source = {.n = k == 2 ? 300 : 700, .d = 2, .sampler = sampler, .key = 5, .replicate = k};
+            double theta[3], covariance[3];
+            int passes = 0;
+            for (int memory = 0; memory < 3; memory++) {
+                sg_fit fit = {.theta = theta + memory, .covariance = covariance + memory};
+                source.memory = memory == 0 ? 0 : memory == 1 ? enough : enough - 1;
+                OK(sg_fit_source(fitter, &source, SG_FIT_SANDWICH, &fit));
+                OK(fit.status);
+                if (memory) assert_int_equal(fit.passes, passes);
+                passes = fit.passes;
+            }
+            assert_true(passes > 2);
+            if (theta[1] != theta[0] || theta[2] != theta[0] || covariance[1] != covariance[0] ||
+                covariance[2] != covariance[0])
+                fail_msg("%s: %.17g, with kept numbers %.17g and %.17g", losses[l], theta[0], theta[1], theta[2]);
+        }
+        sg_fitter_delete(fitter);
+        sg_sampler_delete(sampler);
+        sg_loss_delete(loss);
+        sg_model_delete(model);
+    }
+}
+
 int main(void) {
     gsl_set_error_handler_off();
     openblas_set_num_threads(1);
@@ -405,7 +444,7 @@ int main(void) {
         cmocka_unit_test(covariances_of_the_lifted_loss),    cmocka_unit_test(constants_of_the_lifted_process),
         cmocka_unit_test(a_lost_boundary_term_is_a_bias),    cmocka_unit_test(theory_alone_is_not_fitted),
         cmocka_unit_test(denoising_has_its_closed_form),     cmocka_unit_test(draws_average_out),
-        cmocka_unit_test(directions_have_their_closed_form),
+        cmocka_unit_test(directions_have_their_closed_form), cmocka_unit_test(kept_numbers_change_no_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
