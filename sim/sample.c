@@ -14,6 +14,7 @@ static int chains_of(const sim_args *args) {
 
 typedef struct {
     sim_setting setting;
+    const sg_model *law; /* of what is drawn: the model's own, or that of the dynamics */
     sg_sampler *sampler;
     sg_walk *walk;
     bool dynamics;
@@ -43,11 +44,14 @@ static void put_row(sink *out, int chain, int d, const double *x, int stride) {
     }
 }
 
-static void put_header(sink *out, int d) {
+static void put_header(sink *out, const sg_space *space) {
+    const int d = space->d, levels = space->tempered ? 1 : 0;
     if (out->array) return;
     if (out->chains > 1) fprintf(out->file, "chain,");
     for (int a = 0; a < d; a++) {
-        if (d == 1)
+        if (a == d - levels)
+            fprintf(out->file, "beta");
+        else if (d == 1 + levels)
             fprintf(out->file, "x");
         else
             fprintf(out->file, "x%d", a + 1);
@@ -78,33 +82,37 @@ static double usual_step(const source *s) {
     return s->setting.model->space.shape == SG_FINITE ? 1 : NAN;
 }
 
-/* Doubles or halves the step, then interpolates on the log scale, by the acceptance of a throw-away walk. */
+/* Doubles or halves the step until it has passed the wanted acceptance, then by less at each turn, by throw-away walks.
+ */
 static sg_status tune(const sim_args *args, source *s) {
     double step = 0.1, factor = 2;
+    bool longer = true, turned = false;
     s->step = args->step > 0 ? args->step : usual_step(s);
     if (s->step > 0) return SG_OK;
     for (int round = 0; round < TUNING_ROUNDS; round++) {
         sg_walk *walk = NULL;
-        sg_status status = sg_walk_new(s->setting.model, s->setting.model->truth, s->sampler, 64, args->seed,
-                                       (uint32_t)round + 1, step, &walk);
+        sg_status status =
+            sg_walk_new(s->law, s->law->truth, s->sampler, 64, args->seed, (uint32_t)round + 1, step, &walk);
         if (status) return status;
         sg_walk_advance(s->setting.loss, s->setting.prepared, walk, TUNING_STEPS);
         double share = (double)walk->accepted / (double)(walk->proposed + (walk->proposed == 0));
         sg_walk_delete(walk);
         if (fabs(share - wanted_acceptance) < 0.03) break;
-        step *= share > wanted_acceptance ? factor : 1 / factor;
-        if (round % 2) factor = sqrt(factor) > 1.02 ? sqrt(factor) * 1.01 : 1.02;
+        const bool grow = share > wanted_acceptance;
+        turned = turned || (round > 0 && grow != longer);
+        longer = grow;
+        if (turned) factor = fmax(1.02, sqrt(factor));
+        step *= grow ? factor : 1 / factor;
     }
     s->step = step;
     return SG_OK;
 }
 
 static sg_status walk_draws(const sim_args *args, source *s, sink *out) {
-    int d = s->setting.model->space.d;
+    int d = s->law->space.d;
     sg_status status = tune(args, s);
     if (status) return status;
-    status = sg_walk_new(s->setting.model, s->setting.model->truth, s->sampler, chains_of(args), args->seed, 0, s->step,
-                         &s->walk);
+    status = sg_walk_new(s->law, s->law->truth, s->sampler, chains_of(args), args->seed, 0, s->step, &s->walk);
     if (status) return status;
     for (long long row = 0; row < args->n && !out->failed;) {
         sg_walk_advance(s->setting.loss, s->setting.prepared, s->walk, args->thin);
@@ -150,7 +158,7 @@ static int produce(const sim_args *args, source *s) {
     if (args->output && !(out.file = fopen(args->output, "w")))
         return sim_complain(2, "%s cannot be created", args->output);
     if (args->json && !args->output) out.array = json_array();
-    put_header(&out, s->setting.model->space.d);
+    put_header(&out, &s->law->space);
     status = s->dynamics ? walk_draws(args, s, &out) : exact_draws(args, s, &out);
     if (args->output && fclose(out.file)) out.failed = true;
     if (status) return sim_fail(status);
@@ -168,7 +176,12 @@ static int produce(const sim_args *args, source *s) {
 /* Exact draws to give or to start from.  Larger spin models have none: their processes start all the same. */
 static sg_status open_sampler(source *s) {
     const sg_row *row = s->setting.loss->row;
-    sg_status status = sg_sampler_new(s->setting.model, s->setting.model->truth, s->setting.panels, &s->sampler);
+    sg_status status = SG_OK;
+    s->law = s->setting.model;
+    if (s->dynamics) status = sg_loss_law(s->setting.loss, s->setting.prepared, s->setting.model, &s->law);
+    if (!status)
+        status =
+            sg_sampler_new(s->law, s->law->truth, s->law == s->setting.model ? s->setting.panels : NULL, &s->sampler);
     const bool starts = s->dynamics && s->setting.model->space.shape == SG_FINITE && row->kind != SG_RESAMPLE;
     return status == SG_REFUSED && starts ? SG_OK : status;
 }
@@ -191,15 +204,20 @@ const sim_command sim_command_sample = {
     .name = "sample",
     .usage = "sample FAMILY [-p key=value]... [--loss LOSS | --dynamics NAME] -n N [-o FILE] [--json]",
     .summary = "exact draws, or draws by the dynamics that is paired with a loss",
-    .help = "Writes N draws as CSV with a header line.  Without --loss and --dynamics they are exact and independent "
-            "(inverse distribution\n"
-            "function with an error below 1e-9, or exact composition).  With one of them they are the states of the "
-            "paired Markov chain, a\n"
-            "Metropolis-adjusted step that leaves the law exactly invariant, started from an exact draw; --chains runs "
-            "several side by side.\n"
-            "On finite sets a step is the process itself over a time --step (default 1; updates, for swendsen-wang and "
-            "wolff); where\n"
-            "all states are too many to draw from, it starts with all sites at -1, or in state 0.",
+    .help =
+        "Writes N draws as CSV with a header line.  Without --loss and --dynamics they are exact and independent "
+        "(inverse distribution\n"
+        "function with an error below 1e-9, or exact composition).  With one of them they are the states of the "
+        "paired Markov chain, a\n"
+        "Metropolis-adjusted step that leaves the law exactly invariant, started from an exact draw; --chains runs "
+        "several side by side.\n"
+        "On finite sets a step is the process itself over a time --step (default 1; updates, for swendsen-wang and "
+        "wolff); where\n"
+        "all states are too many to draw from, it starts with all sites at -1, or in state 0.\n"
+        "Losses on noised data have dynamics on noised data: tempered-langevin moves (x, beta), with the level beta "
+        "as the last column,\n"
+        "smoothed-langevin the noised x.  Given beta, x has the law p * N(0, lambda beta); draws of p are the mean "
+        "of weights p(x)/p^beta(x).",
     .example = "scoregap sample bimodal -p a=3 --dynamics langevin -n 1000 --thin 10",
     .takes = SIM_TAKES_P | SIM_TAKES_LOSS | SIM_TAKES_DYNAMICS | SIM_TAKES_N | SIM_TAKES_OUTPUT | SIM_TAKES_CHAIN,
     .least = 1,

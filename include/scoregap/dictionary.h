@@ -105,6 +105,7 @@ static inline int sg_d_rows(sg_d_shape shape, int d) {
  */
 typedef struct {
     const sg_model *model; /* whose jets the points take: the model itself, or a view of it on more coordinates */
+    const sg_model *law;   /* in which the dynamics moves: the same, or the law of noised data; NULL: there is none */
     int draws;             /* M a datum; 0: the mean over all draws, by the rule */
     int normals, uniforms; /* numbers that one draw takes */
     int fixed, each;
@@ -335,6 +336,13 @@ SG_MUST_CHECK sg_status sg_loss_reference(const sg_loss *loss, const sg_model *m
 SG_MUST_CHECK sg_status sg_loss_prepare(const sg_loss *loss, const sg_model *model, const sg_panels *panels,
                                         sg_prepared **prepared);
 void sg_loss_release(const sg_loss *loss, sg_prepared *prepared);
+/*
+ * The law that the dynamics leaves invariant, on whose points it moves: `model` itself, or for losses on noised data
+ * what sg_spread.law says, which lives as long as `prepared`: (x, beta), or noised data.  With sg_row.more and without
+ * `diffusion` the dynamics is Langevin's in that law.  Errors: SG_MISFIT (several noise levels, none of which moves).
+ */
+SG_MUST_CHECK sg_status sg_loss_law(const sg_loss *loss, const sg_prepared *prepared, const sg_model *model,
+                                    const sg_model **law);
 /* sg_row.cuts */
 int sg_loss_cuts(const sg_loss *loss, const sg_model *model, double at[SG_CUTS_MOST]);
 /* log D at the nodes of panels [n], for kind SG_DIFFUSION (zeros where D = 1).  Errors: SG_MISFIT (another kind),
@@ -358,12 +366,12 @@ typedef struct sg_walk {
 } sg_walk;
 
 /*
- * `chains` chains of the row's dynamics at theta, started by exact draws from p_theta (so stationary from the first
- * step). Key and replicate fix every number drawn; chain i does not depend on how many chains there are (but for
- * samplers by composition). dt > 0; the step of mle draws afresh with probability 1 - exp(-dt), so INFINITY gives
- * independent draws.  On finite sets a step is the process itself over a time dt, without error, and without a sampler
- * all sites start in state 0: at x = -1 where they have two (x = -1 or +1), otherwise at x = 0.  Errors:
- * SG_OUT_OF_RANGE (chains, dt), SG_MISFIT (no sampler), SG_NO_MEMORY.
+ * `chains` chains of the row's dynamics at theta, on the law `model` (sg_loss_law), started by exact draws from p_theta
+ * (so stationary from the first step). Key and replicate fix every number drawn; chain i does not depend on how many
+ * chains there are (but for samplers by composition). dt > 0; the step of mle draws afresh with probability 1 -
+ * exp(-dt), so INFINITY gives independent draws.  On finite sets a step is the process itself over a time dt, without
+ * error, and without a sampler all sites start in state 0: at x = -1 where they have two (x = -1 or +1), otherwise at x
+ * = 0.  Errors: SG_OUT_OF_RANGE (chains, dt), SG_MISFIT (no sampler), SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_walk_new(const sg_model *model, const double *theta, const sg_sampler *sampler, int chains,
                                     uint64_t key, uint32_t replicate, double dt, sg_walk **walk);

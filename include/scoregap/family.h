@@ -494,14 +494,23 @@ double sg_lift_norm(const sg_lift *lift);
 SG_MUST_CHECK sg_status sg_lift_levels(const sg_lift *lift, double panels, int *count, double **beta, double **weight);
 /* Panels of u = log(1 + beta) under r, cut at `depth` (sg_panels_new).  Errors: those of sg_panels_new. */
 SG_MUST_CHECK sg_status sg_lift_panels(const sg_lift *lift, double depth, int level, sg_panels **panels);
+/* The inverse distribution function of u, for draws.  Errors: those of panels and their table. */
+SG_MUST_CHECK sg_status sg_lift_inverse(const sg_lift *lift, sg_inverse **inverse);
 /*
  * The law on (x, beta) as a model of its own on R^d x [0, beta_max] (space.tempered), with the parameters, free ones
  * and truth of `base`, whose family must have `smooth` and which must outlive it.  Its jets are in d + 1 coordinates
- * and include r, normalized.  Errors: SG_MISFIT (no `smooth`), SG_OUT_OF_RANGE, SG_NO_MEMORY.
+ * and include r, normalized.  Its sampler is that of `base` with noise of a random level.  Errors: SG_MISFIT (no
+ * `smooth`), SG_OUT_OF_RANGE, SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_model_lift(const sg_model *base, const sg_lift *lift, sg_model **view);
 /* The lift of such a view; NULL: the model is none. */
 const sg_lift *sg_model_lift_of(const sg_model *view, double *log_norm);
+/*
+ * The law of noised data, p_theta * N(0, t I), of a model that is a mixture of normals (sg_family.components): a model
+ * of its own, with weights and means as parameters, all of them free.  Errors: SG_MISFIT (no mixture of normals),
+ * SG_OUT_OF_RANGE (t < 0), SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_model_noised(const sg_model *base, const double *theta, double t, sg_model **law);
 
 /* ------------------------------------------------------------------ charts */
 

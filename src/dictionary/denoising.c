@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/vecmath.h"
+#include "dictionary/diffusion.h"
 #include "dictionary/noised.h"
 #include "numeric/legendre.h"
 
@@ -73,6 +74,7 @@ enum { LEVELS = 16 };
 typedef struct {
     choices c;
     sg_model *view; /* on (y, t) */
+    sg_model *law;  /* of y at one level; NULL: a schedule */
     int d, levels;
     double t[LEVELS], share[LEVELS]; /* of the rule, shares sum to 1 */
     sg_noise_rule noise;
@@ -82,6 +84,7 @@ static void release(sg_prepared *prepared) {
     constants *own = (constants *)prepared;
     if (!own) return;
     sg_model_delete(own->view);
+    sg_model_delete(own->law);
     sg_noise_rule_free(&own->noise);
     sg_delete(own);
 }
@@ -96,6 +99,7 @@ static sg_status fill(const choices *c, const sg_model *model, const double *the
     own->c = *c;
     own->d = model->space.d;
     sg_status status = sg_model_lift(model, &lift, &own->view);
+    if (!status && c->sigma_max == 0) status = sg_model_noised(model, theta, level_at(c, 0), &own->law);
     if (!status) status = sg_noise_rule_new(model, theta, level ? 64 : 48, &own->noise);
     own->levels = c->sigma_max > 0 ? LEVELS : 1;
     for (int k = 0; k < own->levels; k++) {
@@ -120,7 +124,7 @@ static sg_status prepare(const void *options_of, const sg_model *model, const do
 }
 
 static sg_status fits(const void *own, const sg_model *model) {
-    if (!model->family->smooth)
+    if (!model->family->smooth || !model->family->components)
         return sg_fail(SG_MISFIT,
                        "denoising needs a law whose convolution with noise is known, such as mixture or "
                        "gaussian-mixture: %s is none",
@@ -134,6 +138,7 @@ static sg_status fits(const void *own, const sg_model *model) {
 static void spread(const sg_prepared *prepared, sg_spread *out) {
     const constants *own = (const constants *)prepared;
     *out = (sg_spread){.model = own->view,
+                       .law = own->law,
                        .draws = own->c.draws,
                        .normals = own->d,
                        .uniforms = own->c.sigma_max > 0 ? 1 : 0,
@@ -239,6 +244,10 @@ static void datum(const sg_prepared *prepared, const sg_local *local, const sg_b
     if (out->curvature) fill_curvature(&v, jet, out->curvature);
 }
 
+static void step(const sg_prepared *prepared, sg_walk *walk) {
+    sg_diffusion_step(NULL, SG_D_SCALAR, prepared, walk);
+}
+
 /* One level, from an eighth of the narrowest component's width to twice the distance of the farthest two. */
 static sg_status ranges(const void *own, const sg_model *model, sg_range range[SG_RANGES_MOST], int *count) {
     const choices *c = own;
@@ -272,5 +281,6 @@ const sg_row sg_row_denoising = {
     .more = 1,
     .spread = spread,
     .point = point,
+    .step = step,
     .ranges = ranges,
 };

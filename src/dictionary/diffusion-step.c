@@ -21,10 +21,10 @@ typedef struct {
 } place;
 
 /* Rows of B numbers at both ends: log p; x, s and div D for each coordinate, D and its root; and once the normals, a
- * vector, u and the ratio. */
+ * vector, u, the ratio and an image. */
 size_t sg_diffusion_step_bytes(int d) {
     const size_t rows = (size_t)d * ((size_t)d + 1) / 2, each = 1 + 3 * (size_t)d + 2 * rows;
-    return (2 * each + 2 * (size_t)d + 2) * B * sizeof(double);
+    return (2 * each + 2 * (size_t)d + 3) * B * sizeof(double);
 }
 
 static bool take_place(sg_arena *arena, const sg_walk *walk, int rows, double *x, place *p) {
@@ -106,14 +106,33 @@ static void solve(sg_d_shape shape, const place *at, double *v) {
     }
 }
 
-/* log p(y) q(y, x) - log p(x) q(x, y), q the density of the proposal, y = to; v [d][B] is scratch. */
-static void log_ratio(sg_d_shape shape, const place *from, const place *to, double dt, const double *normal, double *v,
-                      double *restrict out) {
+/*
+ * A noise level is reflected at 0 and at the top, as if p and D were continued beyond them evenly and with period 2
+ * top: the move to y is that to its image in [0, top], and the same reflection takes x to the place from which the way
+ * back would start.  Each pair of images is in detailed balance with itself.  image [B]: x, or that place.
+ */
+static void reflect(const sg_space *space, const place *from, place *to, double *restrict image) {
+    const int n = from->block.n, last = (from->block.d - 1) * B;
+    const double *restrict x = from->block.x + last;
+    double *restrict y = to->block.x + last;
+    const double top = space->top;
+    for (int i = 0; i < n; i++) {
+        const double turns = 2 * top * floor(y[i] / (2 * top)), rest = y[i] - turns;
+        const bool turned = rest > top;
+        image[i] = turned ? 2 * top - (x[i] - turns) : x[i] - turns;
+        y[i] = turned ? 2 * top - rest : rest;
+    }
+}
+
+/* log p(y) q(y, x) - log p(x) q(x, y), q the density of the proposal, y = to; the last coordinate of x is `last`; v
+ * [d][B] is scratch. */
+static void log_ratio(sg_d_shape shape, const place *from, const place *to, double dt, const double *normal,
+                      const double *last, double *v, double *restrict out) {
     const int n = from->block.n, d = from->block.d;
     const double *restrict here = from->jet.logp, *restrict there = to->jet.logp;
     for (int i = 0; i < n; i++) out[i] = there[i] - here[i];
     for (int a = 0; a < d; a++) {
-        const double *restrict x = from->block.x + a * B;
+        const double *restrict x = a + 1 < d ? from->block.x + a * B : last;
         double *restrict back = v + a * B;
         drift(shape, to, dt, a, back);
         for (int i = 0; i < n; i++) back[i] = x[i] - back[i];
@@ -172,7 +191,8 @@ void sg_diffusion_step(sg_diffusion_at *at, sg_d_shape shape, const sg_prepared 
     double *normal = sg_arena_take(walk->arena, (size_t)d * B, sizeof(double));
     double *v = sg_arena_take(walk->arena, (size_t)d * B, sizeof(double));
     double *u = sg_arena_take(walk->arena, B, sizeof(double)), *ratio = sg_arena_take(walk->arena, B, sizeof(double));
-    if (!taken || !normal || !v || !u || !ratio) goto out;
+    double *image = sg_arena_take(walk->arena, B, sizeof(double));
+    if (!taken || !normal || !v || !u || !ratio || !image) goto out;
     for (int a = 0; a < d; a++) {
         uint32_t start = walk->stream.index;
         sg_stream_normal(&walk->stream, (size_t)n, normal + a * B);
@@ -181,8 +201,10 @@ void sg_diffusion_step(sg_diffusion_at *at, sg_d_shape shape, const sg_prepared 
     sg_stream_uniform(&walk->stream, (size_t)n, u);
     look(at, shape, prepared, walk, &from);
     propose(shape, &from, walk->dt, normal, &to);
+    if (walk->model->space.tempered) reflect(&walk->model->space, &from, &to, image);
     look(at, shape, prepared, walk, &to);
-    log_ratio(shape, &from, &to, walk->dt, normal, v, ratio);
+    log_ratio(shape, &from, &to, walk->dt, normal, walk->model->space.tempered ? image : walk->block.x + (d - 1) * B, v,
+              ratio);
     refuse_outside(&walk->model->space, &to, ratio);
     walk->accepted += settle(&to, u, ratio, &from);
     wrap(&walk->model->space, n, walk->block.x);

@@ -56,8 +56,8 @@ void sg_diffusion_datum(bool linear, const sg_diffusivity *D, const sg_block *bl
 /*
  * Metropolis-adjusted Langevin (Roberts and Tweedie 1996) with D(x): proposal x + dt (D s + div D) + sqrt(2 dt) C xi,
  * D = C C^T, accepted so that p_theta is exactly invariant for any positive definite D.  A proposal whose density ratio
- * is not a number, or outside the support, is refused. Chain i takes numbers i of each coordinate's normals, then of
- * the uniforms, whatever the number of chains.  `at` NULL: D = 1.
+ * is not a number, or outside the support, is refused; on (x, beta) the level is reflected (D diagonal there).  Chain i
+ * takes numbers i of each coordinate's normals, then of the uniforms, whatever the number of chains.  `at` NULL: D = 1.
  */
 void sg_diffusion_step(sg_diffusion_at *at, sg_d_shape shape, const sg_prepared *prepared, sg_walk *walk);
 size_t sg_diffusion_step_bytes(int d); /* of the walk's arena */

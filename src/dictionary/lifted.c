@@ -171,7 +171,7 @@ static sg_status fill(const choices *c, const sg_model *model, const double *the
     if (!status) status = sg_model_lift(model, &own->lift, &own->view);
     if (!status) status = sg_lift_levels(&own->lift, level ? 1.25 : 0.75, &own->levels, &own->beta, &own->weight);
     if (!status) status = sg_noise_rule_new(model, theta, level ? 64 : 48, &own->noise);
-    if (!status) status = sg_noised_inverse(&own->lift, &own->level);
+    if (!status) status = sg_lift_inverse(&own->lift, &own->level);
     if (status) return status;
     sg_model_lift_of(own->view, &own->log_norm);
     own->rate_low = c->speed * exp(sg_lift_log_rate(&own->lift, own->log_norm, 0, &unused, NULL));
@@ -193,24 +193,25 @@ static sg_status prepare(const void *options_of, const sg_model *model, const do
     return SG_OK;
 }
 
-static sg_status fits(const void *own, const sg_model *model) {
+static sg_status runs(const void *own, const sg_model *model) {
     sg_lift lift;
     if (model->space.d >= COORDINATES_MOST)
         return sg_fail(SG_MISFIT, "lifted takes laws in up to %d dimensions: %s has %d", COORDINATES_MOST - 1,
                        model->text, model->space.d);
     if (model->space.shape != SG_LINE && model->space.shape != SG_RD)
         return sg_fail(SG_MISFIT, "lifted needs a law on the line or R^d: %s is none", model->text);
-    const choices *c = own;
-    if (c->design == PRINTED && c->boundary == EXACT) {
-        sg_status status = sg_noise_rule_fits("the boundary term of loss lifted given a datum", model,
-                                              "boundary=independent, boundary=shared or design=tapered");
-        if (status) return status;
-    }
-    if (c->draws == 0) {
-        sg_status status = sg_noise_rule_fits("the mean over all draws of loss lifted", model, "draws=10 or so");
-        if (status) return status;
-    }
     return choose_lift(own, model, model->truth, &lift);
+}
+
+static sg_status fits(const void *own, const sg_model *model) {
+    const choices *c = own;
+    sg_status status = runs(own, model);
+    if (!status && c->design == PRINTED && c->boundary == EXACT)
+        status = sg_noise_rule_fits("the boundary term of loss lifted given a datum", model,
+                                    "boundary=independent, boundary=shared or design=tapered");
+    if (!status && c->draws == 0)
+        status = sg_noise_rule_fits("the mean over all draws of loss lifted", model, "draws=10 or so");
+    return status;
 }
 
 /* Schedules from flat to steep, levels up to 100 R, beta from slower than x to far faster. */
@@ -244,7 +245,8 @@ static void spread(const sg_prepared *prepared, sg_spread *out) {
     const constants *own = (const constants *)prepared;
     const int boundary = own->c.boundary, d = own->d;
     const bool faces = has_boundary(own), by_rule = own->noise.n > 0;
-    *out = (sg_spread){.model = own->view, .draws = own->c.draws, .normals = d, .uniforms = 1, .each = 1};
+    *out = (sg_spread){
+        .model = own->view, .law = own->view, .draws = own->c.draws, .normals = d, .uniforms = 1, .each = 1};
     out->own_hessian = own->c.design == PRINTED && boundary == OMITTED;
     out->independent = faces && boundary == INDEPENDENT;
     if (faces) out->fixed = 1;
@@ -383,6 +385,10 @@ static void datum(const sg_prepared *prepared, const sg_local *local, const sg_b
     sg_diffusion_datum(false, &at, block, jet, out);
 }
 
+static void step(const sg_prepared *prepared, sg_walk *walk) {
+    sg_diffusion_step(diffusion, SG_D_DIAGONAL, prepared, walk);
+}
+
 const sg_row sg_row_lifted = {
     .name = "lifted",
     .dynamics = "tempered-langevin",
@@ -401,6 +407,8 @@ const sg_row sg_row_lifted = {
     .datum = datum,
     .shape = shape,
     .diffusion = diffusion,
+    .step = step,
+    .runs = runs,
     .settle = settle,
     .round = true,
     .more = 1,

@@ -184,6 +184,19 @@ sg_status sg_loss_runs(const sg_loss *loss, const sg_model *model) {
     return (loss->row->runs ? loss->row->runs : loss->row->fits)(loss->options, model);
 }
 
+sg_status sg_loss_law(const sg_loss *loss, const sg_prepared *prepared, const sg_model *model, const sg_model **law) {
+    sg_spread spread = {0};
+    *law = model;
+    if (!loss->row->more) return SG_OK;
+    loss->row->spread(prepared, &spread);
+    *law = spread.law;
+    if (spread.law) return SG_OK;
+    return sg_fail(SG_MISFIT,
+                   "%s has noise levels that do not move, each a diffusion of its own: take one level for a gap or for "
+                   "draws",
+                   loss->text);
+}
+
 static sg_status place_given(const sg_loss *loss, const sg_model *model, const sg_reals *given, double *theta) {
     if (given->n == model->full)
         sg_model_coordinates(model, given->v, theta);

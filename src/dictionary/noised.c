@@ -163,15 +163,6 @@ sg_status sg_noised_scales(const sg_model *model, const double *theta, double *l
     return status;
 }
 
-sg_status sg_noised_inverse(const sg_lift *lift, sg_inverse **inverse) {
-    sg_panels *panels = NULL;
-    *inverse = NULL;
-    sg_status status = sg_lift_panels(lift, 200, 0, &panels);
-    if (!status) status = sg_inverse_new(panels, inverse);
-    sg_panels_delete(panels);
-    return status;
-}
-
 sg_status sg_noised_draws(const char *loss, char text[SG_TEXT], int *draws) {
     double number = 0;
     *draws = 0;

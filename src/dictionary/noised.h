@@ -49,7 +49,4 @@ SG_MUST_CHECK sg_status sg_noised_scales(const sg_model *model, const double *th
  */
 SG_MUST_CHECK sg_status sg_noised_draws(const char *loss, char text[SG_TEXT], int *draws);
 
-/* The inverse distribution function of log(1 + beta) under r, for draws.  Errors: those of panels and their table. */
-SG_MUST_CHECK sg_status sg_noised_inverse(const sg_lift *lift, sg_inverse **inverse);
-
 #endif

@@ -254,24 +254,39 @@ static void clear(sg_bounds *out) {
     out->log_mixture_upper = out->log_scales_upper = out->log_level_lower = NAN;
 }
 
+static sg_status normals_bound(const sg_model *model, sg_bounds *out) {
+    sg_components *c = NULL;
+    sg_status status = model->family->components(model, model->truth, &c);
+    if (status) return status;
+    status = sg_bound_normals_upper(c->d, c->count, c->weight, c->mean, c->covariance, &out->log_mixture_upper);
+    sg_delete(c);
+    return status == SG_NO_DIGITS ? SG_OK : status;
+}
+
+/* At one level; several have no dynamics. */
+static sg_status noised_bounds(const sg_model *model, const sg_loss *loss, sg_bounds *out) {
+    sg_prepared *prepared = NULL;
+    const sg_model *law;
+    sg_status status = sg_loss_prepare(loss, model, NULL, &prepared);
+    if (status) return status;
+    if (!sg_loss_law(loss, prepared, model, &law)) status = normals_bound(law, out);
+    sg_loss_release(loss, prepared);
+    return status;
+}
+
 /* Of mixtures of normals; components that overlap too little for digits leave no bound. */
 static sg_status mixture_bounds(const sg_model *model, const sg_loss *loss, sg_bounds *out) {
-    sg_components *c = NULL;
     sg_status status;
     if (loss->row->more) {
         sg_lifted_sides sides;
-        if (!loss->row->diffusion) return SG_OK;
+        if (!loss->row->diffusion) return noised_bounds(model, loss, out);
         if ((status = sg_lifted_sides_of(model, loss, &sides))) return status;
         out->log_mixture_upper = sides.log_decomposition_upper;
         out->log_scales_upper = sides.log_scales_upper;
         out->log_level_lower = sides.log_level_lower;
         return SG_OK;
     }
-    if (loss->row->diffusion) return SG_OK;
-    if ((status = model->family->components(model, model->truth, &c))) return status;
-    status = sg_bound_normals_upper(c->d, c->count, c->weight, c->mean, c->covariance, &out->log_mixture_upper);
-    sg_delete(c);
-    return status == SG_NO_DIGITS ? SG_OK : status;
+    return loss->row->diffusion ? SG_OK : normals_bound(model, out);
 }
 
 static sg_status line_bounds(const sg_model *model, const sg_loss *loss, sg_bounds *out) {

@@ -54,13 +54,13 @@ out:
 }
 
 static sg_status take(const sg_model *model, const sg_loss *loss, lifted *l) {
-    sg_spread spread = {0};
+    const sg_model *law;
     l->d = model->space.d;
     sg_status status = model->family->components(model, model->truth, &l->parts);
     if (!status) status = sg_loss_prepare(loss, model, NULL, &l->prepared);
+    if (!status) status = sg_loss_law(loss, l->prepared, model, &law);
     if (status) return status;
-    loss->row->spread(l->prepared, &spread);
-    l->lift = *sg_model_lift_of(spread.model, NULL);
+    l->lift = *sg_model_lift_of(law, NULL);
     const double fall = l->lift.decay + fabs(l->lift.power) * log1p(l->lift.beta_max) + 50;
     status = sg_lift_panels(&l->lift, fmin(MOST, fmax(USUAL, fall)), 0, &l->level);
     return status ? status : level_diffusion(loss, l);

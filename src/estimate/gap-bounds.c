@@ -71,6 +71,22 @@ static sg_status finish(const sg_gap *gap, sg_gap_bounds *list) {
     return status;
 }
 
+/* Langevin's diffusion in the law of noised data; without one level there is none. */
+static sg_status of_noised(const sg_model *model, const sg_loss *loss, const sg_gap *gap, sg_gap_bounds *out) {
+    sg_prepared *prepared = NULL;
+    sg_loss *plain = NULL;
+    const sg_model *law;
+    sg_status status = sg_loss_prepare(loss, model, NULL, &prepared);
+    if (status) return status;
+    if (sg_loss_law(loss, prepared, model, &law)) goto out;
+    status = sg_loss_new("score-matching", &plain);
+    if (!status) status = sg_gap_bounds_of(law, plain, gap, out);
+    sg_loss_delete(plain);
+out:
+    sg_loss_release(loss, prepared);
+    return status;
+}
+
 sg_status sg_gap_bounds_of(const sg_model *model, const sg_loss *loss, const sg_gap *gap, sg_gap_bounds *out) {
     const sg_kind kind = loss->row->kind;
     sg_status status = SG_OK;
@@ -82,8 +98,9 @@ sg_status sg_gap_bounds_of(const sg_model *model, const sg_loss *loss, const sg_
                         .change = NAN,
                         .share = NAN},
         .tensorization = {.log_value = NAN, .log_lower = -INFINITY, .log_upper = INFINITY, .ratio = NAN, .share = NAN}};
+    if (loss->row->more && !loss->row->diffusion) return of_noised(model, loss, gap, out);
     if (loss->row->more) { /* a process on more coordinates than those of the model */
-        if (loss->row->diffusion && model->family->components) status = sg_gap_bounds_lifted(model, loss, out);
+        if (model->family->components) status = sg_gap_bounds_lifted(model, loss, out);
         return status ? status : finish(gap, out);
     }
     if (kind == SG_DIFFUSION && model->space.shape == SG_CIRCLE)

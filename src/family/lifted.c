@@ -9,7 +9,7 @@
 #include "numeric/legendre.h"
 #include "scoregap/family.h"
 
-enum { B = SG_BLOCK, RULE = SG_PANEL_ORDER, LEVELS_MOST = 4096 };
+enum { B = SG_BLOCK, RULE = SG_PANEL_ORDER, LEVELS_MOST = 4096, AXES_MOST = 64 };
 
 typedef struct {
     const sg_model *base;
@@ -154,6 +154,15 @@ sg_status sg_lift_panels(const sg_lift *lift, double depth, int level, sg_panels
     return sg_panels_new(&density, 1e-13, depth, level, panels);
 }
 
+sg_status sg_lift_inverse(const sg_lift *lift, sg_inverse **inverse) {
+    sg_panels *panels = NULL;
+    *inverse = NULL;
+    sg_status status = sg_lift_panels(lift, 200, 0, &panels);
+    if (!status) status = sg_inverse_new(panels, inverse);
+    sg_panels_delete(panels);
+    return status;
+}
+
 /* -------------------------------------------------------------------- jets */
 
 /* The last coordinate is t = lambda beta in `smooth`, beta here. */
@@ -226,6 +235,71 @@ static void parameter(const sg_model *view, int index, char name[SG_NAME]) {
     own->base->family->parameter(own->base, index, name);
 }
 
+/* ------------------------------------------------------------------- draws */
+
+typedef struct {
+    sg_own_sampler base;
+    sg_sampler *data;
+    sg_inverse *level; /* of log(1 + beta) */
+    int d;             /* of the data */
+    double lambda;
+} noisy;
+
+static void release_noisy(sg_own_sampler *base) {
+    noisy *s = (noisy *)base;
+    sg_sampler_delete(s->data);
+    sg_inverse_delete(s->level);
+    sg_delete(s);
+}
+
+/* Levels and noise first: point i takes numbers i of them whatever the number of points. */
+static void draw_noisy(const sg_own_sampler *base, sg_stream *stream, sg_block *block) {
+    const noisy *s = (const noisy *)base;
+    const size_t n = (size_t)block->n;
+    _Alignas(SG_ALIGN) double size[B], noise[AXES_MOST * B];
+    double *beta = block->x + s->d * B;
+    for (int a = 0; a <= s->d; a++) {
+        const uint32_t start = stream->index;
+        if (a < s->d)
+            sg_stream_normal(stream, n, noise + a * B);
+        else
+            sg_stream_uniform(stream, n, size);
+        stream->index = start + B / 2;
+    }
+    sg_block data = {.n = block->n, .d = s->d, .draws = 1, .x = block->x};
+    sg_sampler_draw(s->data, stream, &data);
+    sg_inverse_draw(s->level, n, size, beta);
+    for (size_t i = 0; i < n; i++) beta[i] = expm1(beta[i]);
+    for (size_t i = 0; i < n; i++) size[i] = sqrt(s->lambda * beta[i]);
+    for (int a = 0; a < s->d; a++)
+        for (size_t i = 0; i < n; i++) block->x[(size_t)(a * B) + i] += size[i] * noise[(size_t)(a * B) + i];
+}
+
+static sg_status sampler(const sg_model *view, const double *theta, sg_own_sampler **out) {
+    const view_data *own = view->own;
+    noisy *made = NULL;
+    *out = NULL;
+    if (own->base->space.d > AXES_MOST)
+        return sg_fail(SG_REFUSED, "noised data are drawn in up to %d dimensions: %s has %d", AXES_MOST, view->text,
+                       own->base->space.d);
+    sg_status status = sg_new(&made, 1, sizeof *made);
+    if (status) return status;
+    made->base = (sg_own_sampler){.draw = draw_noisy, .release = release_noisy};
+    made->d = own->base->space.d;
+    made->lambda = own->lift.lambda;
+    status = sg_sampler_new(own->base, theta, NULL, &made->data);
+    if (!status) status = sg_lift_inverse(&own->lift, &made->level);
+    if (status) {
+        release_noisy(&made->base);
+        return status;
+    }
+    made->base.error = sg_sampler_exact(made->data) ? 0 : sg_sampler_error(made->data);
+    snprintf(made->base.method, sizeof made->base.method, "%s, and noise of a random level",
+             sg_sampler_method(made->data));
+    *out = &made->base;
+    return SG_OK;
+}
+
 static const sg_field keys[] = {{.key = NULL}};
 
 static const sg_family family = {
@@ -237,6 +311,7 @@ static const sg_family family = {
     .parameter = parameter,
     .jet = jet,
     .inside = inside,
+    .sampler = sampler,
 };
 
 /* -------------------------------------------------------------------- models */

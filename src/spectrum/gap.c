@@ -50,12 +50,28 @@ static sg_gap_solver *solver_of(const sg_model *model, const sg_loss *loss) {
     return refused;
 }
 
+/* Langevin's diffusion in the law of noised data. */
+static sg_status of_noised(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings,
+                           sg_gap *out, sg_eigenvalues *values) {
+    sg_prepared *prepared = NULL;
+    sg_loss *plain = NULL;
+    const sg_model *law;
+    sg_status status = sg_loss_prepare(loss, model, NULL, &prepared);
+    if (!status) status = sg_loss_law(loss, prepared, model, &law);
+    if (!status) status = sg_loss_new("score-matching", &plain);
+    if (!status) status = solver_of(law, plain)(law, plain, settings, out, values);
+    sg_loss_delete(plain);
+    sg_loss_release(loss, prepared);
+    return status;
+}
+
 sg_status sg_spectrum_gap(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings, sg_gap *out,
                           sg_eigenvalues *values) {
     static const sg_spectrum_settings plain = {0};
     struct timespec start;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    sg_status status = solver_of(model, loss)(model, loss, settings ? settings : &plain, out, values);
+    sg_gap_solver *solver = loss->row->more && !loss->row->diffusion ? of_noised : solver_of(model, loss);
+    sg_status status = solver(model, loss, settings ? settings : &plain, out, values);
     if (!status) out->seconds = seconds_since(&start);
     return status;
 }

@@ -137,6 +137,12 @@ check "has its draws" draws
 for name in resampling langevin preconditioned-langevin; do
     prints "sample by $name" '^-?[0-9]' sample bimodal --dynamics $name -n 20 --thin 2 --seed 3
 done
+levels() { leaves 0 sample mixture -p d=2 --dynamics tempered-langevin -n 50 --seed 3 && [ "$(head -n 1 out)" = x1,x2,beta ] && awk -F , 'NR > 1 && !($3 >= 0 && $3 <= 55) { exit 1 }' out; }
+check "sample by tempered-langevin" levels
+noisy() { leaves 0 sample mixture --loss denoising:sigma=2 -n 50 --seed 3 && [ "$(head -n 1 out)" = x ]; }
+check "sample by smoothed-langevin" noisy
+refuses "sample by several noise levels" "take one level" sample mixture --loss denoising:sigma-max=2 -n 5
+refuses "their gap" "take one level" gap mixture --loss denoising:sigma-max=2
 chains() { leaves 0 sample gaussian --loss score-matching --step 0.5 --chains 3 -n 6 && [ "$(cut -d, -f1 out | tr '\n' ' ')" = "chain 0 1 2 0 1 2 " ]; }
 check "chains side by side" chains
 refuses "sample without -n" "give the number of draws with -n" sample bimodal

@@ -110,6 +110,8 @@ static void other_processes(void **state) {
         {"hardcore:n=8,lambda=2", "pseudolikelihood"},
         {"parity:n=4,k=4,J=0.5", "pseudolikelihood"},
         {"von-mises", "score-matching"},
+        {"mixture", "lifted"},
+        {"mixture:m=2,w=0.3", "denoising:sigma=0.5"},
         {"loglinear", "probability-flow"},
         {"loglinear", "masked:k=2"},
         {"potts:graph=complete,n=5,q=3,beta=0.6,free=tied", "wolff"},

@@ -94,12 +94,6 @@ static sg_status solve(sg_grid_problem *problem, const sg_space *space, const sg
     return status;
 }
 
-static const sg_model *view_of(const sg_loss *loss, const sg_prepared *prepared) {
-    sg_spread spread = {0};
-    loss->row->spread(prepared, &spread);
-    return spread.model;
-}
-
 sg_status sg_gap_on_grid(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings, sg_gap *out,
                          sg_eigenvalues *values) {
     source s = {.model = model, .loss = loss};
@@ -112,7 +106,7 @@ sg_status sg_gap_on_grid(const sg_model *model, const sg_loss *loss, const sg_sp
     sg_status status = sg_loss_prepare(loss, model, NULL, &prepared);
     if (status) goto out;
     s.prepared = prepared;
-    if (loss->row->more) s.model = view_of(loss, prepared);
+    if ((status = sg_loss_law(loss, prepared, model, &s.model))) goto out;
     if (loss->row->shape) s.shape = loss->row->shape(prepared);
     problem.d = s.model->space.d;
     problem.cuts = sg_loss_cuts(loss, model, problem.cut);

@@ -20,7 +20,7 @@ static const double BURN = 20;            /* relaxation times */
 static const double HALVES = 4;           /* standard errors between the two starts */
 
 typedef struct {
-    const sg_model *model;
+    const sg_model *model; /* from set_up on, the law of the dynamics */
     const sg_loss *loss;
     const sg_trajectory_settings *settings;
     sg_panels *panels;
@@ -108,6 +108,7 @@ static sg_status set_up(run *r) {
     sg_status status = check(r);
     if (!status && line) status = sg_model_panels(r->model, r->model->truth, 0, &r->panels);
     if (!status) status = sg_loss_prepare(r->loss, r->model, r->panels, &r->prepared);
+    if (!status) status = sg_loss_law(r->loss, r->prepared, r->model, &r->model);
     if (!status) status = sg_sampler_new(r->model, r->model->truth, r->panels, &r->sampler);
     if (status == SG_REFUSED && sites && r->loss->row->kind != SG_RESAMPLE) status = SG_OK;
     if (!status) status = sg_observables_new(r->model, r->panels, &r->observables);
