@@ -1,8 +1,10 @@
 /* A diffusion on R^2 or R^3, an orthant, or (x, beta), from its model: a box around the law, then sg_grid_gap. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "spectrum/kinds.h"
+#include "tails.h"
 #include "wells.h"
 
 static const double DEPTH = 60; /* of the faces below the top, and half of it below the pass between wells */
@@ -76,13 +78,37 @@ static sg_status find_box(sg_grid_problem *problem, const sg_space *space, const
     return sg_grid_box_along(problem, along, at, depth);
 }
 
+static void point_inside(const sg_space *space, double at[SG_GRID_DIMENSIONS]) {
+    for (int a = 0; a < space->d; a++) at[a] = space->shape == SG_ORTHANT;
+}
+
+/* No eigenvalue below the essential spectrum, whose bottom is the gap; a box bounds it from above. */
+static void not_attained(double bottom, double upper, sg_gap *out) {
+    const double seconds = out->seconds;
+    const int iterations = out->iterations;
+    *out = (sg_gap){.status = SG_NOT_ATTAINED,
+                    .method = "potential along rays",
+                    .gap = bottom,
+                    .gap_upper = upper,
+                    .log10_gap = log10(bottom),
+                    .poincare = 1 / bottom,
+                    .relaxation_time = 1 / bottom,
+                    .seconds = seconds,
+                    .iterations = iterations};
+    snprintf(out->message, sizeof out->message,
+             bottom > 0 ? "no eigenfunction: the gap is the bottom of the essential spectrum, the least limit of "
+                          "W_y^2/4 along rays, W = -log(p sqrt D) (extrapolated, so gap_lower is 0)"
+                        : "there is no gap: along some ray W_y^2/4, W = -log(p sqrt D), dy = dr/sqrt D, tends to 0, "
+                          "and the spectrum goes down to 0");
+}
+
 /* Deeper where a barrier lies almost as deep as the faces: it may be crossed elsewhere, or beyond them. */
 static sg_status solve(sg_grid_problem *problem, const sg_space *space, const sg_grid_settings *settings, sg_gap *out,
                        sg_grid_spectrum *spectrum) {
     double origin[SG_GRID_DIMENSIONS] = {0};
     sg_status status = SG_OK;
     sg_frame frame;
-    for (int a = 0; a < space->d; a++) origin[a] = space->shape == SG_ORTHANT;
+    point_inside(space, origin);
     for (double depth = DEPTH, pass; !status; depth = DEPTH - pass) {
         if (space->tempered) origin[space->d - 1] = 0.5 * space->top;
         status = find_box(problem, space, origin, depth);
@@ -100,6 +126,8 @@ sg_status sg_gap_on_grid(const sg_model *model, const sg_loss *loss, const sg_sp
     sg_arena *arena = NULL;
     sg_prepared *prepared = NULL;
     sg_grid_spectrum spectrum;
+    sg_tails tails = SG_TAILS_RISE;
+    double bottom = INFINITY;
     const int wanted = values ? (values->count < 15 ? values->count : 15) : 1;
     sg_grid_settings grid = {.count = wanted, .memory = settings->memory, .stop = settings->stop};
     sg_grid_problem problem = {.context = &s, .log_p = log_p};
@@ -113,8 +141,19 @@ sg_status sg_gap_on_grid(const sg_model *model, const sg_loss *loss, const sg_sp
     grid.fixed_frame = s.model->space.tempered || s.model->space.shape == SG_ORTHANT;
     if ((status = take(&arena, &s))) goto out;
     if (loss->row->diffusion) problem.diffusion = diffusion;
-    if ((status = solve(&problem, &s.model->space, &grid, out, &spectrum))) {
+    if (!s.model->space.tempered) {
+        double at[SG_GRID_DIMENSIONS];
+        point_inside(&s.model->space, at);
+        if ((status = sg_grid_tails(&problem, at, s.model->space.shape == SG_ORTHANT, &tails, &bottom))) goto out;
+    }
+    if (tails != SG_TAILS_FALL && (status = solve(&problem, &s.model->space, &grid, out, &spectrum))) {
         status = sg_fail_within(status, "%s", model->text);
+        goto out;
+    }
+    if (tails == SG_TAILS_FALL) bottom = 0;
+    if (tails == SG_TAILS_FALL || out->gap_upper > bottom) {
+        not_attained(bottom, tails == SG_TAILS_FALL ? 0 : out->gap_upper, out);
+        if (values) values->count = 0;
         goto out;
     }
     if (values) {
