@@ -39,6 +39,10 @@ static sg_status read_profile(const sg_model *model, const sg_loss *loss, sim_re
         r->profile_status = r->efficiency_status;
         return SG_OK;
     }
+    if (model->space.shape == SG_RD && model->space.d > 1) { /* seconds a loss: the efficiency command has them */
+        r->profile_status = SG_UNDEFINED;
+        return SG_OK;
+    }
     sg_status status = sg_profile_new(model, loss, r->asymptotic, SIM_PROFILE_PAIRS, &r->profile);
     if (status != SG_OK) return keep(r, status, &r->profile_status);
     r->profile_status = r->profile->status;

@@ -39,6 +39,9 @@ typedef struct {
     /* Coordinates, along every axis, at which D has a kink: elements end there, and their frame is not turned. */
     int cuts;
     double cut[SG_CUTS_MOST];
+    /* Functions whose parts along the eigenfunctions are wanted, 0: none; number j at points, f[j * stride + i]. */
+    int functions;
+    void (*function)(const void *context, int n, const double *x, size_t stride, double *f);
 } sg_grid_problem;
 
 typedef struct {
@@ -57,6 +60,7 @@ typedef struct {
     int count, unknowns;
     double log_value[16], value[16]; /* ascending */
     double value_error[16];          /* relative, estimated */
+    double *coefficient; /* [functions][16] E f phi_k, E phi_k = 0, E phi_k^2 = 1; the caller's, NULL: not wanted */
 } sg_grid_spectrum;
 
 /*
@@ -84,6 +88,16 @@ typedef struct {
  */
 SG_MUST_CHECK sg_status sg_grid_gap(const sg_grid_problem *problem, const sg_grid_settings *settings, sg_gap *out,
                                     sg_grid_spectrum *spectrum);
+
+/*
+ * Spectral profiles on R^2 and R^3: the first nonzero eigenvalues of the diffusion paired with a loss, and the parts of
+ * the derivatives of log p in all parameters along its eigenfunctions, coefficient [full][values->count], count at most
+ * 15; sums of their squares over equal eigenvalues are what has a meaning.  Errors: as sg_spectrum_gap on such spaces,
+ * SG_REFUSED (another space).
+ */
+SG_MUST_CHECK sg_status sg_grid_profile(const sg_model *model, const sg_loss *loss,
+                                        const sg_spectrum_settings *settings, sg_eigenvalues *values,
+                                        double *coefficient);
 
 /*
  * A box for a law on R^d, into problem->lo and hi: outwards from the point `at` until log p on all faces, as far as a

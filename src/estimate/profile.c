@@ -4,10 +4,11 @@
 
 #include "estimate/lens.h"
 #include "scoregap/chain.h"
+#include "scoregap/grid.h"
 
 #define MOMENTS 1e-8   /* relative difference of moments by two ways */
 #define ROUNDING 1e-13 /* of moments, over powers of the top of the spectrum */
-enum { DEFAULT_PAIRS = 64, CIRCLE_LEVEL = 3 /* its panels must be many for many pairs */ };
+enum { DEFAULT_PAIRS = 64, GRID_PAIRS = 6, CIRCLE_LEVEL = 3 /* its panels must be many for many pairs */ };
 
 static sg_status allocate(int m, int count, sg_profile **out) {
     sg_status status = SG_OK;
@@ -135,6 +136,51 @@ static int trusted(const sg_spectrum *spectrum) {
     return count ? count : 1;
 }
 
+static void place_weights(int m, int pairs, int sure, const double *coefficient, double *weight) {
+    for (int j = 0; j < m; j++)
+        for (int k = 0; k < sure; k++) {
+            const double c = coefficient[(size_t)j * (size_t)pairs + (size_t)k];
+            weight[(size_t)j * (size_t)sure + (size_t)k] = c * c;
+        }
+}
+
+/* In the free parameters, from those of all of them: [m][pairs], [full][pairs]. */
+static void along_free(const sg_model *model, int pairs, const double *all, double *coefficient) {
+    memset(coefficient, 0, (size_t)(model->m * pairs) * sizeof *coefficient);
+    for (int j = 0; j < model->m; j++)
+        for (int i = 0; i < model->full; i++) {
+            const double part = model->direction ? model->direction[i * model->m + j] : i == model->free[j];
+            for (int k = 0; k < pairs && part != 0; k++) coefficient[j * pairs + k] += part * all[i * pairs + k];
+        }
+}
+
+/* In the plane; pairs whose eigenvalue is not sure end the list. */
+static sg_status grid_pairs(const sg_model *model, const sg_loss *loss, int count, sg_profile **p, double *tolerance) {
+    sg_eigenvalues *values = NULL;
+    double *all = NULL, *coefficient = NULL;
+    int sure = 0;
+    const int asked = count < GRID_PAIRS ? count : GRID_PAIRS;
+    sg_status status = sg_eigenvalues_new(asked, &values);
+    if (!status) status = sg_new(&all, (size_t)(model->full * asked), sizeof(double));
+    if (!status) status = sg_new(&coefficient, (size_t)(model->m * asked), sizeof(double));
+    if (!status) status = sg_grid_profile(model, loss, NULL, values, all);
+    if (status) goto out;
+    along_free(model, asked, all, coefficient);
+    while (sure < values->count && values->error[sure] <= 1e-6) sure++;
+    if (!sure) sure = 1;
+    if ((status = allocate(model->m, sure, p))) goto out;
+    for (int k = 0; k < sure; k++) {
+        (*p)->eigenvalue[k] = exp(values->log_value[k]);
+        *tolerance = fmax(*tolerance, 4 * values->error[k]);
+    }
+    place_weights(model->m, asked, sure, coefficient, (*p)->weight);
+out:
+    sg_eigenvalues_delete(values);
+    sg_delete(all);
+    sg_delete(coefficient);
+    return status;
+}
+
 /* Resampling has one eigenvalue, 1, on everything that is not constant. */
 static void resampling(sg_profile *p, const sg_asymptotic *a) {
     p->eigenvalue[0] = 1;
@@ -235,14 +281,18 @@ sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_as
     int m = model->m;
     *out = NULL;
     if (count <= 0) count = DEFAULT_PAIRS;
+    const bool plane = model->space.shape == SG_RD && model->space.d == 2;
     if (loss->row->kind == SG_DIFFUSION &&
-        (model->space.d > 1 || loss->row->more || model->space.shape == SG_ORTHANT)) {
-        status = sg_fail(SG_UNDEFINED, "spectral profiles of diffusions are computed in one dimension only");
+        ((model->space.d > 1 && !plane) || loss->row->more || model->space.shape == SG_ORTHANT)) {
+        status = sg_fail(SG_UNDEFINED,
+                         "spectral profiles of diffusions are computed on the line, the circle and in the plane only");
         goto out;
     }
     if (loss->row->kind == SG_RESAMPLE) {
         if ((status = allocate(m, 1, &p))) goto out;
         resampling(p, asymptotic);
+    } else if (loss->row->kind == SG_DIFFUSION && model->space.d == 2) {
+        if ((status = grid_pairs(model, loss, count, &p, &tolerance))) goto out;
     } else if (loss->row->kind == SG_DIFFUSION) {
         if ((status = sg_new(&coefficient, (size_t)count * (size_t)m, sizeof(double)))) goto out;
         if ((status = diffusion_pairs(model, loss, count, &spectrum, coefficient))) goto out;
@@ -252,11 +302,7 @@ sg_status sg_profile_new(const sg_model *model, const sg_loss *loss, const sg_as
             p->eigenvalue[k] = spectrum->value[k];
             tolerance = fmax(tolerance, 4 * spectrum->value_error[k]);
         }
-        for (int j = 0; j < m; j++)
-            for (int k = 0; k < sure; k++) {
-                double c = coefficient[(size_t)j * spectrum->count + k];
-                p->weight[(size_t)j * sure + k] = c * c;
-            }
+        place_weights(m, spectrum->count, sure, coefficient, p->weight);
     } else if (loss->row->kind == SG_JUMP && model->space.shape == SG_FINITE) {
         if ((status = jump_pairs(model, loss, asymptotic, count, &p, &tolerance))) goto out;
     } else {

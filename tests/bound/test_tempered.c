@@ -113,12 +113,34 @@ static void test_scales(void **state) {
     assert_true(isnan(sg_bound_tempered_scales_upper(1, 2, 1, 4)));
 }
 
+static void test_memory_failures(void **state) {
+    (void)state;
+    const double mean[] = {-1, 1}, one[] = {1, 1};
+    const sg_lift lift = printed(4);
+    sg_panels *level = NULL;
+    double *log_h = NULL, value;
+    OK(sg_lift_panels(&lift, 200, 0, &level));
+    OK(sg_new(&log_h, (size_t)level->n, sizeof *log_h));
+    const sg_tempered_normals law = {1, 2, half, mean, one, 1, level, log_h};
+    const long live = sg_memory_live();
+    sg_status status = SG_NO_MEMORY;
+    int k = 1;
+    for (; status == SG_NO_MEMORY && k < 100000; k += 1 + k / 4) {
+        sg_memory_fail_after(k);
+        status = sg_bound_tempered_upper(&law, &value);
+        sg_memory_fail_after(0);
+        assert_int_equal(sg_memory_live(), live);
+    }
+    assert_int_equal(status, SG_OK);
+    assert_true(k > 10);
+    sg_delete(log_h);
+    sg_panels_delete(level);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_two_normals),
-        cmocka_unit_test(test_slow_level),
-        cmocka_unit_test(test_overlaps),
-        cmocka_unit_test(test_scales),
+        cmocka_unit_test(test_two_normals), cmocka_unit_test(test_slow_level),      cmocka_unit_test(test_overlaps),
+        cmocka_unit_test(test_scales),      cmocka_unit_test(test_memory_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -236,6 +236,37 @@ static void test_refusals(void **state) {
     sg_model_delete(model);
 }
 
+static void test_memory_failures(void **state) {
+    (void)state;
+    static const char *const losses[] = {"lifted", "denoising"};
+    for (int which = 0; which < 2; which++) {
+        dynamics d = open_dynamics("mixture", losses[which]);
+        const long live = sg_memory_live();
+        sg_status status = SG_NO_MEMORY;
+        sg_sampler *sampler;
+        int k = 1;
+        for (; status == SG_NO_MEMORY && k < 100000; k += 1 + k / 8) {
+            sg_memory_fail_after(k);
+            status = sg_sampler_new(d.law, d.law->truth, NULL, &sampler);
+            sg_memory_fail_after(0);
+            if (status) assert_int_equal(sg_memory_live(), live);
+        }
+        OK(status);
+        assert_true(k > 2);
+        sg_sampler_delete(sampler);
+        assert_int_equal(sg_memory_live(), live);
+        sg_walk *walk = start(&d, B, 84, 0, 0.5);
+        const size_t mark = sg_arena_mark(walk->arena);
+        const long walking = sg_memory_live();
+        sg_walk_advance(d.loss, d.prepared, walk, 3);
+        assert_int_equal(sg_memory_live(), walking); /* steps allocate nothing */
+        assert_int_equal(sg_arena_mark(walk->arena), mark);
+        assert_true(walk->proposed == 3 * B);
+        sg_walk_delete(walk);
+        close_dynamics(&d);
+    }
+}
+
 /* The noised law is that of its density: against the family's own convolution at points. */
 static void test_noised_law(void **state) {
     (void)state;
@@ -272,8 +303,9 @@ static void test_noised_law(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stationary_law), cmocka_unit_test(test_converges), cmocka_unit_test(test_reversible),
-        cmocka_unit_test(test_long_steps),     cmocka_unit_test(test_refusals),  cmocka_unit_test(test_noised_law),
+        cmocka_unit_test(test_stationary_law),  cmocka_unit_test(test_converges), cmocka_unit_test(test_reversible),
+        cmocka_unit_test(test_long_steps),      cmocka_unit_test(test_refusals),  cmocka_unit_test(test_noised_law),
+        cmocka_unit_test(test_memory_failures),
     };
     return cmocka_run_group_tests_name("walks on noised data", tests, NULL, NULL);
 }

@@ -112,7 +112,7 @@ static sg_status check_points(sg_mesh *m, int e, const double *u, const double *
     return SG_OK;
 }
 
-static void place_points(const sg_mesh *m, int e, double *u) {
+void sg_mesh_points(const sg_mesh *m, int e, double *u) {
     const size_t count = m->first[e + 1] - m->first[e];
     for (size_t i = 0; i < count; i++)
         for (size_t a = 0, rest = i; a < (size_t)m->d; a++) {
@@ -133,7 +133,7 @@ static sg_status evaluate(const sg_grid_problem *problem, const sg_frame *frame,
     if (!status && problem->diffusion) status = sg_new(&m->tensor, all * packed, sizeof(double));
     for (int e = 0; !status && e < m->elements; e++) {
         double *tensor = m->tensor ? m->tensor + packed * m->first[e] : NULL;
-        place_points(m, e, u);
+        sg_mesh_points(m, e, u);
         sg_frame_evaluate(frame, problem, (int)(m->first[e + 1] - m->first[e]), u, m->log_p + m->first[e], tensor);
         status = check_points(m, e, u, tensor);
     }

@@ -29,6 +29,9 @@ typedef struct {
 void sg_frame_evaluate(const sg_frame *frame, const sg_grid_problem *problem, int n, const double *u, double *log_p,
                        double *diffusion);
 
+/* f [functions][n] at the same points. */
+void sg_frame_functions(const sg_frame *frame, const sg_grid_problem *problem, int n, const double *u, double *f);
+
 typedef struct {
     int count[SG_DIM]; /* slabs a direction, 1 beyond the dimension */
     double edge[SG_DIM][SG_SLABS + 1];
@@ -83,6 +86,9 @@ static inline const sg_side *sg_mesh_side(const sg_mesh *m, int e, int a) {
     return m->side[a] + m->element[e * SG_DIM + a];
 }
 
+/* The points of one element, u[a * count + i]. */
+void sg_mesh_points(const sg_mesh *mesh, int e, double *u);
+
 /* Of one element at its points: weight p; f less its first node's value, which is returned; weight e^-shift p D grad u
  * . grad v.  The last returns false, and fills nothing, when u or v is constant there, exactly. */
 void sg_mesh_mass_on(const sg_mesh *mesh, int e, double *out);
@@ -96,6 +102,13 @@ double sg_mesh_top_energy(const sg_mesh *mesh, int e, int a, double shift, const
 double sg_mesh_energy(const void *mesh, double shift, const double *u, const double *v); /* of sg_form */
 /* log of E(f,f)/Var f by the mesh's own points; the energy is summed times e^-shift. */
 double sg_mesh_log_quotient(const sg_mesh *mesh, double shift, const double *f);
+
+/*
+ * E f phi of the problem's functions and of `count` functions phi [count][n] on the mesh, less their means and divided
+ * by their standard deviations: coefficient [functions][16].  Errors: SG_NO_MEMORY.
+ */
+SG_MUST_CHECK sg_status sg_mesh_coefficients(const sg_grid_problem *problem, const sg_frame *frame, const sg_mesh *mesh,
+                                             int count, const double *phi, double *coefficient);
 
 /* Fills form.a and form.m, scaled by form.log_scale, which it sets. */
 SG_MUST_CHECK sg_status sg_mesh_assemble(sg_mesh *mesh, size_t memory);

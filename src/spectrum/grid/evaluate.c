@@ -62,3 +62,13 @@ void sg_frame_evaluate(const sg_frame *frame, const sg_grid_problem *problem, in
             memcpy(diffusion + (size_t)k * (size_t)n + first, tensor + k * count, (size_t)count * sizeof(double));
     }
 }
+
+void sg_frame_functions(const sg_frame *frame, const sg_grid_problem *problem, int n, const double *u, double *f) {
+    double x[SG_DIM * CHUNK];
+    const int d = problem->d;
+    for (int first = 0; first < n; first += CHUNK) {
+        const int count = n - first < CHUNK ? n - first : CHUNK;
+        turn_points(frame, d, count, u + first, n, x);
+        problem->function(problem->context, count, x, (size_t)n, f + first);
+    }
+}

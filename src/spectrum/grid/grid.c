@@ -143,7 +143,7 @@ static void report(const sg_grid_work *w, sg_gap *out, sg_grid_spectrum *spectru
             snprintf(out->message, sizeof out->message, "the elements are too large for the law: take more of them");
     }
     if (!spectrum) return;
-    *spectrum = (sg_grid_spectrum){.count = w->count, .unknowns = w->unknowns};
+    *spectrum = (sg_grid_spectrum){.count = w->count, .unknowns = w->unknowns, .coefficient = w->coefficient};
     for (int k = 0; k < w->count; k++) {
         spectrum->value[k] = exp(w->log_value[k]);
         spectrum->log_value[k] = w->log_value[k];
@@ -159,6 +159,7 @@ sg_status sg_grid_gap(const sg_grid_problem *problem, const sg_grid_settings *se
     sg_status status = sg_new(&w, 1, sizeof *w);
     if (status) return status;
     w->problem = problem;
+    w->coefficient = spectrum && problem->functions ? spectrum->coefficient : NULL;
     if ((status = read_settings(problem, settings, &w->s))) goto out;
     w->deeper = SG_DEEPER;
     w->most_degree = MOST_DEGREE;

@@ -7,12 +7,14 @@
 #include "tails.h"
 #include "wells.h"
 
-static const double DEPTH = 60; /* of the faces below the top, and half of it below the pass between wells */
+static const double PROFILE = 3e-7; /* relative error aimed at in the eigenvalues of spectral profiles */
+static const double DEPTH = 60;     /* of the faces below the top, and half of it below the pass between wells */
 
 typedef struct {
     const sg_model *model; /* or the view of it on more coordinates */
     const sg_loss *loss;
     const sg_prepared *prepared;
+    int want;
     sg_jet jet;
     sg_d_shape shape;
     double *x, *D, *div; /* [d][SG_BLOCK], [rows][SG_BLOCK], [d][SG_BLOCK] */
@@ -55,8 +57,8 @@ static sg_status take(sg_arena **arena, source *s) {
     const sg_model *model = s->model;
     const size_t d = (size_t)model->space.d, rows = 2 * d + (size_t)sg_d_rows(s->shape, (int)d);
     sg_status status =
-        sg_arena_new(sg_jet_bytes(model->full, (int)d, SG_LOGP) + rows * SG_BLOCK * sizeof(double), arena);
-    if (!status) status = sg_jet_take(*arena, model->full, (int)d, SG_LOGP, &s->jet);
+        sg_arena_new(sg_jet_bytes(model->full, (int)d, s->want) + rows * SG_BLOCK * sizeof(double), arena);
+    if (!status) status = sg_jet_take(*arena, model->full, (int)d, s->want, &s->jet);
     if (status) return status;
     s->x = sg_arena_take(*arena, rows * SG_BLOCK, sizeof(double));
     if (!s->x) return sg_fail(SG_NO_MEMORY, "the arena of a grid is too small");
@@ -120,16 +122,28 @@ static sg_status solve(sg_grid_problem *problem, const sg_space *space, const sg
     return status;
 }
 
-sg_status sg_gap_on_grid(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings, sg_gap *out,
-                         sg_eigenvalues *values) {
-    source s = {.model = model, .loss = loss};
+/* The derivatives of log p in all parameters. */
+static void statistics(const void *context, int n, const double *x, size_t stride, double *out) {
+    const source *s = context;
+    const sg_block block = block_of(s, n, x);
+    sg_jet jet = s->jet;
+    s->model->family->jet(s->model, s->model->truth, &block, &jet);
+    for (int j = 0; j < s->model->full; j++)
+        memcpy(out + (size_t)j * stride, jet.dt + (size_t)j * SG_BLOCK, (size_t)n * sizeof *out);
+}
+
+/* coefficient [full][16]; NULL: not wanted. */
+static sg_status on_grid(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings, sg_gap *out,
+                         sg_eigenvalues *values, double *coefficient) {
+    source s = {.model = model, .loss = loss, .want = coefficient ? SG_LOGP | SG_DT : SG_LOGP};
     sg_arena *arena = NULL;
     sg_prepared *prepared = NULL;
-    sg_grid_spectrum spectrum;
+    sg_grid_spectrum spectrum = {.coefficient = coefficient};
     sg_tails tails = SG_TAILS_RISE;
     double bottom = INFINITY;
     const int wanted = values ? (values->count < 15 ? values->count : 15) : 1;
     sg_grid_settings grid = {.count = wanted, .memory = settings->memory, .stop = settings->stop};
+    if (coefficient) grid.tol = PROFILE;
     sg_grid_problem problem = {.context = &s, .log_p = log_p};
     sg_status status = sg_loss_prepare(loss, model, NULL, &prepared);
     if (status) goto out;
@@ -141,6 +155,7 @@ sg_status sg_gap_on_grid(const sg_model *model, const sg_loss *loss, const sg_sp
     grid.fixed_frame = s.model->space.tempered || s.model->space.shape == SG_ORTHANT;
     if ((status = take(&arena, &s))) goto out;
     if (loss->row->diffusion) problem.diffusion = diffusion;
+    if (coefficient) problem.functions = model->full, problem.function = statistics;
     if (!s.model->space.tempered) {
         double at[SG_GRID_DIMENSIONS];
         point_inside(&s.model->space, at);
@@ -164,5 +179,29 @@ sg_status sg_gap_on_grid(const sg_model *model, const sg_loss *loss, const sg_sp
 out:
     sg_loss_release(loss, prepared);
     sg_arena_delete(arena);
+    return status;
+}
+
+sg_status sg_gap_on_grid(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings, sg_gap *out,
+                         sg_eigenvalues *values) {
+    return on_grid(model, loss, settings, out, values, NULL);
+}
+
+sg_status sg_grid_profile(const sg_model *model, const sg_loss *loss, const sg_spectrum_settings *settings,
+                          sg_eigenvalues *values, double *coefficient) {
+    static const sg_spectrum_settings plain = {0};
+    const size_t full = (size_t)model->full;
+    double *all = NULL;
+    sg_gap gap;
+    if (loss->row->kind != SG_DIFFUSION || loss->row->more || model->space.d < 2 ||
+        model->space.d > SG_GRID_DIMENSIONS || (model->space.shape != SG_RD && model->space.shape != SG_ORTHANT))
+        return sg_fail(SG_REFUSED, "%s on %s is no diffusion in two or three dimensions", loss->text, model->text);
+    sg_status status = sg_new(&all, full * 16, sizeof *all);
+    if (status) return status;
+    const size_t asked = (size_t)values->count;
+    status = on_grid(model, loss, settings ? settings : &plain, &gap, values, all);
+    for (size_t j = 0; j < full && !status; j++)
+        memcpy(coefficient + j * asked, all + j * 16, (size_t)values->count * sizeof *all);
+    sg_delete(all);
     return status;
 }

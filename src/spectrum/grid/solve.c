@@ -147,6 +147,8 @@ static sg_status verify(const sg_grid_work *w, const sg_mesh *m, solution *out) 
         out->quadrature[k] = fabs(expm1(fine - coarse));
         out->log_value[k] = fine;
     }
+    if (!status && w->coefficient)
+        status = sg_mesh_coefficients(w->problem, &w->scout->frame, finer, out->count, out->function, w->coefficient);
     sg_mesh_delete(finer);
     return status;
 }

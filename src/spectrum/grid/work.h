@@ -21,6 +21,7 @@ typedef struct {
     bool lobpcg;     /* the factor does not fit */
     int count, slow, unknowns, solves;
     double log_value[SG_GRID_MOST], error[SG_GRID_MOST], log_upper;
+    double *coefficient;   /* [functions][SG_GRID_MOST] of the last elements; NULL: not wanted */
     double left_out, ends; /* shares, estimated: beyond the elements; of that, beyond the first and last slabs */
     double rough[SG_DIM][SG_SLABS]; /* share of the energy that elements of degree two less would miss, by slab */
 } sg_grid_work;
