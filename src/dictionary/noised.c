@@ -116,15 +116,15 @@ void sg_noise_rule_at(const sg_noise_rule *rule, int k, const sg_block *data, do
         return;
     }
     split(r, data->x, z, length, first, second);
+#pragma omp simd
     for (int i = 0; i < SG_BLOCK; i++) {
-        const double scale = length[i] > 0 ? 1 / length[i] : 0, one = length[i] > 0 ? first[i] * scale : 1;
-        const double two = second[i] * scale;
-        const bool take = fabs(one) <= fabs(two);
-        const double part = take ? one : two, turned = w / sqrt(fmax(1 - part * part, 0.25));
-        const double extra = length[i] > 0 ? 0 : v;
+        const double scale = length[i] > 0 ? 1 / length[i] : 0, extra = length[i] > 0 ? 0 : v;
+        const double one = length[i] > 0 ? first[i] * scale : 1, two = second[i] * scale;
+        const double take = fabs(one) <= fabs(two) ? 1 : 0, part = take > 0 ? one : two, rest = 1 - part * part;
+        const double turned = w / sqrt(rest > 0.25 ? rest : 0.25);
         length[i] = (v - turned * part) * scale; /* of y */
-        first[i] = extra + (take ? turned : 0);
-        second[i] = take ? 0 : turned;
+        first[i] = extra + take * turned;
+        second[i] = turned - take * turned;
     }
     for (int a = 0; a < r->d; a++) {
         double *restrict to = z + a * SG_BLOCK;

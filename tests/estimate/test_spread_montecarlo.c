@@ -133,14 +133,19 @@ static void sliced_by_its_directions(void **state) {
           TEXTS("sliced:law=gauss", "sliced:law=gauss,draws=4", "sliced:law=rademacher", "score-matching"), 4000, 1500);
 }
 
+/* By a rule about a line, in theory and in the fits. */
+static void all_draws_in_three_dimensions(void **state) {
+    (void)state;
+    check("mixture:d=3,m=1,w=0.4", TEXTS("denoising:sigma=0.7,draws=inf", "denoising:sigma=0.7"), 300, 1000);
+}
+
 int main(void) {
     gsl_set_error_handler_off();
     openblas_set_num_threads(1);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lifted_by_its_boundary),
-        cmocka_unit_test(lifted_by_its_draws),
-        cmocka_unit_test(denoising_by_its_draws),
-        cmocka_unit_test(sliced_by_its_directions),
+        cmocka_unit_test(lifted_by_its_boundary),        cmocka_unit_test(lifted_by_its_draws),
+        cmocka_unit_test(denoising_by_its_draws),        cmocka_unit_test(sliced_by_its_directions),
+        cmocka_unit_test(all_draws_in_three_dimensions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
