@@ -9,14 +9,14 @@
 
 across = room_for(3)
 page_top = page_top - 0.45
-time(i) = column("relaxation_time")
+relaxation(i) = column("relaxation_time")
 loss_of(i) = column("inefficiency_max")
 error_of(i) = column("inefficiency_error")
 plain_bar(i) = error_of(i) > 0.01 * loss_of(i) ? bar_length(loss_of(i), error_of(i)) : NaN
 dash(i) = series_variant[i]
 ranged = "do for [i = 1:S] { stats series(i) using "
 eval forget
-eval ranged . "(seen(time(i))) nooutput }"
+eval ranged . "(seen(relaxation(i))) nooutput }"
 slow = most; fast = least
 eval forget
 eval ranged . "(seen(loss_of(i))) nooutput }"
@@ -30,7 +30,7 @@ eval panel_title("relaxation time 1/gap, own time")
 eval x_axis
 eval log_axis("y", 0.7 * fast, 1.5 * slow)
 set xlabel x_key
-plot for [i = 1:S] series(i) using (x_of(i)):(time(i)) with linespoints linecolor rgb loss_colour(L(i)) linewidth curve_width dashtype dash(i) \
+plot for [i = 1:S] series(i) using (x_of(i)):(relaxation(i)) with linespoints linecolor rgb loss_colour(L(i)) linewidth curve_width dashtype dash(i) \
     pointtype loss_mark(L(i)) pointsize mark_size
 if (across > 1) {
     eval panel(2, across, 1)
@@ -47,7 +47,7 @@ if (across > 1) {
     eval log_axis("x", 0.7 * fast, 1.5 * slow)
     eval log_axis("y", low, high)
     set xlabel "relaxation time 1/gap"
-    plot for [i = 1:S] series(i) using (time(i)):(loss_of(i)) with linespoints linecolor rgb loss_colour(L(i)) linewidth curve_width dashtype dash(i) \
+    plot for [i = 1:S] series(i) using (relaxation(i)):(loss_of(i)) with linespoints linecolor rgb loss_colour(L(i)) linewidth curve_width dashtype dash(i) \
         pointtype loss_mark(L(i)) pointsize mark_size
 }
 
