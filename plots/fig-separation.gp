@@ -31,7 +31,7 @@ of(i, want) = column("asymptotic") == want ? below(estimate(i)) : NaN
 beyond(i) = estimate(i) >= high ? arrow_foot(low, high) : NaN
 plain_bar(i) = error_of(i) > 0.01 * theory(i) ? bar_length(theory(i), error_of(i)) : NaN
 per_row = key_columns(longest_loss)
-eval page_open(losses + 2 + more_above)
+eval page_open(losses + 3)
 do for [v = 1:across] {
     eval panel(v, across, 1)
     eval panel_title(across == 1 ? "" : strlen(variant[v]) ? variant[v] : family[1])
