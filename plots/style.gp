@@ -52,12 +52,13 @@ shade_of(shades, k) = word(shades, k < 6 ? k : 6)
 draws_of(l) = otherwise(option(l, "draws"), "1")
 # The more draws, the darker; other schedules than the printed one come after.
 lifted_shade(l) = (option(l, "design") eq "tapered" ? 2 : 1) + (draws_of(l) eq "1" ? 0 : draws_of(l) eq "inf" ? 3 : 2)
+denoising_shade(l) = (strlen(option(l, "sigma-max")) ? 3 : 2) + (draws_of(l) eq "1" ? 0 : 3)
 coordinates_colour(l) = option(l, "h") eq "log1p" ? "#CC79A7" : option(l, "degree") eq "2" ? "#D55E00" : option(l, "cap") eq "1" ? "#0072B2" : strlen(option(l, "cap")) ? "#009E73" : "#56B4E9"
 loss_colour(l) = is_a(l, "mle") ? "#000000" : is_a(l, "score-matching") ? "#0072B2" : \
     kind(l) eq "stein" ? (variant_of(l) == 0 ? "#D55E00" : variant_of(l) == 1 ? "#F2A97A" : "#7A3300") : \
     kind(l) eq "power" ? (variant_of(l) ? "#7FCDB0" : "#009E73") : kind(l) eq "exponential" ? (variant_of(l) ? "#E69F00" : "#CC79A7") : \
     kind(l) eq "constant" ? "#56B4E9" : kind(l) eq "matrix" ? "#009E73" : kind(l) eq "riemannian" ? "#E69F00" : kind(l) eq "coordinates" ? coordinates_colour(l) : \
-    is_a(l, "lifted") ? shade_of(reds, lifted_shade(l)) : is_a(l, "denoising") ? (strlen(option(l, "sigma-max")) ? "#00785A" : "#5FBF9C") : \
+    is_a(l, "lifted") ? shade_of(reds, lifted_shade(l)) : is_a(l, "denoising") ? shade_of(greens, denoising_shade(l)) : \
     is_a(l, "sliced") ? (option(l, "law") eq "gauss" ? "#56B4E9" : option(l, "law") eq "sphere" ? "#CC79A7" : "#0072B2") : is_a(l, "pseudolikelihood") ? "#0072B2" : is_a(l, "masked") ? shade_of(greens, k_of(l)) : \
     is_a(l, "masked-random") ? shade_of(reds, k_of(l)) : is_a(l, "probability-flow") ? "#E69F00" : is_a(l, "rise") ? "#CC79A7" : \
     is_a(l, "ratio-matching") ? "#56B4E9" : is_a(l, "concrete-score") ? "#7A3300" : "#7B6FB0"

@@ -7,7 +7,7 @@
 
 #include "table.h"
 
-enum { VARIANT = 512, LABEL_LINE = 52, LOG_RANGE = 5 };
+enum { VARIANT = 512, PAIRS = 32, LABEL_LINE = 52, LOG_RANGE = 5 };
 
 /* ---------------------------------------------------------------- variants */
 
@@ -40,14 +40,43 @@ static bool is_running(const sg_result *result, unsigned running, const char *to
     return false;
 }
 
+/*
+ * Where the dimension runs, the names of the free parameters carry different coordinates, or there are too many of them
+ * for the text: "free=" with their names up to the coordinate, each once.  The token itself where that fails.
+ */
+static void free_names(const sg_record *record, const char *token, char text[VARIANT]) {
+    char copy[sizeof record->parameters + 1], name[SG_NAME];
+    sg_pair pairs[PAIRS];
+    sg_model *model = NULL;
+    int count = 0;
+    size_t used;
+    snprintf(text, VARIANT, "%s", token);
+    snprintf(copy, sizeof copy, "%s", record->parameters);
+    if (sg_pairs_split(copy, PAIRS, pairs, &count) || sg_model_new(record->family, count, pairs, &model)) return;
+    used = (size_t)snprintf(text, VARIANT, "free=");
+    for (int j = 0; j < model->m && used + SG_NAME < VARIANT; j++) {
+        const char *last = strrchr(text, '/') ? strrchr(text, '/') : text + 4;
+        sg_model_parameter(model, j, name);
+        name[strcspn(name, "_")] = '\0';
+        if (!strcmp(last + 1, name)) continue;
+        used += (size_t)snprintf(text + used, VARIANT - used, "%s%s", last[1] ? "/" : "", name);
+    }
+    sg_model_delete(model);
+}
+
 /* family(key=value,...) without the running keys */
 static void variant_text(const sg_result *result, unsigned running, const sg_record *record, char text[VARIANT]) {
-    char copy[sizeof record->parameters + 1];
+    char copy[sizeof record->parameters + 1], names[VARIANT];
     size_t used = (size_t)snprintf(text, VARIANT, "%s(", record->family);
+    const bool dimensions = is_running(result, running, "d");
     bool first = true;
     snprintf(copy, sizeof copy, "%s", record->parameters);
     for (char *rest = copy, *token; (token = strsep(&rest, ","));) {
         if (!*token || is_running(result, running, token)) continue;
+        if (dimensions && !strncmp(token, "free=", 5)) {
+            free_names(record, token, names);
+            token = names;
+        }
         used += (size_t)snprintf(text + used, VARIANT - used, "%s%s", first ? "" : ",", token);
         first = false;
     }

@@ -6,7 +6,7 @@
 
 #include "estimate/spread.h"
 
-enum { B = SG_BLOCK, DRAWN_BLOCKS = 16, STEPS = 30 };
+enum { B = SG_BLOCK, DRAWN_BLOCKS = 16, LEAST_BLOCKS = 64, STEPS = 30 };
 static const double nudge = 1e-4; /* change of the largest parameter for differences */
 static const double slow = 1e-3;  /* of the ascent */
 
@@ -18,8 +18,9 @@ typedef struct {
     const double *whiten;
     sg_chart *chart; /* the free parameters themselves */
     sg_local local;
-    int m, first, blocks; /* blocks of nodes that are looked at */
-    sg_spread spread;     /* of a loss that draws */
+    int m;
+    int first, blocks; /* what is looked at: block b of the nodes with draws b, the nodes over and over */
+    sg_spread spread;  /* of a loss that draws */
     double step;
     double *along, *gradient; /* [m] the direction in the free parameters; E (v'Av) A v in them */
     double *ends;             /* [2][full] theta at both ends of the difference */
@@ -53,7 +54,7 @@ static void look(const climb *c, sg_lens *lens, sg_stream *stream, int b, int si
 /* A v in place of psi at one end, [m][B]. */
 static void read_block(const climb *c, sg_lens *lens, sg_stream *stream, int b, double *along) {
     const int m = c->m, n = lens->block.n;
-    const double *mass = c->nodes->mass + (size_t)b * B;
+    const double *mass = c->nodes->mass + b % sg_nodes_blocks(c->nodes) * B;
     double *sum = c->sums + (size_t)(b - c->first) * (m + 3), form[B] = {0};
     look(c, lens, stream, b, 0);
     memcpy(along, lens->datum.psi, (size_t)m * B * sizeof(double));
@@ -100,7 +101,7 @@ static sg_status look_along(climb *c, double *value, double *next) {
 #pragma omp for schedule(dynamic)
         for (int b = c->first; b < c->first + c->blocks; b++) {
             if (status) continue;
-            sg_lens_nodes(lens, c->nodes, b);
+            sg_lens_nodes(lens, c->nodes, b % sg_nodes_blocks(c->nodes));
             read_block(c, lens, &stream, b, along);
         }
         sg_delete(along);
@@ -118,11 +119,11 @@ static sg_status look_along(climb *c, double *value, double *next) {
     return SG_OK;
 }
 
-/* Drawn nodes by which a direction was found make too much of it: others judge. */
+/* Drawn nodes, or draws, by which a direction was found make too much of it: others judge. */
 static sg_status judge(climb *c, double found, double *rho) {
     double value = found;
     sg_status status = SG_OK;
-    if (c->nodes->drawn) {
+    if (c->nodes->drawn || c->spread.draws) {
         c->first = c->blocks;
         status = look_along(c, &value, NULL);
         c->first = 0;
@@ -157,8 +158,10 @@ sg_status sg_worst_hessian_nodes(const sg_model *model, const sg_loss *loss, con
     *rho = 0;
     if (loss->row->fit == SG_SUFFICIENT && model->family->can & SG_LINEAR && !drawing) return SG_OK;
     if (drawing) loss->row->spread(prepared, &c.spread);
-    c.blocks = (int)sg_nodes_blocks(nodes);
-    if (nodes->drawn) c.blocks = c.blocks / 2 < DRAWN_BLOCKS ? c.blocks / 2 : DRAWN_BLOCKS;
+    const int blocks = (int)sg_nodes_blocks(nodes);
+    c.blocks = blocks;
+    if (c.spread.draws) c.blocks *= (LEAST_BLOCKS + blocks - 1) / blocks;
+    if (nodes->drawn) c.blocks = blocks / 2 < DRAWN_BLOCKS ? blocks / 2 : DRAWN_BLOCKS;
     if ((status = sg_chart_new(model, model->truth, NULL, &c.chart))) goto out;
     if ((status = sg_new(&c.along, m, sizeof(double)))) goto out;
     if ((status = sg_new(&c.gradient, m, sizeof(double)))) goto out;
