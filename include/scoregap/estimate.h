@@ -23,7 +23,7 @@ extern "C" {
  * errors estimated from their difference and from the rounding amplified by the conditioning of R. All matrices [m,m],
  * symmetric.  rho: over all directions, from exact second theta-derivatives, where m <= 16 and the loss does not draw
  * or averages over all draws; otherwise by ascent from the four worst combinations, with differences of psi and the
- * loss's own draws, a lower estimate to some per cent.
+ * loss's own draws, a lower estimate to some per cent, of losses that draw to about a third.
  */
 typedef struct sg_asymptotic {
     int m;

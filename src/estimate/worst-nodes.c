@@ -6,7 +6,7 @@
 
 #include "estimate/spread.h"
 
-enum { B = SG_BLOCK, DRAWN_BLOCKS = 16, LEAST_BLOCKS = 64, STEPS = 30 };
+enum { B = SG_BLOCK, DRAWN_BLOCKS = 16, LEAST_BLOCKS = 256, STEPS = 30 };
 static const double nudge = 1e-4; /* change of the largest parameter for differences */
 static const double slow = 1e-3;  /* of the ascent */
 

@@ -11,8 +11,8 @@
  * By ascent, v <- E (v'Av) A v, from the worst combinations: directions `start` [m][starts] along the chart of `whiten`
  * [m,m], in which H is near the identity; so a local maximum.  Nodes that were drawn: 4096 of them lead to directions,
  * of which 4096 others say how much it is there, to some per cent: a lower estimate.  Losses that draw: A of their own
- * number of draws, at 64 blocks of nodes at least, likewise.  Cost: about 20 readings of psi a start.  Errors:
- * SG_NO_MEMORY.
+ * number of draws, at 256 blocks of nodes at least, likewise; heavy tails of what they draw may leave an error of a
+ * third.  Cost: about 20 readings of psi a start.  Errors: SG_NO_MEMORY.
  */
 SG_MUST_CHECK sg_status sg_worst_hessian_nodes(const sg_model *model, const sg_loss *loss, const sg_prepared *prepared,
                                                const sg_nodes *nodes, const double *whiten, int starts,
