@@ -26,7 +26,7 @@ check "a smoke result" leaves 0 run "$root/sim/experiments/bimodal-separation.ya
 check "a smoke result of the Stein kernel" leaves 0 run "$root/sim/experiments/stein-bimodal.yaml" --smoke -o stein.h5
 check "a smoke result over sample sizes" leaves 0 run "$root/sim/experiments/sample-size.yaml" --smoke -o sizes.h5
 check "a smoke result whose key is called like a column" leaves 0 run "$root/sim/experiments/mixture-separation.yaml" --smoke -o mixture.h5
-for name in masks masks-kl spin-glass transition-lattice sliced lifting-design decomposition; do
+for name in masks masks-kl spin-glass transition-lattice sliced lifting lifting-design separation decomposition; do
     check "a smoke result of $name" leaves 0 run "$root/sim/experiments/$name.yaml" --smoke -o "$(echo $name | tr -d -).h5"
 done
 check "a smoke result of mixing times" leaves 0 run "$root/sim/experiments/cutoff.yaml" --smoke -o cutoff.h5
@@ -106,6 +106,8 @@ contains "the critical point is marked" o.svg 'critical, infinite graph'
 draws "random draws" draws sliced.h5
 draws "bounds by decomposition" decomposition decomposition.h5
 draws "designs of a loss" lifting-design liftingdesign.h5
+draws "relaxation time and inefficiency" lifting lifting.h5
+draws "parameters side by side" separation separation.h5
 draws "dictionary with sites" dictionary sweep.h5 spinglass.h5
 contains "two panels" o.svg 'sites with finitely many states'
 refuses "an option that no loss has" "finds nothing to draw" plot sweep.h5 --figure masks -o o.pdf
