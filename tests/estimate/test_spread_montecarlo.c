@@ -113,7 +113,7 @@ static void lifted_by_its_boundary(void **state) {
     check("mixture:m=1,w=0.4",
           TEXTS("lifted:decay=0,beta-max=1,speed=30,boundary=shared",
                 "lifted:decay=0,beta-max=1,speed=30,boundary=independent", "lifted:decay=0,beta-max=1,speed=30"),
-          4000, 1500);
+          4000, 2000);
 }
 
 static void lifted_by_its_draws(void **state) {
