@@ -63,7 +63,7 @@ static inline bool open_couple(sg_model *model, const char *text, couple *c) {
     const int level = model->space.d > 1 && !c->finite;
     OK(sg_nodes_new(model, model->truth, level, false, &c->nodes));
     const sg_status gap = sg_spectrum_gap(model, c->loss, NULL, &c->gap, NULL);
-    if (gap == SG_REFUSED && row->more)
+    if ((gap == SG_REFUSED || gap == SG_MISFIT) && row->more)
         c->gap.status = SG_NOT_ATTAINED; /* dynamics without a solver */
     else if (gap)
         fail_msg("%s %s: %s", model->text, text, sg_message());
