@@ -253,7 +253,7 @@ static void test_refusals(void **state) {
     refuse("denoising", vary("sigma", 0, 2, INFINITY, 10), SG_OUT_OF_RANGE, "(0, 1");
     refuse("denoising", vary("sigma", 2, 1, INFINITY, 10), SG_OUT_OF_RANGE, "LO < HI");
     refuse("denoising", vary("sigma", 1, 2, 5, 10), SG_REFUSED, "the fastest has");
-    refuse("denoising:sigma-max=5", vary("sigma", 1, 2, 5, 10), SG_REFUSED, "noise levels that do not move");
+    refuse("denoising:sigma-max=5", vary("sigma", 1, 2, 5, 10), SG_MISFIT, "noise levels that do not move");
     refuse("preconditioned", vary("value", 0.1, 1, 0.5, 10), SG_REFUSED, "the fastest has");
     refuse("denoisng", none, SG_UNKNOWN, "nearest is 'denoising'");
     sg_design_settings twice = vary("sigma", 1, 2, INFINITY, 10);
