@@ -23,6 +23,7 @@ static double operator_norm2(int m, int d, int i, const double *dt_dx) {
             for (int j = 0; j < m; j++)
                 gram[a + b * d] += dt_dx[(j * d + a) * SG_BLOCK + i] * dt_dx[(j * d + b) * SG_BLOCK + i];
     if (d == 1) return gram[0];
+    if (d == 2) return 0.5 * (gram[0] + gram[3] + hypot(gram[0] - gram[3], 2 * gram[1]));
     if (sg_symmetric_eigen(d, gram, values, NULL)) return NAN;
     for (int a = 0; a < d; a++) largest = fmax(largest, values[a]);
     return largest;
