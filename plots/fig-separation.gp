@@ -1,6 +1,6 @@
 # Inefficiency against a grid key, one panel a choice of free parameters (or whatever else tells the curves apart).
 # x: axis
-# columns: inefficiency_max montecarlo_inefficiency
+# columns: inefficiency_max
 # size: 17 8.5
 #
 # Of `cells`: inefficiency_max (curves, with two of inefficiency_error each way where that shows), montecarlo_inefficiency
