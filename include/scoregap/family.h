@@ -525,7 +525,6 @@ typedef struct sg_chart {
     double *basis;  /* [full][m] */
     int moved;      /* parameters that move: rows of the basis that are not 0 */
     int *parameter; /* [moved] which, ascending */
-    double *rows;   /* [moved][m] their rows of the basis */
 } sg_chart;
 /* origin = theta [full]; whiten [m,m] column-major (NULL: identity): basis = direction * whiten. */
 SG_MUST_CHECK sg_status sg_chart_new(const sg_model *model, const double *theta, const double *whiten,

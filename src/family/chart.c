@@ -5,7 +5,7 @@
 
 sg_status sg_chart_new(const sg_model *model, const double *theta, const double *whiten, sg_chart **chart) {
     int full = model->full, m = model->m;
-    size_t numbers = (size_t)full * (size_t)(2 * m + 1);
+    size_t numbers = (size_t)full * (size_t)(m + 1);
     *chart = NULL;
     if (!model->direction)
         return sg_fail(SG_REFUSED,
@@ -17,7 +17,6 @@ sg_status sg_chart_new(const sg_model *model, const double *theta, const double 
     sg_chart *made = (sg_chart *)block;
     *made = (sg_chart){.full = full, .m = m, .origin = (double *)(block + SG_ALIGN)};
     made->basis = made->origin + full;
-    made->rows = made->basis + (size_t)full * (size_t)m;
     made->parameter = (int *)(made->origin + numbers);
     memcpy(made->origin, theta, (size_t)full * sizeof(double));
     for (int i = 0; i < full; i++)
@@ -29,9 +28,7 @@ sg_status sg_chart_new(const sg_model *model, const double *theta, const double 
     for (int i = 0; i < full; i++) {
         bool moves = false;
         for (int j = 0; j < m; j++) moves = moves || made->basis[i * m + j] != 0;
-        if (!moves) continue;
-        memcpy(made->rows + (size_t)made->moved * (size_t)m, made->basis + i * m, (size_t)m * sizeof(double));
-        made->parameter[made->moved++] = i;
+        if (moves) made->parameter[made->moved++] = i;
     }
     *chart = made;
     return SG_OK;
@@ -131,11 +128,19 @@ static void add_end(combination *c) {
 
 enum { MANY = 16 };
 
+/* The rows of the basis that move, if they lie together. */
+static const double *block_of(const sg_chart *chart) {
+    if (!chart->moved) return NULL;
+    const int first = chart->parameter[0], last = chart->parameter[chart->moved - 1];
+    return last - first == chart->moved - 1 ? chart->basis + (size_t)first * (size_t)chart->m : NULL;
+}
+
 /* out_j = sum_i basis_ij in_i, each of `rows` rows of SG_BLOCK numbers of which the first n count. */
 static void contract(const sg_chart *chart, const sg_jet *raw, int rows, int n, const double *in, double *out) {
     const int m = chart->m, stride = rows * SG_BLOCK;
-    if (m >= MANY && raw->m == chart->moved) {
-        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, stride, raw->m, 1, chart->rows, m, in, stride, 0, out,
+    const double *block = m >= MANY && raw->m == chart->moved ? block_of(chart) : NULL;
+    if (block) {
+        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, stride, raw->m, 1, block, m, in, stride, 0, out,
                     stride);
         return;
     }

@@ -136,7 +136,7 @@ static void sliced_by_its_directions(void **state) {
 /* By a rule about a line, in theory and in the fits. */
 static void all_draws_in_three_dimensions(void **state) {
     (void)state;
-    check("mixture:d=3,m=1,w=0.4", TEXTS("denoising:sigma=0.7,draws=inf", "denoising:sigma=0.7"), 300, 1000);
+    check("mixture:d=3,m=1,w=0.4", TEXTS("denoising:sigma=0.7,draws=inf", "denoising:sigma=0.7"), 850, 1000);
 }
 
 int main(void) {
