@@ -20,9 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../model.h"
 #include "estimate/pass.h"
-#include "scoregap/estimate.h"
+#include "theory.h"
 
 enum { BATCHES = 32, M = 8, PAIRS = M * (M + 1) / 2 };
 static const double LIMIT = 6;
@@ -31,16 +30,6 @@ static sg_loss *loss_of(const char *text) {
     sg_loss *loss = NULL;
     OK(sg_loss_new(text, &loss));
     return loss;
-}
-
-static sg_asymptotic *theory_of(const char *model_text, const char *loss_text) {
-    sg_model *model = model_of(model_text);
-    sg_loss *loss = loss_of(loss_text);
-    sg_asymptotic *a = NULL;
-    if (sg_asymptotic_new(model, loss, &a)) fail_msg("%s %s: %s", model_text, loss_text, sg_message());
-    sg_loss_delete(loss);
-    sg_model_delete(model);
-    return a;
 }
 
 /* ------------------------------------------------------------------ the table */
